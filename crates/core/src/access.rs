@@ -1,0 +1,569 @@
+//! Users, groups, logins and API tokens.
+
+use std::{collections::HashMap, sync::Mutex};
+
+use prt_types::{
+    Secret,
+    access::{GroupInput, GroupView, LoginRequest, Me, Role, TokenCreated, TokenInput, TokenView, UserInput, UserView},
+    audit::Outcome,
+    ids::{GroupId, TokenId, UserId, WorkerId},
+};
+use serde_json::json;
+
+use crate::{
+    Orchestrator,
+    clock::new_id,
+    crypto::{hash_password, new_token, token_hash, verify_password},
+    error::{Error, Fields, Result},
+    op_context::{Actor, OpContext},
+    store::{ApiToken, Grantee, Group, Repository, StoreError, User},
+};
+
+/// Shortest password that is accepted.
+const PASSWORD_MIN: usize = 10;
+/// A token's `last_used_ms` is not written more often than this.
+const LAST_USED_EVERY_MS: i64 = 60_000;
+const DAY_MS: i64 = 86_400_000;
+
+/// Name of the group of all users.
+pub const EVERYONE: &str = "Everyone";
+
+impl Orchestrator {
+    /// Makes the Everyone group and, if there is no user yet, the admin. Returns a generated password, to be shown once.
+    pub async fn access_seed(&self, admin_password: Option<Secret>) -> Result<Option<Secret>> {
+        let mut tx = self.write().await?;
+        let now = self.now_ms();
+        if tx.group_by_name(EVERYONE).await?.is_none() {
+            let group = Group {
+                id: GroupId(new_id()),
+                name: EVERYONE.into(),
+                everyone: true,
+                created_ms: now,
+            };
+            tx.group_add(&group).await?;
+        }
+        let first = tx.users().await?.is_empty();
+        let mut generated = None;
+        if first {
+            let password = admin_password.unwrap_or_else(|| {
+                let password = Secret::new(hex::encode(crate::crypto::random::<12>()));
+                generated = Some(password.clone());
+                password
+            });
+            let user = User {
+                id: UserId(new_id()),
+                username: "admin".into(),
+                password_hash: hash_password(password).await?,
+                role: Role::Admin,
+                created_ms: now,
+            };
+            tx.user_add(&user).await?;
+            self.audit_add(
+                &mut *tx,
+                &OpContext::system("seed"),
+                "user.create",
+                "admin",
+                Outcome::Done,
+                json!({"role": "admin"}),
+            )
+            .await?;
+        }
+        tx.save().await?;
+        Ok(generated)
+    }
+
+    /// Logs in with name and password.
+    pub async fn login(&self, cx: &OpContext, request: LoginRequest) -> Result<Actor> {
+        let LoginRequest { username, password } = request;
+        let now = self.now_ms();
+        let keys = [format!("user {username}"), format!("address {}", cx.address)];
+        if let Some(seconds) = keys.iter().filter_map(|key| self.inner.throttle.wait_s(key, now)).max() {
+            return Err(Error::Unauthenticated(format!(
+                "Too many failed logins. Try again in {seconds} s."
+            )));
+        }
+        let user = self.read().await?.user_by_name(&username).await?;
+        let right = verify_password(password, user.as_ref().map(|user| user.password_hash.clone())).await?;
+        let mut tx = self.write().await?;
+        let (Some(user), true) = (user, right) else {
+            for key in keys {
+                self.inner.throttle.failed(key, now);
+            }
+            let details = json!({ "reason": "wrong user name or password" });
+            self.audit_add(&mut *tx, cx, "login", &username, Outcome::Refused, details)
+                .await?;
+            tx.save().await?;
+            return Err(Error::Unauthenticated("Wrong user name or password.".into()));
+        };
+        self.inner.throttle.succeeded(&keys[0]);
+        let actor = actor_of(&mut *tx, user, None).await?;
+        let cx = cx.clone().with_actor(actor.clone());
+        self.audit_add(&mut *tx, &cx, "login", &username, Outcome::Done, json!(null))
+            .await?;
+        tx.save().await?;
+        Ok(actor)
+    }
+
+    /// Records that a browser session was ended by its user.
+    pub async fn logout_audit(&self, cx: &OpContext) -> Result<()> {
+        let name = cx.actor()?.username.clone();
+        let mut tx = self.write().await?;
+        self.audit_add(&mut *tx, cx, "logout", &name, Outcome::Done, json!(null))
+            .await?;
+        Ok(tx.save().await?)
+    }
+
+    /// The user of a session, with rights as they are now.
+    pub async fn actor_by_user(&self, id: UserId) -> Result<Option<Actor>> {
+        let mut tx = self.read().await?;
+        match tx.user(id).await? {
+            Some(user) => Ok(Some(actor_of(&mut *tx, user, None).await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// The user of an API token, with rights as they are now.
+    pub async fn actor_by_token(&self, value: &str) -> Result<Option<Actor>> {
+        let now = self.now_ms();
+        let mut tx = self.read().await?;
+        let Some(token) = tx.token_by_hash(&token_hash(value)).await? else {
+            return Ok(None);
+        };
+        if token.expires_ms.is_some_and(|end| end <= now) {
+            return Ok(None);
+        }
+        let Some(user) = tx.user(token.user_id).await? else {
+            return Ok(None);
+        };
+        let actor = actor_of(&mut *tx, user, token.worker_id).await?;
+        drop(tx);
+        if token.last_used_ms.is_none_or(|last| now - last > LAST_USED_EVERY_MS) {
+            let mut tx = self.write().await?;
+            tx.token_used(token.id, now).await?;
+            tx.save().await?;
+        }
+        Ok(Some(actor))
+    }
+
+    /// Who asks.
+    pub async fn me(&self, cx: &OpContext) -> Result<Me> {
+        let actor = cx.actor()?;
+        let mut tx = self.read().await?;
+        let groups = tx
+            .user_groups(actor.user_id)
+            .await?
+            .into_iter()
+            .map(|group| group.name)
+            .collect();
+        let worker = match actor.only_worker {
+            Some(id) => tx.worker(id).await?.map(|worker| worker.name()),
+            None => None,
+        };
+        Ok(Me {
+            id: actor.user_id,
+            username: actor.username.clone(),
+            role: actor.role,
+            groups,
+            worker,
+        })
+    }
+
+    /// The asker's API tokens.
+    pub async fn token_list(&self, cx: &OpContext) -> Result<Vec<TokenView>> {
+        let actor = cx.person("list API tokens")?;
+        Ok(self
+            .read()
+            .await?
+            .tokens_of(actor.user_id)
+            .await?
+            .into_iter()
+            .map(token_view)
+            .collect())
+    }
+
+    /// Makes an API token with the asker's rights.
+    pub async fn token_create(&self, cx: &OpContext, input: TokenInput) -> Result<TokenCreated> {
+        let actor = cx.person("make API tokens")?;
+        let mut fields = Fields::new();
+        if input.name.trim().is_empty() || input.name.chars().count() > 100 {
+            fields.add("name", "Say in 1 to 100 characters what the token is for.");
+        }
+        if input.expires_in_days == Some(0) {
+            fields.add("expires_in_days", "A token lives at least one day.");
+        }
+        fields.check()?;
+        let end = input
+            .expires_in_days
+            .map(|days| self.now_ms() + i64::from(days) * DAY_MS);
+        let mut tx = self.write().await?;
+        let created = self
+            .token_add(&mut *tx, actor.user_id, input.name.trim(), end, None)
+            .await?;
+        self.audit_add(
+            &mut *tx,
+            cx,
+            "token.create",
+            &created.token.name,
+            Outcome::Done,
+            json!({"expires_ms": end}),
+        )
+        .await?;
+        tx.save().await?;
+        Ok(created)
+    }
+
+    /// Ends one of the asker's API tokens.
+    pub async fn token_revoke(&self, cx: &OpContext, id: TokenId) -> Result<()> {
+        let actor = cx.person("revoke API tokens")?;
+        let mut tx = self.write().await?;
+        if !tx.token_remove(actor.user_id, id).await? {
+            return Err(Error::not_found("token", id));
+        }
+        self.audit_add(
+            &mut *tx,
+            cx,
+            "token.revoke",
+            &id.to_string(),
+            Outcome::Done,
+            json!(null),
+        )
+        .await?;
+        Ok(tx.save().await?)
+    }
+
+    pub(crate) async fn token_add(
+        &self,
+        tx: &mut dyn Repository,
+        user_id: UserId,
+        name: &str,
+        expires_ms: Option<i64>,
+        worker_id: Option<WorkerId>,
+    ) -> Result<TokenCreated> {
+        let value = new_token();
+        let token = ApiToken {
+            id: TokenId(new_id()),
+            user_id,
+            name: name.to_owned(),
+            hash: token_hash(value.expose()),
+            prefix: value.expose().chars().take(8).collect(),
+            worker_id,
+            created_ms: self.now_ms(),
+            expires_ms,
+            last_used_ms: None,
+        };
+        tx.token_add(&token).await?;
+        Ok(TokenCreated {
+            token: token_view(token),
+            value,
+        })
+    }
+
+    /// All users. Admins only.
+    pub async fn user_list(&self, cx: &OpContext) -> Result<Vec<UserView>> {
+        cx.admin("list users")?;
+        let mut tx = self.read().await?;
+        let mut views = Vec::new();
+        for user in tx.users().await? {
+            views.push(user_view(&mut *tx, user).await?);
+        }
+        Ok(views)
+    }
+
+    /// Makes a user. Admins only.
+    pub async fn user_create(&self, cx: &OpContext, input: UserInput) -> Result<UserView> {
+        let result = self.user_create_checked(cx, &input).await;
+        self.audit_refusal(cx, "user.create", &input.username, result).await
+    }
+
+    async fn user_create_checked(&self, cx: &OpContext, input: &UserInput) -> Result<UserView> {
+        cx.admin("make users")?;
+        let mut fields = Fields::new();
+        let name_ok = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-');
+        if input.username.is_empty() || input.username.len() > 64 || !input.username.chars().all(name_ok) {
+            fields.add("username", "Use 1 to 64 lower-case letters, digits, '.', '_' or '-'.");
+        }
+        if input.password.expose().chars().count() < PASSWORD_MIN {
+            fields.add(
+                "password",
+                format!("A password has at least {PASSWORD_MIN} characters."),
+            );
+        }
+        fields.check()?;
+        let user = User {
+            id: UserId(new_id()),
+            username: input.username.clone(),
+            password_hash: hash_password(input.password.clone()).await?,
+            role: input.role,
+            created_ms: self.now_ms(),
+        };
+        let mut tx = self.write().await?;
+        match tx.user_add(&user).await {
+            Err(StoreError::Unique(_)) => {
+                return Err(Error::AlreadyExists {
+                    kind: "User",
+                    id: user.username,
+                });
+            }
+            other => other?,
+        }
+        for name in &input.groups {
+            let group = group_to_edit(&mut *tx, name, "groups").await?;
+            tx.group_join(group.id, user.id).await?;
+        }
+        let details = json!({ "role": input.role, "groups": input.groups });
+        self.audit_add(&mut *tx, cx, "user.create", &user.username, Outcome::Done, details)
+            .await?;
+        let view = user_view(&mut *tx, user).await?;
+        tx.save().await?;
+        Ok(view)
+    }
+
+    /// All groups. Admins only.
+    pub async fn group_list(&self, cx: &OpContext) -> Result<Vec<GroupView>> {
+        cx.admin("list groups")?;
+        let mut tx = self.read().await?;
+        let mut views = Vec::new();
+        for group in tx.groups().await? {
+            views.push(group_view(&mut *tx, group).await?);
+        }
+        Ok(views)
+    }
+
+    /// Makes a group. Admins only.
+    pub async fn group_create(&self, cx: &OpContext, input: GroupInput) -> Result<GroupView> {
+        let result = self.group_create_checked(cx, &input).await;
+        self.audit_refusal(cx, "group.create", &input.name, result).await
+    }
+
+    async fn group_create_checked(&self, cx: &OpContext, input: &GroupInput) -> Result<GroupView> {
+        cx.admin("make groups")?;
+        let name = input.name.trim();
+        if name.is_empty() || name.chars().count() > 64 || name.contains(',') {
+            return Err(Error::field(
+                "name",
+                "A group's name has 1 to 64 characters and no comma.",
+            ));
+        }
+        let group = Group {
+            id: GroupId(new_id()),
+            name: name.to_owned(),
+            everyone: false,
+            created_ms: self.now_ms(),
+        };
+        let mut tx = self.write().await?;
+        match tx.group_add(&group).await {
+            Err(StoreError::Unique(_)) => {
+                return Err(Error::AlreadyExists {
+                    kind: "Group",
+                    id: group.name,
+                });
+            }
+            other => other?,
+        }
+        let members = users_by_name(&mut *tx, &input.members, "members").await?;
+        tx.group_set_members(group.id, &members).await?;
+        self.audit_add(
+            &mut *tx,
+            cx,
+            "group.create",
+            name,
+            Outcome::Done,
+            json!({"members": input.members}),
+        )
+        .await?;
+        let view = group_view(&mut *tx, group).await?;
+        tx.save().await?;
+        Ok(view)
+    }
+
+    /// Replaces the members of a group. Admins only.
+    pub async fn group_update(&self, cx: &OpContext, name: &str, input: GroupInput) -> Result<GroupView> {
+        let result = self.group_update_checked(cx, name, &input).await;
+        self.audit_refusal(cx, "group.update", name, result).await
+    }
+
+    async fn group_update_checked(&self, cx: &OpContext, name: &str, input: &GroupInput) -> Result<GroupView> {
+        cx.admin("change groups")?;
+        if input.name != name {
+            return Err(Error::field("name", "A group keeps its name."));
+        }
+        let mut tx = self.write().await?;
+        let Some(group) = tx.group_by_name(name).await? else {
+            return Err(Error::not_found("group", name));
+        };
+        let group = not_everyone(group, "name")?;
+        let before = group_view(&mut *tx, group.clone()).await?;
+        let members = users_by_name(&mut *tx, &input.members, "members").await?;
+        tx.group_set_members(group.id, &members).await?;
+        let after = group_view(&mut *tx, group).await?;
+        let details = json!({ "before": before.members, "after": after.members });
+        self.audit_add(&mut *tx, cx, "group.update", name, Outcome::Done, details)
+            .await?;
+        tx.save().await?;
+        Ok(after)
+    }
+}
+
+async fn actor_of(tx: &mut dyn Repository, user: User, only_worker: Option<WorkerId>) -> Result<Actor> {
+    let groups = tx
+        .user_groups(user.id)
+        .await?
+        .into_iter()
+        .map(|group| group.id)
+        .collect();
+    Ok(Actor {
+        user_id: user.id,
+        username: user.username,
+        role: user.role,
+        groups,
+        only_worker,
+    })
+}
+
+async fn user_view(tx: &mut dyn Repository, user: User) -> Result<UserView> {
+    let groups = tx
+        .user_groups(user.id)
+        .await?
+        .into_iter()
+        .map(|group| group.name)
+        .collect();
+    Ok(UserView {
+        id: user.id,
+        username: user.username,
+        role: user.role,
+        groups,
+        created_ms: user.created_ms,
+    })
+}
+
+async fn group_view(tx: &mut dyn Repository, group: Group) -> Result<GroupView> {
+    let mut members = Vec::new();
+    for id in tx.group_members(group.id).await? {
+        members.extend(tx.user(id).await?.map(|user| user.username));
+    }
+    members.sort();
+    Ok(GroupView {
+        id: group.id,
+        name: group.name,
+        everyone: group.everyone,
+        members,
+    })
+}
+
+fn token_view(token: ApiToken) -> TokenView {
+    TokenView {
+        id: token.id,
+        name: token.name,
+        prefix: token.prefix,
+        worker_id: token.worker_id,
+        created_ms: token.created_ms,
+        expires_ms: token.expires_ms,
+        last_used_ms: token.last_used_ms,
+    }
+}
+
+fn not_everyone(group: Group, field: &str) -> Result<Group> {
+    if group.everyone {
+        return Err(Error::field(field, "Everyone has all users as members, always."));
+    }
+    Ok(group)
+}
+
+async fn group_to_edit(tx: &mut dyn Repository, name: &str, field: &str) -> Result<Group> {
+    match tx.group_by_name(name).await? {
+        Some(group) => not_everyone(group, field),
+        None => Err(Error::field(field, format!("There is no group {name}."))),
+    }
+}
+
+async fn users_by_name(tx: &mut dyn Repository, names: &[String], field: &str) -> Result<Vec<UserId>> {
+    let mut ids = Vec::new();
+    for name in names {
+        match tx.user_by_name(name).await? {
+            Some(user) => ids.push(user.id),
+            None => return Err(Error::field(field, format!("There is no user {name}."))),
+        }
+    }
+    Ok(ids)
+}
+
+/// Grantees by the names that a form or client gives.
+pub(crate) async fn grantees(tx: &mut dyn Repository, users: &[String], groups: &[String]) -> Result<Vec<Grantee>> {
+    let mut grants: Vec<Grantee> = users_by_name(tx, users, "users")
+        .await?
+        .into_iter()
+        .map(Grantee::User)
+        .collect();
+    for name in groups {
+        match tx.group_by_name(name).await? {
+            Some(group) => grants.push(Grantee::Group(group.id)),
+            None => return Err(Error::field("groups", format!("There is no group {name}."))),
+        }
+    }
+    grants.sort();
+    grants.dedup();
+    Ok(grants)
+}
+
+/// Slows down guessing: after five failures in a row a name or an address waits, longer each time.
+#[derive(Debug, Default)]
+pub(crate) struct LoginThrottle(Mutex<HashMap<String, (u32, i64)>>);
+
+impl LoginThrottle {
+    const FREE: u32 = 5;
+    const LONGEST_S: i64 = 300;
+    /// Past this many keys those whose wait is over are forgotten.
+    const KEYS: usize = 10_000;
+
+    fn map(&self) -> std::sync::MutexGuard<'_, HashMap<String, (u32, i64)>> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn wait_s(&self, key: &str, now_ms: i64) -> Option<i64> {
+        let (_, until) = *self.map().get(key)?;
+        (until > now_ms).then(|| (until - now_ms).div_euclid(1000) + 1)
+    }
+
+    fn failed(&self, key: String, now_ms: i64) {
+        let mut map = self.map();
+        if map.len() >= Self::KEYS {
+            map.retain(|_, (_, until)| *until + Self::LONGEST_S * 1000 > now_ms);
+        }
+        let (count, until) = map.entry(key).or_insert((0, now_ms));
+        *count += 1;
+        let over = count.saturating_sub(Self::FREE);
+        *until = now_ms
+            + if over == 0 {
+                0
+            } else {
+                (1_i64 << over.min(9)).min(Self::LONGEST_S) * 1000
+            };
+    }
+
+    fn succeeded(&self, key: &str) {
+        self.map().remove(key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn guessing_gets_slower_and_a_success_forgives() {
+        let throttle = LoginThrottle::default();
+        for _ in 0..5 {
+            throttle.failed("alice".into(), 0);
+            assert_eq!(throttle.wait_s("alice", 1), None);
+        }
+        throttle.failed("alice".into(), 0);
+        assert_eq!(throttle.wait_s("alice", 1), Some(2));
+        for _ in 0..20 {
+            throttle.failed("alice".into(), 0);
+        }
+        assert_eq!(throttle.wait_s("alice", 1), Some(300));
+        assert_eq!(throttle.wait_s("bob", 1), None);
+        throttle.succeeded("alice");
+        assert_eq!(throttle.wait_s("alice", 1), None);
+    }
+}

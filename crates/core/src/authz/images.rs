@@ -1,0 +1,320 @@
+//! Who may run which image: the one decision that every door uses.
+//!
+//! Deny by default. A rule's `image` is an exact name, `*`, or a regular expression. Expressions are anchored at the start whether or
+//! not they say `^`, and a match must end at a boundary of the reference, so that a rule for `registry` does not open
+//! `registry.evil.com/…`, and `…/demo` does not open `…/demo-secret`. Matching is linear in time (`regex`).
+
+use regex::Regex;
+use regex_syntax::hir::{Look, LookSet};
+
+use super::granted;
+use crate::{images::ImageRef, op_context::Actor, store::ContainerImage};
+use prt_types::container_images::MatchKind;
+
+/// Longest compiled program that a rule may need, in bytes.
+const PROGRAM_LIMIT: usize = 256 * 1024;
+
+/// A rule's `image`, ready to match.
+#[derive(Clone, Debug)]
+pub enum Matcher {
+    /// `*`.
+    Any,
+    /// One repository; with a tag or digest only that.
+    Exact {
+        /// `host/repository`.
+        name: String,
+        /// Only this tag.
+        tag: Option<String>,
+        /// Only this digest.
+        digest: Option<String>,
+    },
+    /// A regular expression.
+    Pattern {
+        /// Compiled as `\A(?:…)\z`.
+        whole: Regex,
+        /// Whether it says itself where the reference ends (`$`), so that it must match all of it.
+        ends: bool,
+    },
+}
+
+impl Matcher {
+    /// Reads a rule's `image`; an error says what is wrong with it.
+    pub fn parse(text: &str, default_registry: &str) -> Result<Self, String> {
+        let text = text.trim();
+        match kind(text) {
+            MatchKind::Any => Ok(Self::Any),
+            MatchKind::Pattern => Self::pattern(text),
+            MatchKind::Exact => {
+                const NO_TAG: &str = "prt-no-tag";
+                let image = ImageRef::resolve(text, default_registry, NO_TAG).map_err(|error| error.to_string())?;
+                Ok(Self::Exact {
+                    name: image.name(),
+                    tag: image.tag.filter(|tag| tag != NO_TAG),
+                    digest: image.digest,
+                })
+            }
+        }
+    }
+
+    fn pattern(text: &str) -> Result<Self, String> {
+        let wrong = |error: &dyn std::fmt::Display| format!("The regular expression cannot be read: {error}");
+        // Compiled alone first, so that `a)(b` cannot slip out of the group below.
+        let hir = regex_syntax::parse(text).map_err(|error| wrong(&error))?;
+        let ends = !hir
+            .properties()
+            .look_set()
+            .intersect(
+                LookSet::singleton(Look::End)
+                    .union(LookSet::singleton(Look::EndLF))
+                    .union(LookSet::singleton(Look::EndCRLF)),
+            )
+            .is_empty();
+        let whole = regex::RegexBuilder::new(&format!(r"\A(?:{text})\z"))
+            .size_limit(PROGRAM_LIMIT)
+            .build()
+            .map_err(|error| wrong(&error))?;
+        Ok(Self::Pattern { whole, ends })
+    }
+
+    /// Whether it matches a full reference.
+    pub fn matches(&self, image: &ImageRef) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Exact { name, tag, digest } => {
+                *name == image.name()
+                    && tag.as_ref().is_none_or(|tag| image.tag.as_ref() == Some(tag))
+                    && digest
+                        .as_ref()
+                        .is_none_or(|digest| image.digest.as_ref() == Some(digest))
+            }
+            Self::Pattern { whole, ends } => {
+                let text = image.to_string();
+                whole.is_match(&text) || (!ends && boundaries(&text).any(|end| whole.is_match(&text[..end])))
+            }
+        }
+    }
+}
+
+/// How a rule's `image` is read: what is a valid name is a name, all else is an expression.
+pub fn kind(text: &str) -> MatchKind {
+    let text = text.trim();
+    if text == "*" {
+        MatchKind::Any
+    } else if text.starts_with('^') || ImageRef::resolve(text, "localhost", "x").is_err() {
+        MatchKind::Pattern
+    } else {
+        MatchKind::Exact
+    }
+}
+
+/// Where a match may end before the end of a reference: on both sides of a slash, and before the tag or digest. Not before a
+/// port: another port is another registry.
+fn boundaries(text: &str) -> impl Iterator<Item = usize> {
+    let last_slash = text.rfind('/').unwrap_or(0);
+    text.char_indices()
+        .flat_map(move |(at, c)| match c {
+            '/' => [Some(at), Some(at + 1)],
+            ':' | '@' if at > last_slash => [Some(at), None],
+            _ => [None, None],
+        })
+        .flatten()
+}
+
+/// The outcome of a decision.
+#[derive(Clone, Debug)]
+pub enum Decision<'a> {
+    /// Allowed by this rule.
+    Allowed(&'a ContainerImage),
+    /// Refused, with the reason for people.
+    Denied(String),
+}
+
+/// Where grants are edited; every refusal names it.
+pub const WHERE: &str = "Infrastructure > Container Images";
+
+/// Decides whether `actor` may run `image`. Of several rules the first in list order that allows it wins.
+pub fn decide<'a>(
+    actor: &Actor,
+    rules: impl IntoIterator<Item = (&'a ContainerImage, &'a Matcher)>,
+    image: &ImageRef,
+) -> Decision<'a> {
+    let mut known = false;
+    let mut too_old = None;
+    for (rule, matcher) in rules {
+        if !matcher.matches(image) {
+            continue;
+        }
+        if !granted(actor, &rule.grants) {
+            known = true;
+            continue;
+        }
+        if is_older(image.tag.as_deref(), &rule.minimum_version) {
+            too_old = Some(&rule.minimum_version);
+            continue;
+        }
+        return Decision::Allowed(rule);
+    }
+    let who = &actor.username;
+    Decision::Denied(match (too_old, known) {
+        (Some(minimum), _) => format!("{image} is older than the minimum version {minimum} in {WHERE}."),
+        (None, true) => format!("{who} has no access to the image {image}. An admin can grant it in {WHERE}."),
+        (None, false) => format!("No rule allows the image {image} for {who}. An admin can grant it in {WHERE}."),
+    })
+}
+
+/// Whether `version` is lower than `minimum`, number by number. What is not a version is not older.
+fn is_older(version: Option<&str>, minimum: &str) -> bool {
+    let numbers = |text: &str| {
+        text.split('.')
+            .map(|part| part.parse::<u64>().ok())
+            .collect::<Option<Vec<_>>>()
+    };
+    match (version.and_then(numbers), numbers(minimum)) {
+        (Some(version), Some(minimum)) => version < minimum,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prt_types::{
+        access::Role,
+        container_images::ServiceType,
+        ids::{ContainerImageId, GroupId, UserId},
+    };
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::store::Grantee;
+
+    fn matches(rule: &str, image: &str) -> bool {
+        let matcher = Matcher::parse(rule, "ghcr.io/practicusai").unwrap();
+        matcher.matches(&ImageRef::resolve(image, "ghcr.io/practicusai", "25.5.3").unwrap())
+    }
+
+    #[test]
+    fn a_rule_matches_what_it_says_and_no_look_alike() {
+        let demo = r"^my-registry\.my-company\.com\/demo\/";
+        for (rule, image, expected) in [
+            ("*", "anything.example.com/x", true),
+            ("practicus-minimal", "practicus-minimal", true),
+            ("practicus-minimal", "practicus-minimal:1.0", true),
+            ("practicus-minimal", "practicus-minimal-evil", false),
+            ("practicus-minimal", "evil.io/practicusai/practicus-minimal", false),
+            ("h:5000/a:1", "h:5000/a:1", true),
+            ("h:5000/a:1", "h:5000/a:2", false),
+            ("h:5000/a", "h:5001/a", false),
+            (demo, "my-registry.my-company.com/demo/x:1", true),
+            (demo, "my-registry.my-company.com/demo-secret/x:1", false),
+            (demo, "my-registry.my-company.com.evil.io/demo/x", false),
+            (demo, "evil.io/my-registry.my-company.com/demo/x", false),
+            // Unanchored, or cut short.
+            (r"registry\.local", "registry.local/x", true),
+            (r"registry\.local", "registry.local.evil.com/x", false),
+            (r"registry\.local", "evil.com/registry.local/x", false),
+            (r"registry\.local", "registry.local:5000/x", false),
+            (r"^registry", "registry.evil.com/x", false),
+            (r"^h\.io/demo", "h.io/demo/x", true),
+            (r"^h\.io/demo", "h.io/demo:1", true),
+            (r"^h\.io/demo", "h.io/demo-secret", false),
+            (r"^h\.io/demo$", "h.io/demo/x", false),
+            (r"^h\.io/demo:1$", "h.io/demo:1", true),
+            (r"^h\.io/demo:1$", "h.io/demo:12", false),
+            // Alternatives stay inside the anchors.
+            (r"^a\.io/x|b\.io/y", "evil.com/b.io/y", false),
+            (r"^a\.io/x|b\.io/y", "b.io/y:1", true),
+            (r"^a\.io/.*-gpu", "a.io/team/x-gpu:1", true),
+        ] {
+            assert_eq!(matches(rule, image), expected, "{rule} on {image}");
+        }
+    }
+
+    #[test]
+    fn a_rule_for_a_bare_word_is_a_platform_image() {
+        assert_eq!(kind("registry"), MatchKind::Exact);
+        assert!(!matches("registry", "registry.evil.com/x"));
+        assert!(matches("registry", "ghcr.io/practicusai/registry:1"));
+    }
+
+    #[test]
+    fn broken_or_huge_expressions_are_refused() {
+        for rule in ["^a(", "^a)(b", "^(a{1000}){1000}$", "^[", ""] {
+            assert!(Matcher::parse(rule, "ghcr.io/practicusai").is_err(), "{rule}");
+        }
+    }
+
+    fn actor(groups: Vec<GroupId>) -> Actor {
+        Actor {
+            user_id: UserId(Uuid::from_u128(1)),
+            username: "alice".into(),
+            role: Role::Admin,
+            groups,
+            only_worker: None,
+        }
+    }
+
+    fn rule(image: &str, minimum_version: &str, grants: Vec<Grantee>) -> (ContainerImage, Matcher) {
+        let rule = ContainerImage {
+            id: ContainerImageId(Uuid::from_u128(9)),
+            image: image.into(),
+            service_type: ServiceType::CloudWorker,
+            name: String::new(),
+            description: String::new(),
+            version: String::new(),
+            minimum_version: minimum_version.into(),
+            recommended_version: String::new(),
+            pull_policy: None,
+            repo_username: String::new(),
+            repo_password_sealed: None,
+            startup_script: String::new(),
+            order: 0,
+            grants,
+            revision: 1,
+            created_ms: 0,
+            updated_ms: 0,
+        };
+        let matcher = Matcher::parse(image, "ghcr.io/practicusai").unwrap();
+        (rule, matcher)
+    }
+
+    fn outcome(actor: &Actor, rules: &[(ContainerImage, Matcher)], image: &str) -> Result<(), String> {
+        let image = ImageRef::resolve(image, "ghcr.io/practicusai", "25.5.3").unwrap();
+        match decide(actor, rules.iter().map(|(rule, matcher)| (rule, matcher)), &image) {
+            Decision::Allowed(_) => Ok(()),
+            Decision::Denied(reason) => Err(reason),
+        }
+    }
+
+    #[test]
+    fn nobody_runs_what_no_grant_allows_not_even_an_admin() {
+        let group = GroupId(Uuid::from_u128(2));
+        assert_eq!(
+            outcome(&actor(vec![]), &[], "h.io/x:1"),
+            Err("No rule allows the image h.io/x:1 for alice. An admin can grant it in Infrastructure > Container Images.".into())
+        );
+        let rules = [rule("*", "", vec![Grantee::Group(group)])];
+        assert_eq!(outcome(&actor(vec![group]), &rules, "h.io/x:1"), Ok(()));
+        assert_eq!(
+            outcome(&actor(vec![]), &rules, "h.io/x:1"),
+            Err("alice has no access to the image h.io/x:1. An admin can grant it in Infrastructure > Container Images.".into())
+        );
+        // A rule without grants opens nothing.
+        assert!(outcome(&actor(vec![group]), &[rule("*", "", vec![])], "h.io/x:1").is_err());
+        let by_name = [rule("h.io/x", "", vec![Grantee::User(UserId(Uuid::from_u128(1)))])];
+        assert_eq!(outcome(&actor(vec![]), &by_name, "h.io/x:1"), Ok(()));
+    }
+
+    #[test]
+    fn versions_below_the_minimum_are_refused() {
+        let group = GroupId(Uuid::from_u128(2));
+        let rules = [rule("practicus-minimal", "25.5.0", vec![Grantee::Group(group)])];
+        let alice = actor(vec![group]);
+        assert!(
+            outcome(&alice, &rules, "practicus-minimal:25.4.9")
+                .unwrap_err()
+                .contains("older than the minimum version 25.5.0")
+        );
+        assert_eq!(outcome(&alice, &rules, "practicus-minimal:25.10.0"), Ok(()));
+        assert_eq!(outcome(&alice, &rules, "practicus-minimal:latest"), Ok(()));
+    }
+}

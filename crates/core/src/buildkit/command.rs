@@ -1,0 +1,101 @@
+//! The command line of a build.
+
+use std::collections::BTreeMap;
+
+/// What `buildctl build` is told. There is no place for a password here: a command line can be read by others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuildCommand<'a> {
+    /// `name:tag` of the result.
+    pub reference: &'a str,
+    /// Folder of the context in the builder.
+    pub context: &'a str,
+    /// Folder that holds the Dockerfile as it was when the build was asked for.
+    pub dockerfile_folder: &'a str,
+    /// Its name there.
+    pub dockerfile_name: &'a str,
+    /// Values for `ARG`.
+    pub build_args: &'a BTreeMap<String, String>,
+    /// Push the result.
+    pub push: bool,
+    /// Push over plain HTTP or unverified TLS.
+    pub insecure_registry: bool,
+    /// Leave the cache unused.
+    pub no_cache: bool,
+    /// Where `buildctl` writes the digest of the result.
+    pub metadata_file: &'a str,
+}
+
+impl BuildCommand<'_> {
+    /// Program and arguments.
+    pub fn argv(&self) -> Vec<String> {
+        let mut argv: Vec<String> = ["buildctl", "build", "--progress=rawjson", "--frontend", "dockerfile.v0"]
+            .map(String::from)
+            .into();
+        let mut option = |name: &str, value: String| argv.extend([name.to_owned(), value]);
+        option("--local", format!("context={}", self.context));
+        option("--local", format!("dockerfile={}", self.dockerfile_folder));
+        option("--opt", format!("filename={}", self.dockerfile_name));
+        for (name, value) in self.build_args {
+            option("--opt", format!("build-arg:{name}={value}"));
+        }
+        let mut output = format!("type=image,name={},push={}", self.reference, self.push);
+        if self.insecure_registry {
+            output.push_str(",registry.insecure=true");
+        }
+        option("--output", output);
+        option("--metadata-file", self.metadata_file.to_owned());
+        if self.no_cache {
+            argv.push("--no-cache".to_owned());
+        }
+        argv
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn argv(change: impl FnOnce(&mut BuildCommand<'_>)) -> String {
+        let build_args = BTreeMap::from([
+            ("B".to_owned(), "two words, a comma".to_owned()),
+            ("A".to_owned(), String::new()),
+        ]);
+        let mut command = BuildCommand {
+            reference: "registry.example.com:5000/demo/app:1.0",
+            context: "/build",
+            dockerfile_folder: "/tmp/prt-builds/7",
+            dockerfile_name: "Dockerfile",
+            build_args: &build_args,
+            push: true,
+            insecure_registry: false,
+            no_cache: false,
+            metadata_file: "/tmp/prt-builds/7/metadata",
+        };
+        change(&mut command);
+        command.argv().join("|")
+    }
+
+    #[test]
+    fn a_push() {
+        assert_eq!(
+            argv(|_| {}),
+            "buildctl|build|--progress=rawjson|--frontend|dockerfile.v0|--local|context=/build|--local|dockerfile=/tmp/prt-builds/7|\
+             --opt|filename=Dockerfile|--opt|build-arg:A=|--opt|build-arg:B=two words, a comma|\
+             --output|type=image,name=registry.example.com:5000/demo/app:1.0,push=true|--metadata-file|/tmp/prt-builds/7/metadata"
+        );
+    }
+
+    #[test]
+    fn the_switches_change_only_their_part() {
+        assert!(
+            argv(|c| c.push = false).contains("|type=image,name=registry.example.com:5000/demo/app:1.0,push=false|")
+        );
+        assert!(argv(|c| c.insecure_registry = true).contains(",push=true,registry.insecure=true|"));
+        assert!(argv(|c| c.no_cache = true).ends_with("|--no-cache"));
+        let other = argv(|c| {
+            c.context = "/build/app";
+            c.dockerfile_name = "web.Dockerfile";
+        });
+        assert!(other.contains("|context=/build/app|") && other.contains("|filename=web.Dockerfile|"));
+    }
+}

@@ -1,0 +1,316 @@
+//! Keeps passwords out of what a build prints.
+//!
+//! It looks at the visible text: a password that is coloured in the middle is found as well. A password is also looked for in the
+//! forms in which it tends to appear: in base64 (at each of the three alignments, so also inside `user:password` or a whole docker
+//! configuration), percent-encoded, and escaped as in JSON.
+
+use std::{borrow::Cow, ops::Range};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use prt_types::Secret;
+use regex::bytes::Regex;
+
+/// What stands in a secret's place.
+const STARS: &[u8] = b"***";
+/// Shorter strings are not masked: they would hide half of the log, and hide nothing.
+const SHORTEST: usize = 4;
+/// Shorter pieces of base64 are too likely to be something else.
+const SHORTEST_BASE64: usize = 8;
+/// How many bytes of colour codes within a secret are allowed for when a long line is cut.
+const ESCAPES: usize = 4096;
+
+/// Finds and replaces secrets.
+#[derive(Clone, Debug, Default)]
+pub struct Masker {
+    patterns: Vec<Vec<u8>>,
+    /// Whether any pattern is there at all: one fast pass over text that most often has none.
+    any: Option<Regex>,
+    longest: usize,
+}
+
+impl Masker {
+    /// A masker for passwords and tokens.
+    pub fn new<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
+        let mut patterns: Vec<Vec<u8>> = vec![];
+        for secret in secrets {
+            let secret = secret.expose();
+            if secret.len() < SHORTEST {
+                continue;
+            }
+            patterns.push(secret.into());
+            patterns.push(percent_encoded(secret).into());
+            patterns.push(json_escaped(secret).into());
+            patterns.extend((0..3).filter_map(|offset| base64_core(secret.as_bytes(), offset)));
+        }
+        patterns.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        patterns.dedup();
+        let alternatives: Vec<String> = patterns
+            .iter()
+            .map(|pattern| regex::escape(&String::from_utf8_lossy(pattern)))
+            .collect();
+        let any = (!patterns.is_empty())
+            .then(|| Regex::new(&alternatives.join("|")).ok())
+            .flatten();
+        let longest = patterns.first().map_or(0, Vec::len);
+        Self { patterns, any, longest }
+    }
+
+    /// The text with `***` in place of each secret.
+    pub fn mask<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        match self.mask_bytes(text.as_bytes()) {
+            Cow::Borrowed(_) => Cow::Borrowed(text),
+            Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
+        }
+    }
+
+    /// The same for bytes.
+    pub fn mask_bytes<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]> {
+        let ranges = self.find(text);
+        if ranges.is_empty() {
+            return Cow::Borrowed(text);
+        }
+        let mut out = Vec::with_capacity(text.len());
+        let mut at = 0;
+        for range in ranges {
+            out.extend_from_slice(&text[at..range.start]);
+            out.extend_from_slice(STARS);
+            // Colours that begin or end within the secret go on to count.
+            for escape in escapes(&text[range.clone()]) {
+                out.extend_from_slice(&text[range.clone()][escape]);
+            }
+            at = range.end;
+        }
+        out.extend_from_slice(&text[at..]);
+        Cow::Owned(out)
+    }
+
+    /// How much more than a piece has to be in sight before the piece can be cut off without cutting through a secret.
+    pub fn margin(&self) -> usize {
+        if self.patterns.is_empty() {
+            0
+        } else {
+            self.longest + ESCAPES
+        }
+    }
+
+    /// The largest cut up to `at` that goes through no secret. `text` reaches [`Masker::margin`] beyond `at`.
+    pub fn cut(&self, text: &[u8], at: usize) -> usize {
+        match self
+            .find(text)
+            .into_iter()
+            .find(|range| range.start < at && at < range.end)
+        {
+            Some(range) if range.start > 0 => range.start,
+            Some(range) => range.end,
+            None => at,
+        }
+    }
+
+    /// Where secrets are, joined where they overlap.
+    fn find(&self, text: &[u8]) -> Vec<Range<usize>> {
+        let Some(any) = &self.any else { return vec![] };
+        let visible = Visible::of(text);
+        if !any.is_match(&visible.text) {
+            return vec![];
+        }
+        let mut found: Vec<Range<usize>> = vec![];
+        for pattern in &self.patterns {
+            found.extend(
+                visible
+                    .text
+                    .windows(pattern.len())
+                    .enumerate()
+                    .filter(|(_, window)| window == pattern)
+                    .map(|(at, _)| visible.place(at)..visible.place(at + pattern.len() - 1) + 1),
+            );
+        }
+        found.sort_by_key(|range| range.start);
+        let mut joined: Vec<Range<usize>> = vec![];
+        for range in found {
+            match joined.last_mut() {
+                Some(last) if range.start < last.end => last.end = last.end.max(range.end),
+                _ => joined.push(range),
+            }
+        }
+        joined
+    }
+}
+
+/// Text without its escape sequences, with the place of each byte in the original.
+struct Visible<'a> {
+    text: Cow<'a, [u8]>,
+    places: Vec<usize>,
+}
+
+impl<'a> Visible<'a> {
+    fn of(original: &'a [u8]) -> Self {
+        if !original.contains(&ESC) {
+            return Self {
+                text: Cow::Borrowed(original),
+                places: vec![],
+            };
+        }
+        let mut text = Vec::with_capacity(original.len());
+        let mut places = Vec::with_capacity(original.len());
+        let mut at = 0;
+        for escape in escapes(original).chain(std::iter::once(original.len()..original.len())) {
+            text.extend_from_slice(&original[at..escape.start]);
+            places.extend(at..escape.start);
+            at = escape.end;
+        }
+        Self {
+            text: Cow::Owned(text),
+            places,
+        }
+    }
+
+    fn place(&self, at: usize) -> usize {
+        if self.places.is_empty() { at } else { self.places[at] }
+    }
+}
+
+const ESC: u8 = 0x1b;
+
+/// The escape sequences of a text: CSI (colours, cursor), OSC (titles, links) and two-byte ones.
+fn escapes(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        let start = from + text[from..].iter().position(|byte| *byte == ESC)?;
+        let body = &text[start + 1..];
+        let len = match body.first() {
+            None => 0,
+            Some(b'[') => body
+                .iter()
+                .skip(1)
+                .position(|byte| (0x40..=0x7e).contains(byte))
+                .map_or(body.len(), |at| at + 2),
+            Some(b']') => {
+                let bell = body.iter().position(|byte| *byte == 0x07).map(|at| at + 1);
+                let terminator = body.windows(2).position(|pair| pair == [ESC, b'\\']).map(|at| at + 2);
+                bell.into_iter().chain(terminator).min().unwrap_or(body.len())
+            }
+            Some(_) => 1,
+        };
+        from = start + 1 + len;
+        Some(start..from)
+    })
+}
+
+/// The base64 digits that depend on nothing but the secret when `offset` bytes stand before it.
+fn base64_core(secret: &[u8], offset: usize) -> Option<Vec<u8>> {
+    let shifted = [&[0; 2][..offset], secret].concat();
+    let digits = STANDARD.encode(&shifted);
+    // A digit is six bits: the first ones hold bits of what stands before, the last ones bits of what follows.
+    let start = (offset * 8).div_ceil(6);
+    let end = shifted.len() * 8 / 6;
+    let core = &digits.as_bytes()[start.min(end)..end];
+    (core.len() >= SHORTEST_BASE64).then(|| core.to_vec())
+}
+
+fn percent_encoded(secret: &str) -> String {
+    url::form_urlencoded::byte_serialize(secret.as_bytes())
+        .collect::<String>()
+        .replace('+', "%20")
+}
+
+fn json_escaped(secret: &str) -> String {
+    let quoted = serde_json::Value::from(secret).to_string();
+    quoted[1..quoted.len() - 1].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn masker(secrets: &[&str]) -> Masker {
+        let secrets: Vec<Secret> = secrets.iter().copied().map(Secret::from).collect();
+        Masker::new(&secrets)
+    }
+
+    #[test]
+    fn a_secret_is_masked_in_all_its_forms() {
+        let masker = masker(&["hunter2/+secret", "hunter2"]);
+        assert_eq!(masker.mask("login with hunter2!"), "login with ***!");
+        assert_eq!(masker.mask("login with hunter2/+secret!"), "login with ***!");
+        assert_eq!(
+            masker.mask("https://x:hunter2%2F%2Bsecret@host/"),
+            "https://x:***@host/"
+        );
+        for user in ["a", "ab", "abc", "robot$x"] {
+            let auth = STANDARD.encode(format!("{user}:hunter2/+secret"));
+            let masked = masker.mask(&auth).into_owned();
+            assert!(
+                masked.contains("***") && masked.len() < auth.len() - 12,
+                "{auth} -> {masked}"
+            );
+        }
+        assert_eq!(masker.mask("nothing here"), "nothing here");
+    }
+
+    #[test]
+    fn colours_within_a_secret_do_not_hide_it() {
+        let masker = masker(&["hunter2"]);
+        assert_eq!(
+            masker.mask("a hun\u{1b}[31mter\u{1b}[0m2 b"),
+            "a ***\u{1b}[31m\u{1b}[0m b"
+        );
+        assert_eq!(
+            masker.mask("a \u{1b}]8;;x\u{7}hunter2\u{1b}]8;;\u{1b}\\ b"),
+            "a \u{1b}]8;;x\u{7}***\u{1b}]8;;\u{1b}\\ b"
+        );
+    }
+
+    #[test]
+    fn overlapping_secrets_leave_nothing_of_either() {
+        assert_eq!(masker(&["abcd", "cdefgh"]).mask("xabcdefghx"), "x***x");
+        assert_eq!(masker(&["aaaa"]).mask("aaaaaa"), "***");
+    }
+
+    #[test]
+    fn short_strings_are_left_alone() {
+        assert_eq!(masker(&["abc", ""]).mask("abc abc"), "abc abc");
+    }
+
+    #[test]
+    fn a_cut_goes_through_no_secret() {
+        let masker = masker(&["hunter2"]);
+        let text = b"0123hunter2789";
+        assert_eq!(
+            (0..=14).map(|at| masker.cut(text, at)).collect::<Vec<_>>(),
+            [0, 1, 2, 3, 4, 4, 4, 4, 4, 4, 4, 11, 12, 13, 14]
+        );
+        assert_eq!(masker.cut(b"hunter2xx", 3), 7);
+    }
+
+    proptest! {
+        #[test]
+        fn no_secret_stays_visible(
+            secrets in prop::collection::vec("[a-d:/é ]{4,9}", 1..4),
+            parts in prop::collection::vec((0..6usize, "[a-e]{0,3}", any::<bool>()), 0..12),
+        ) {
+            let mut text = String::new();
+            for (which, filler, colour) in parts {
+                if let Some(secret) = secrets.get(which) {
+                    for (at, c) in secret.chars().enumerate() {
+                        if colour && at == 2 {
+                            text.push_str("\u{1b}[1;32m");
+                        }
+                        text.push(c);
+                    }
+                }
+                text.push_str(&filler);
+            }
+            let secret_values: Vec<Secret> = secrets.iter().map(|s| Secret::new(s.clone())).collect();
+            let masked = Masker::new(&secret_values).mask(&text).into_owned();
+            let visible = String::from_utf8(Visible::of(masked.as_bytes()).text.into_owned()).unwrap();
+            for secret in &secrets {
+                prop_assert!(!visible.contains(secret.as_str()), "{secret:?} in {visible:?}");
+            }
+            // What is no secret stays as it is.
+            let plain = "0123456789 \u{1b}[31mZZZ\u{1b}[0m";
+            prop_assert_eq!(Masker::new(&secret_values).mask(plain), plain);
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! BuildKit: pure code around its command line, its progress and its configuration, and the scripts that run in the builder.
+//!
+//! Nothing here talks to an engine. `builds` puts the parts together.
+
+pub mod command;
+pub mod config;
+pub mod launcher;
+pub mod mask;
+pub mod rawjson;

@@ -1,0 +1,53 @@
+# Starts a build in the builder so that it goes on without us, then reads its progress.
+#   $1 folder of all builds   $2 build   $3 build folder   $4 context   $5 name of the Dockerfile   $6 the user's own ignore file
+#   $7 one more ignore pattern   $8 runner.sh   then the command. Standard input: a tar stream with `Dockerfile` and `config.json`, the logins.
+# Exit codes: 90 no such command, 91 there is such a build already, 92 no such build, 93 the context leads out of the build folder,
+# 94 the builder's disk or memory.
+set -u
+umask 077
+root=$1 build=$2 folder=$3 context=$4 dockerfile=$5 ignore=$6 pattern=$7 runner=$8
+shift 8
+spool=$root/$build
+fail() {
+  rm -rf "$spool"
+  echo "$2" >&2
+  exit "$1"
+}
+
+for program in "$1" setsid tar; do
+  command -v "$program" >/dev/null 2>&1 || fail 90 "The builder image has no $program."
+done
+mkdir -p "$root"
+if ! mkdir "$spool" 2>/dev/null; then
+  [ -d "$spool" ] && exit 91
+  fail 94 "$root cannot be written."
+fi
+place=$(cd -P "$context" 2>/dev/null && pwd -P) || fail 93 "There is no folder $context."
+case $place/ in
+  "$(cd -P "$folder" && pwd -P)"/*) ;;
+  *) fail 93 "The folder $context leads out of the build folder, to $place." ;;
+esac
+
+# What earlier builds left; there is one build at a time in a builder.
+for old in "$root"/*; do
+  [ "$old" = "$spool" ] || rm -rf "$old" "/dev/shm/prt-login.${old##*/}".*
+done
+
+# The logins are in memory only, and the runner below removes them however the build ends.
+login=$(mktemp -d "/dev/shm/prt-login.$build.XXXXXX") || fail 94 "/dev/shm cannot be written."
+if ! tar -xf - -C "$login" || ! mkdir "$spool/dockerfile" ||
+  ! mv "$login/Dockerfile" "$spool/dockerfile/$dockerfile"; then
+  rm -rf "$login"
+  fail 94 "The Dockerfile could not be placed in the builder."
+fi
+{
+  cat "$ignore" 2>/dev/null || cat "$context/.dockerignore" 2>/dev/null
+  echo
+  echo "$pattern"
+} >"$spool/dockerfile/$dockerfile.dockerignore"
+: >"$spool/progress"
+
+# A session of its own and no end of our streams: nothing that happens to us reaches it.
+setsid sh -c "$runner" prt-build "$login" "$spool" "$@" </dev/null >/dev/null 2>&1 &
+while ! [ -s "$spool/runner" ] && kill -0 $! 2>/dev/null; do nap 0.005; done
+follow "$spool" 1

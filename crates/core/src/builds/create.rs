@@ -1,0 +1,303 @@
+//! The request: may they, is it valid, record it, start it.
+
+use prt_types::{
+    audit::Outcome,
+    builds::{BuildRequest, BuildStatus, BuildView, RerunRequest},
+    ids::BuildId,
+    workers::{ContainerRole, WorkerStatus},
+};
+use serde_json::json;
+
+use super::{
+    probe::probe,
+    run::Start,
+    validate::{Inputs, validate},
+    view::view,
+};
+use crate::{
+    Orchestrator,
+    buildkit::launcher::join,
+    clock::new_id,
+    engine::{EngineError, EngineErrorKind, ExecSpec, exec_collect},
+    error::{Error, Result},
+    op_context::OpContext,
+    store::{Build, StoreError, Worker},
+    workers::BUILD_FOLDER_BUILDER,
+};
+
+/// A Dockerfile beyond this is refused.
+const LONGEST_DOCKERFILE: usize = 512 * 1024;
+
+/// Prints the Dockerfile, unless it or the context leads out of the build folder.  $1 build folder  $2 context  $3 Dockerfile
+const READ_DOCKERFILE: &str = r#"
+folder=$(cd -P "$1" && pwd -P) || exit 3
+context=$(cd -P "$2" 2>/dev/null && pwd -P) || exit 3
+file=$(readlink -f "$context/$3") || exit 5
+case $context/ in "$folder"/*) ;; *) exit 4 ;; esac
+case $file in "$folder"/*) ;; *) exit 4 ;; esac
+[ -f "$file" ] || exit 5
+exec cat "$file"
+"#;
+
+impl Orchestrator {
+    /// Starts a build in a builder worker. The inputs are checked first: fields, worker, Dockerfile, logins and the right to push.
+    pub async fn build_create(&self, cx: &OpContext, request: BuildRequest) -> Result<BuildView> {
+        let object = format!("{}:{}", request.name, request.tag);
+        let result = self.build_create_checked(cx, request, None).await;
+        self.audit_refusal(cx, "build.create", &object, result).await
+    }
+
+    /// Starts a build with the inputs of an earlier one; the build folder is taken as it is now.
+    pub async fn build_rerun(&self, cx: &OpContext, number: i64, request: RerunRequest) -> Result<BuildView> {
+        let earlier = self.build_visible(cx, number).await?;
+        let missing: Vec<&str> = earlier
+            .credentials
+            .iter()
+            .map(|login| login.host.as_str())
+            .filter(|host| {
+                !request
+                    .registry_credentials
+                    .iter()
+                    .any(|given| given.host.eq_ignore_ascii_case(host))
+            })
+            .collect();
+        if !missing.is_empty() {
+            let hosts = missing.join(", ");
+            let message =
+                format!("Build #{number} used a login for {hosts}. Logins are not kept after a build; give it again.");
+            return Err(Error::field("registry_credentials", message));
+        }
+        let again = BuildRequest {
+            worker: format!("Worker-{}", earlier.worker_number),
+            name: earlier.name,
+            tag: earlier.tag,
+            push_image: earlier.push_image,
+            build_args: earlier.build_args,
+            registry_credentials: request.registry_credentials,
+            insecure_registry: earlier.insecure_registry,
+            no_cache: request.no_cache || earlier.no_cache,
+            context: earlier.context,
+            dockerfile: earlier.dockerfile,
+        };
+        let result = self.build_create_checked(cx, again, Some(number)).await;
+        self.audit_refusal(cx, "build.rerun", &format!("#{number}"), result)
+            .await
+    }
+
+    async fn build_create_checked(
+        &self,
+        cx: &OpContext,
+        request: BuildRequest,
+        rerun_of: Option<i64>,
+    ) -> Result<BuildView> {
+        let actor = cx.actor()?.clone();
+        let worker_name = request.worker.clone();
+        let inputs = validate(request)?;
+        let worker = {
+            let mut tx = self.read().await?;
+            let worker = self.worker_visible(&mut *tx, cx, &worker_name).await?;
+            builds_in(&worker)?;
+            if let Some(active) = tx.build_active(worker.id).await? {
+                return Err(busy(&worker, active.number));
+            }
+            worker
+        };
+        // Both take their time and neither needs the other.
+        let (dockerfile_text, notes) = futures::try_join!(
+            self.build_dockerfile(&worker, &inputs),
+            probe(&self.inner.registry, &inputs)
+        )?;
+
+        let id = BuildId(new_id());
+        let sealed = match inputs.credentials.as_slice() {
+            [] => None,
+            logins => {
+                let json = serde_json::to_vec(logins).map_err(|error| Error::internal("writing logins", error))?;
+                Some(self.inner.sealer.seal(&format!("build/{id}"), &json)?)
+            }
+        };
+        let mut tx = self.write().await?;
+        // The worker may have ended, and another build begun, since the first look.
+        let worker = tx
+            .worker(worker.id)
+            .await?
+            .ok_or_else(|| Error::not_found("worker", &worker_name))?;
+        builds_in(&worker)?;
+        let build = Build {
+            id,
+            number: tx.build_next_number().await?,
+            worker_id: worker.id,
+            worker_number: worker.number,
+            owner_id: actor.user_id,
+            owner: actor.username.clone(),
+            door: cx.door,
+            credentials: inputs.credential_views(),
+            name: inputs.name,
+            tag: inputs.tag,
+            push_image: inputs.push_image,
+            build_args: inputs.build_args,
+            credentials_sealed: sealed,
+            insecure_registry: inputs.insecure_registry,
+            no_cache: inputs.no_cache,
+            context: inputs.context,
+            dockerfile: inputs.dockerfile,
+            dockerfile_text,
+            status: BuildStatus::Pending,
+            reason: None,
+            message: String::new(),
+            step: None,
+            digest: None,
+            rerun_of,
+            cancel_requested: false,
+            created_ms: self.now_ms(),
+            started_ms: None,
+            ended_ms: None,
+            steps: 0,
+            steps_cached: 0,
+            lines: 0,
+        };
+        match tx.build_add(&build).await {
+            Ok(()) => {}
+            Err(StoreError::Unique(_)) => {
+                drop(tx);
+                let active = self.read().await?.build_active(worker.id).await?;
+                return Err(busy(&worker, active.map_or(0, |build| build.number)));
+            }
+            Err(error) => return Err(error.into()),
+        }
+        let action = if rerun_of.is_some() {
+            "build.rerun"
+        } else {
+            "build.create"
+        };
+        let details = json!({
+            "image": format!("{}:{}", build.name, build.tag),
+            "worker": worker.name(),
+            "push": build.push_image,
+            "insecure_registry": build.insecure_registry,
+            "credentials": build.credentials,
+            "rerun_of": rerun_of,
+        });
+        self.audit_add(
+            &mut *tx,
+            cx,
+            action,
+            &format!("#{}", build.number),
+            Outcome::Done,
+            details,
+        )
+        .await?;
+        tx.save().await?;
+        self.build_start(build.clone(), Start::Launch { notes });
+        self.build_changed(&build);
+        Ok(view(build, None, None))
+    }
+
+    /// The Dockerfile as it is now.
+    async fn build_dockerfile(&self, worker: &Worker, inputs: &Inputs) -> Result<String> {
+        let context = join(BUILD_FOLDER_BUILDER, &inputs.context);
+        let spec = ExecSpec::new([
+            "sh",
+            "-c",
+            READ_DOCKERFILE,
+            "prt-read",
+            BUILD_FOLDER_BUILDER,
+            &context,
+            &inputs.dockerfile,
+        ])
+        .user(BUILD_FOLDER_USER);
+        let read = exec_collect(
+            &*self.inner.engine,
+            worker.id,
+            ContainerRole::Builder,
+            spec,
+            LONGEST_DOCKERFILE + 1,
+        )
+        .await;
+        let done = read.map_err(|error| builder_error(worker, error))?;
+        let path = join("~/build", &join_paths(&inputs.context, &inputs.dockerfile));
+        let refuse = |message: String| Err(Error::field("dockerfile", message));
+        match done.exit_code {
+            0 => {}
+            3 => {
+                return Err(Error::field(
+                    "context",
+                    format!("There is no folder ~/build/{}.", inputs.context),
+                ));
+            }
+            4 => return refuse(format!("{path} leads out of the build folder by a link.")),
+            _ => {
+                return refuse(format!(
+                    "There is no Dockerfile at {path}. Put one there, or name another one."
+                ));
+            }
+        }
+        if done.truncated || done.stdout.len() > LONGEST_DOCKERFILE {
+            return refuse(format!("{path} is longer than {} kB.", LONGEST_DOCKERFILE / 1024));
+        }
+        match String::from_utf8(done.stdout) {
+            Ok(text) if text.trim().is_empty() => refuse(format!("{path} is empty.")),
+            Ok(text) => Ok(text),
+            Err(_) => refuse(format!("{path} is not text in UTF-8.")),
+        }
+    }
+}
+
+/// Owner of the build folder in both containers.
+pub(super) const BUILD_FOLDER_USER: &str = "1000:1000";
+
+fn join_paths(context: &str, path: &str) -> String {
+    if context.is_empty() {
+        path.to_owned()
+    } else {
+        format!("{context}/{path}")
+    }
+}
+
+/// Whether a worker can build now.
+fn builds_in(worker: &Worker) -> Result<()> {
+    let name = worker.name();
+    if !worker.builder {
+        return Err(Error::field(
+            "worker",
+            format!("{name} has no builder. Start a worker with ImageConfig(builder=True) and build there."),
+        ));
+    }
+    match worker.status {
+        WorkerStatus::Running => Ok(()),
+        WorkerStatus::Provisioning => Err(Error::conflict(format!(
+            "{name} is still being started. Wait until it is Running."
+        ))),
+        WorkerStatus::Terminating | WorkerStatus::Terminated | WorkerStatus::Failed => Err(Error::conflict(format!(
+            "{name} is {}. Start another builder worker.",
+            worker.status.name()
+        ))),
+    }
+}
+
+fn busy(worker: &Worker, active: i64) -> Error {
+    Error::Conflict {
+        message: format!(
+            "{} is busy with build #{active}: there is one build at a time in a worker.",
+            worker.name()
+        ),
+        hint: Some(format!("Wait for #{active}, cancel it, or use another worker.")),
+    }
+}
+
+fn builder_error(worker: &Worker, error: EngineError) -> Error {
+    match error.kind {
+        EngineErrorKind::NoSuchContainer => Error::conflict(format!(
+            "The builder of {} does not run. Start another builder worker.",
+            worker.name()
+        )),
+        EngineErrorKind::CannotStart => Error::field(
+            "worker",
+            format!(
+                "The builder image of {} has no shell to run builds with.",
+                worker.name()
+            ),
+        ),
+        _ => error.into(),
+    }
+}

@@ -1,0 +1,32 @@
+//! Builds: from the request to the end, whoever looks and whatever happens to the console meanwhile.
+//!
+//! | file | what |
+//! |---|---|
+//! | `validate.rs` | what can be said about a request without asking anybody |
+//! | `probe.rs` | logins and the right to push, before the build |
+//! | `create.rs` | the request: may they, is it valid, record, start |
+//! | `run.rs` | follows one build from its start or from where a former console left it |
+//! | `attend.rs` | one connection to a build: reads, cancels, notices when it breaks |
+//! | `end.rs` | the end, exactly once |
+//! | `failure.rs` | reason and plain words of a failure |
+//! | `build_log.rs` | the log as `~/build/build.log` |
+//! | `read.rs` | lists, views, records, text |
+//! | `cancel.rs` | cancel, lost builders, picking up at the start |
+//!
+//! A failed build is a build with a status, never an `Err`.
+
+mod attend;
+mod build_log;
+mod cancel;
+mod create;
+mod end;
+mod failure;
+mod probe;
+mod read;
+mod run;
+mod runs;
+mod validate;
+mod view;
+
+pub use read::BuildQuery;
+pub use runs::BuildRuns;

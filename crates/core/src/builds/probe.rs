@@ -1,0 +1,73 @@
+//! Checks before a build what would otherwise fail at its end: logins and the right to push.
+
+use futures::future::{self, BoxFuture, FutureExt as _};
+
+use super::validate::Inputs;
+use crate::{
+    error::{Fields, Result},
+    registry::{RegistryClient, RegistryError},
+};
+
+type Checked = std::result::Result<(), RegistryError>;
+
+/// What a check is about decides where its error is shown.
+enum Check<'a> {
+    /// The push, with the login for it if there is one.
+    Push { has_login: bool },
+    /// A login for pulls.
+    Login { host: &'a str },
+}
+
+/// Asks all registries at the same time. Returns what could not be checked, in words for the log.
+pub(super) async fn probe(registry: &RegistryClient, inputs: &Inputs) -> Result<Vec<String>> {
+    let mut checks: Vec<BoxFuture<'_, (Check<'_>, Checked)>> = vec![];
+    if inputs.push_image {
+        let login = inputs.credentials.iter().find(|login| login.host == inputs.host);
+        let check = registry.check_push(&inputs.host, &inputs.repository, login, inputs.insecure_registry);
+        checks.push(
+            check
+                .map(move |checked| {
+                    (
+                        Check::Push {
+                            has_login: login.is_some(),
+                        },
+                        checked,
+                    )
+                })
+                .boxed(),
+        );
+    }
+    for login in inputs
+        .credentials
+        .iter()
+        .filter(|login| !inputs.push_image || login.host != inputs.host)
+    {
+        let insecure = inputs.insecure_registry && login.host == inputs.host;
+        let check = registry.check_login(login, insecure);
+        checks.push(
+            check
+                .map(move |checked| (Check::Login { host: &login.host }, checked))
+                .boxed(),
+        );
+    }
+    let mut wrong = Fields::new();
+    let mut notes = vec![];
+    for (check, checked) in future::join_all(checks).await {
+        let Err(error) = checked else { continue };
+        match (&error, check) {
+            (RegistryError::LoginRefused { .. } | RegistryError::LoginNeeded { .. }, _)
+            | (RegistryError::PushDenied { .. }, Check::Push { has_login: true }) => {
+                wrong.add("registry_credentials", error.to_string());
+            }
+            (
+                RegistryError::PushDenied { .. } | RegistryError::Unreachable { .. } | RegistryError::Untrusted { .. },
+                Check::Push { .. },
+            ) => wrong.add("name", error.to_string()),
+            // The builder may well reach what the console does not; the build will tell.
+            (_, Check::Push { .. }) => notes.push(format!("The right to push was not checked. {error}")),
+            (_, Check::Login { host }) => notes.push(format!("The login for {host} was not checked. {error}")),
+        }
+    }
+    wrong.check()?;
+    Ok(notes)
+}

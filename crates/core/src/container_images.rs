@@ -1,0 +1,418 @@
+//! Container Image rules: what admins edit, and the decision about an image as the doors ask for it.
+
+use prt_types::{
+    audit::Outcome,
+    container_images::{ContainerImageInput, ContainerImageView, ImageCheck, ImageChoice, MatchKind, ServiceType},
+    ids::ContainerImageId,
+};
+use serde_json::json;
+
+use crate::{
+    Orchestrator,
+    access::{EVERYONE, grantees},
+    authz::{
+        granted,
+        images::{Decision, Matcher, WHERE, decide, kind},
+    },
+    clock::new_id,
+    error::{Error, Fields, Result},
+    images::ImageRef,
+    op_context::{Actor, OpContext},
+    orchestrator::Change,
+    store::{ContainerImage, Grantee, Repository},
+};
+
+/// Set once the platform's images were granted, so that an admin who removes the rule does not find it back.
+const SEEDED: &str = "container_images.seeded";
+
+impl Orchestrator {
+    /// At the first start, grants the platform's own image to Everyone.
+    pub(crate) async fn container_images_seed(&self) -> Result<()> {
+        let mut tx = self.write().await?;
+        if tx.setting(SEEDED).await?.is_some() {
+            return Ok(());
+        }
+        let everyone = tx
+            .group_by_name(EVERYONE)
+            .await?
+            .ok_or_else(|| Error::bug("the group Everyone is missing"))?;
+        let now = self.now_ms();
+        let rule = ContainerImage {
+            id: ContainerImageId(new_id()),
+            image: format!("{}/practicus-minimal", self.inner.settings.default_registry),
+            service_type: ServiceType::CloudWorker,
+            name: "Practicus minimal".into(),
+            description: "Python and JupyterLab".into(),
+            version: String::new(),
+            minimum_version: String::new(),
+            recommended_version: self.inner.settings.platform_version.clone(),
+            pull_policy: None,
+            repo_username: String::new(),
+            repo_password_sealed: None,
+            startup_script: String::new(),
+            order: 100,
+            grants: vec![Grantee::Group(everyone.id)],
+            revision: 1,
+            created_ms: now,
+            updated_ms: now,
+        };
+        tx.container_image_add(&rule).await?;
+        tx.setting_put(SEEDED, "1").await?;
+        Ok(tx.save().await?)
+    }
+
+    /// All rules. Admins only.
+    pub async fn container_image_list(&self, cx: &OpContext) -> Result<Vec<ContainerImageView>> {
+        cx.admin("list Container Images")?;
+        let mut tx = self.read().await?;
+        let mut views = Vec::new();
+        for image in tx.container_images().await? {
+            views.push(view(&mut *tx, image).await?);
+        }
+        Ok(views)
+    }
+
+    /// One rule. Admins only.
+    pub async fn container_image_get(&self, cx: &OpContext, id: ContainerImageId) -> Result<ContainerImageView> {
+        cx.admin("read Container Images")?;
+        let mut tx = self.read().await?;
+        let image = tx
+            .container_image(id)
+            .await?
+            .ok_or_else(|| Error::not_found("container image", id))?;
+        view(&mut *tx, image).await
+    }
+
+    /// Adds a rule. Admins only.
+    pub async fn container_image_create(
+        &self,
+        cx: &OpContext,
+        input: ContainerImageInput,
+    ) -> Result<ContainerImageView> {
+        let result = self.container_image_save(cx, None, &input).await;
+        self.audit_refusal(cx, "container_image.create", &input.image, result)
+            .await
+    }
+
+    /// Changes a rule. Admins only. Running workers are left alone; the next start obeys the change.
+    pub async fn container_image_update(
+        &self,
+        cx: &OpContext,
+        id: ContainerImageId,
+        input: ContainerImageInput,
+    ) -> Result<ContainerImageView> {
+        let result = self.container_image_save(cx, Some(id), &input).await;
+        self.audit_refusal(cx, "container_image.update", &input.image, result)
+            .await
+    }
+
+    async fn container_image_save(
+        &self,
+        cx: &OpContext,
+        id: Option<ContainerImageId>,
+        input: &ContainerImageInput,
+    ) -> Result<ContainerImageView> {
+        cx.admin("change Container Images")?;
+        self.validate(input)?;
+        let now = self.now_ms();
+        let mut tx = self.write().await?;
+        let before = match id {
+            Some(id) => Some(
+                tx.container_image(id)
+                    .await?
+                    .ok_or_else(|| Error::not_found("container image", id))?,
+            ),
+            None => None,
+        };
+        if let (Some(before), Some(seen)) = (&before, input.revision)
+            && before.revision != seen
+        {
+            return Err(changed_meanwhile());
+        }
+        let id = before
+            .as_ref()
+            .map_or_else(|| ContainerImageId(new_id()), |before| before.id);
+        let repo_password_sealed = match &input.repo_password {
+            None => before.as_ref().and_then(|before| before.repo_password_sealed.clone()),
+            Some(empty) if empty.is_empty() => None,
+            Some(password) => Some(self.inner.sealer.seal(&sealed_for(id), password.expose().as_bytes())?),
+        };
+        let grants = grantees(&mut *tx, &input.users, &input.groups).await?;
+        let after = ContainerImage {
+            id,
+            image: input.image.trim().to_owned(),
+            service_type: input.service_type,
+            name: input.name.trim().to_owned(),
+            description: input.description.trim().to_owned(),
+            version: input.version.trim().to_owned(),
+            minimum_version: input.minimum_version.trim().to_owned(),
+            recommended_version: input.recommended_version.trim().to_owned(),
+            pull_policy: input.pull_policy,
+            repo_username: input.repo_username.trim().to_owned(),
+            repo_password_sealed,
+            startup_script: input.startup_script.clone(),
+            order: input.order,
+            grants,
+            revision: before.as_ref().map_or(1, |before| before.revision + 1),
+            created_ms: before.as_ref().map_or(now, |before| before.created_ms),
+            updated_ms: now,
+        };
+        let (action, details) = match before {
+            None => {
+                tx.container_image_add(&after).await?;
+                let after = view(&mut *tx, after.clone()).await?;
+                ("container_image.create", json!({ "after": after }))
+            }
+            Some(before) => {
+                if !tx.container_image_update(&after).await? {
+                    return Err(changed_meanwhile());
+                }
+                let before = view(&mut *tx, before).await?;
+                let after = view(&mut *tx, after.clone()).await?;
+                ("container_image.update", json!({ "before": before, "after": after }))
+            }
+        };
+        self.audit_add(&mut *tx, cx, action, &after.image, Outcome::Done, details)
+            .await?;
+        let saved = view(&mut *tx, after).await?;
+        tx.save().await?;
+        self.changed(None, Change::ContainerImages);
+        Ok(saved)
+    }
+
+    fn validate(&self, input: &ContainerImageInput) -> Result<()> {
+        let mut fields = Fields::new();
+        if input.image.trim().is_empty() {
+            fields.add(
+                "image",
+                "Write an image name, * for any image, or a regular expression that starts with ^.",
+            );
+        } else if let Err(message) = Matcher::parse(&input.image, &self.inner.settings.default_registry) {
+            fields.add("image", message);
+        }
+        if input
+            .repo_password
+            .as_ref()
+            .is_some_and(|password| !password.is_empty())
+            && input.repo_username.trim().is_empty()
+        {
+            fields.add("repo_username", "A password needs a user name.");
+        }
+        for (field, text) in [
+            ("name", &input.name),
+            ("version", &input.version),
+            ("minimum_version", &input.minimum_version),
+        ] {
+            if text.chars().count() > 200 {
+                fields.add(field, "At most 200 characters.");
+            }
+        }
+        fields.check()
+    }
+
+    /// Removes a rule. Admins only.
+    pub async fn container_image_delete(&self, cx: &OpContext, id: ContainerImageId) -> Result<()> {
+        let result = self.container_image_remove(cx, id).await;
+        self.audit_refusal(cx, "container_image.delete", &id.to_string(), result)
+            .await
+    }
+
+    async fn container_image_remove(&self, cx: &OpContext, id: ContainerImageId) -> Result<()> {
+        cx.admin("delete Container Images")?;
+        let mut tx = self.write().await?;
+        let before = tx
+            .container_image(id)
+            .await?
+            .ok_or_else(|| Error::not_found("container image", id))?;
+        let name = before.image.clone();
+        let before = view(&mut *tx, before).await?;
+        tx.container_image_remove(id).await?;
+        self.audit_add(
+            &mut *tx,
+            cx,
+            "container_image.delete",
+            &name,
+            Outcome::Done,
+            json!({ "before": before }),
+        )
+        .await?;
+        tx.save().await?;
+        self.changed(None, Change::ContainerImages);
+        Ok(())
+    }
+
+    /// What a name means and whether the asker may run it; a question, so a refusal is no error here.
+    pub async fn image_check(&self, cx: &OpContext, text: &str) -> Result<ImageCheck> {
+        let actor = cx.actor()?;
+        let mut tx = self.read().await?;
+        let image = self.image_resolve(&mut *tx, text, "image").await?;
+        let (allowed, reason) = match self.image_decide(&mut *tx, actor, &image).await? {
+            Ok(rule) => (true, format!("Allowed by the rule {}.", rule.image)),
+            Err(reason) => (false, reason),
+        };
+        Ok(ImageCheck {
+            reference: image.to_string(),
+            allowed,
+            reason,
+        })
+    }
+
+    /// The asker's images, for pickers.
+    pub async fn image_choices(&self, cx: &OpContext) -> Result<Vec<ImageChoice>> {
+        let actor = cx.actor()?;
+        let rules = self.read().await?.container_images().await?;
+        Ok(rules
+            .into_iter()
+            .filter(|rule| granted(actor, &rule.grants))
+            .map(|rule| {
+                let match_kind = kind(&rule.image);
+                let image = match match_kind {
+                    MatchKind::Exact => rule.image.clone(),
+                    MatchKind::Any | MatchKind::Pattern => String::new(),
+                };
+                let name = if rule.name.is_empty() {
+                    rule.image.clone()
+                } else {
+                    rule.name
+                };
+                ImageChoice {
+                    image,
+                    match_kind,
+                    rule: rule.image,
+                    name,
+                    description: rule.description,
+                }
+            })
+            .collect())
+    }
+
+    /// Reads an image name of field `field`. Without a tag it gets the version of the first exact rule for it, else the platform's.
+    pub(crate) async fn image_resolve(&self, tx: &mut dyn Repository, text: &str, field: &str) -> Result<ImageRef> {
+        let settings = &self.inner.settings;
+        let resolve = |tag: &str| {
+            ImageRef::resolve(text, &settings.default_registry, tag)
+                .map_err(|error| Error::field(field, error.to_string()))
+        };
+        let image = resolve(&settings.platform_version)?;
+        for rule in tx.container_images().await? {
+            if rule.version.is_empty() || kind(&rule.image) != MatchKind::Exact {
+                continue;
+            }
+            if let Ok(Matcher::Exact {
+                name,
+                tag: None,
+                digest: None,
+            }) = Matcher::parse(&rule.image, &settings.default_registry)
+                && name == image.name()
+            {
+                return resolve(&rule.version);
+            }
+        }
+        Ok(image)
+    }
+
+    /// The decision, with the rules as they are in this transaction: the rule that allows it, or the reason of the refusal.
+    pub(crate) async fn image_decide(
+        &self,
+        tx: &mut dyn Repository,
+        actor: &Actor,
+        image: &ImageRef,
+    ) -> Result<Result<ContainerImage, String>> {
+        let rules: Vec<(ContainerImage, Matcher)> = tx
+            .container_images()
+            .await?
+            .into_iter()
+            .filter_map(
+                |rule| match Matcher::parse(&rule.image, &self.inner.settings.default_registry) {
+                    Ok(matcher) => Some((rule, matcher)),
+                    Err(error) => {
+                        // Saved rules were checked; one that no longer parses must not open anything.
+                        tracing::error!(
+                            image.rule = rule.image,
+                            error,
+                            "a stored Container Image rule is ignored"
+                        );
+                        None
+                    }
+                },
+            )
+            .collect();
+        Ok(
+            match decide(actor, rules.iter().map(|(rule, matcher)| (rule, matcher)), image) {
+                Decision::Allowed(rule) => Ok(rule.clone()),
+                Decision::Denied(reason) => Err(reason),
+            },
+        )
+    }
+
+    /// The decision as an error with the place where access is granted.
+    pub(crate) async fn image_authorize(
+        &self,
+        tx: &mut dyn Repository,
+        actor: &Actor,
+        image: &ImageRef,
+    ) -> Result<ContainerImage> {
+        self.image_decide(tx, actor, image)
+            .await?
+            .map_err(|reason| Error::forbidden(reason, format!("Ask an admin for access in {WHERE}.")))
+    }
+
+    /// The stored registry password of a rule.
+    pub(crate) fn image_password(&self, rule: &ContainerImage) -> Result<Option<String>> {
+        let Some(sealed) = &rule.repo_password_sealed else {
+            return Ok(None);
+        };
+        let plain = self.inner.sealer.open(&sealed_for(rule.id), sealed)?;
+        Ok(Some(String::from_utf8_lossy(&plain).into_owned()))
+    }
+}
+
+fn sealed_for(id: ContainerImageId) -> String {
+    format!("container_image/{id}")
+}
+
+fn changed_meanwhile() -> Error {
+    Error::Conflict {
+        message: "Somebody else changed this Container Image after you opened it.".into(),
+        hint: Some("Open it again to see the change, then make yours.".into()),
+    }
+}
+
+async fn view(tx: &mut dyn Repository, image: ContainerImage) -> Result<ContainerImageView> {
+    let mut users = Vec::new();
+    let mut groups = Vec::new();
+    let all_groups = tx.groups().await?;
+    for grantee in &image.grants {
+        match grantee {
+            Grantee::User(id) => users.extend(tx.user(*id).await?.map(|user| user.username)),
+            Grantee::Group(id) => groups.extend(
+                all_groups
+                    .iter()
+                    .find(|group| group.id == *id)
+                    .map(|group| group.name.clone()),
+            ),
+        }
+    }
+    users.sort();
+    groups.sort();
+    Ok(ContainerImageView {
+        id: image.id,
+        match_kind: kind(&image.image),
+        image: image.image,
+        service_type: image.service_type,
+        name: image.name,
+        description: image.description,
+        version: image.version,
+        minimum_version: image.minimum_version,
+        recommended_version: image.recommended_version,
+        pull_policy: image.pull_policy,
+        repo_username: image.repo_username,
+        has_repo_password: image.repo_password_sealed.is_some(),
+        startup_script: image.startup_script,
+        order: image.order,
+        users,
+        groups,
+        revision: image.revision,
+        updated_ms: image.updated_ms,
+    })
+}

@@ -1,0 +1,145 @@
+//! Sealing of stored secrets, password hashes and token values.
+
+use argon2::{
+    Argon2,
+    password_hash::{PasswordHasher, PasswordVerifier},
+};
+use chacha20poly1305::{
+    KeyInit, XChaCha20Poly1305, XNonce,
+    aead::{Aead, Payload},
+};
+use prt_types::Secret;
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, Result};
+
+/// Seals secrets for the database with XChaCha20-Poly1305. What a sealed value belongs to is bound into it, so that a value
+/// cannot be moved to another row.
+pub struct Sealer {
+    cipher: XChaCha20Poly1305,
+}
+
+impl std::fmt::Debug for Sealer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Sealer(***)")
+    }
+}
+
+const NONCE_LEN: usize = 24;
+
+impl Sealer {
+    /// A sealer with a key of 32 bytes.
+    pub fn new(key: &[u8; 32]) -> Self {
+        Self {
+            cipher: XChaCha20Poly1305::new(key.into()),
+        }
+    }
+
+    /// Seals `plain` for `owner`, e.g. `build/<id>`.
+    pub fn seal(&self, owner: &str, plain: &[u8]) -> Result<Vec<u8>> {
+        let nonce: [u8; NONCE_LEN] = random();
+        let sealed = self
+            .cipher
+            .encrypt(
+                XNonce::from_slice(&nonce),
+                Payload {
+                    msg: plain,
+                    aad: owner.as_bytes(),
+                },
+            )
+            .map_err(|_| Error::bug("sealing a secret"))?;
+        Ok([nonce.as_slice(), &sealed].concat())
+    }
+
+    /// Opens what was sealed for the same `owner`.
+    pub fn open(&self, owner: &str, sealed: &[u8]) -> Result<Vec<u8>> {
+        let wrong = || Error::bug(format!("a stored secret of {owner} does not open with this key file"));
+        let (nonce, sealed) = sealed.split_at_checked(NONCE_LEN).ok_or_else(wrong)?;
+        self.cipher
+            .decrypt(
+                XNonce::from_slice(nonce),
+                Payload {
+                    msg: sealed,
+                    aad: owner.as_bytes(),
+                },
+            )
+            .map_err(|_| wrong())
+    }
+}
+
+/// Random bytes from the operating system.
+pub fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+    bytes
+}
+
+/// A new API token's value. The prefix makes a leaked one easy to search for.
+pub fn new_token() -> Secret {
+    Secret::new(format!("prt_{}", hex::encode(random::<20>())))
+}
+
+/// What is stored of a token.
+pub fn token_hash(value: &str) -> String {
+    hex::encode(Sha256::digest(value.as_bytes()))
+}
+
+/// Hashes a password with argon2id, off the async threads because it is slow on purpose.
+pub async fn hash_password(password: Secret) -> Result<String> {
+    tokio::task::spawn_blocking(move || {
+        Argon2::default()
+            .hash_password(password.expose().as_bytes())
+            .map(|hash| hash.to_string())
+            .map_err(|error| Error::bug(format!("hashing a password: {error}")))
+    })
+    .await
+    .map_err(|error| Error::internal("hashing a password", error))?
+}
+
+/// Whether a password fits a stored hash. Without a hash it takes as long, so that time does not tell which names exist.
+pub async fn verify_password(password: Secret, hash: Option<String>) -> Result<bool> {
+    // A hash of a random value, with the default parameters.
+    const NOBODY: &str =
+        "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$Wc1vZ0Qz1bWqVx6dWJtJ8yYc1Zb8mJ0cW6sW1f3Zr0k";
+    tokio::task::spawn_blocking(move || {
+        let known = hash.is_some();
+        let hash = hash.unwrap_or_else(|| NOBODY.to_owned());
+        let parsed =
+            argon2::PasswordHash::new(&hash).map_err(|_| Error::bug("a stored password hash is unreadable"))?;
+        Ok(Argon2::default()
+            .verify_password(password.expose().as_bytes(), &parsed)
+            .is_ok()
+            && known)
+    })
+    .await
+    .map_err(|error| Error::internal("checking a password", error))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sealed_value_opens_only_for_its_owner() {
+        let sealer = Sealer::new(&[7; 32]);
+        let sealed = sealer.seal("build/1", b"hunter2").unwrap();
+        assert!(!sealed.windows(7).any(|w| w == b"hunter2"));
+        assert_eq!(sealer.open("build/1", &sealed).unwrap(), b"hunter2");
+        assert!(sealer.open("build/2", &sealed).is_err());
+        assert!(Sealer::new(&[8; 32]).open("build/1", &sealed).is_err());
+        assert!(sealer.open("build/1", &sealed[..10]).is_err());
+    }
+
+    #[tokio::test]
+    async fn a_password_fits_its_own_hash_only() {
+        let hash = hash_password("correct horse".into()).await.unwrap();
+        assert!(hash.starts_with("$argon2id$"));
+        assert!(
+            verify_password("correct horse".into(), Some(hash.clone()))
+                .await
+                .unwrap()
+        );
+        assert!(!verify_password("wrong horse".into(), Some(hash)).await.unwrap());
+        assert!(!verify_password("anything".into(), None).await.unwrap());
+    }
+}

@@ -1,0 +1,159 @@
+//! Segment files: records as lines of JSON, one file after the other.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, BufRead, BufReader, Seek, SeekFrom},
+    path::{Path, PathBuf},
+};
+
+use prt_types::build_events::{BuildEvent, BuildRecord};
+
+use super::index::{self, Entry};
+
+/// A segment is closed once it is this long.
+pub(super) const SEGMENT_BYTES: u64 = 16 * 1024 * 1024;
+
+pub(super) fn path(dir: &Path, segment: u64) -> PathBuf {
+    dir.join(format!("segment-{segment:06}.ndjson"))
+}
+
+/// Lengths of the segments 1, 2, 3 …; a gap ends the log.
+pub(super) fn lengths(dir: &Path) -> io::Result<Vec<u64>> {
+    let mut lengths = vec![];
+    loop {
+        match fs::metadata(path(dir, lengths.len() as u64 + 1)) {
+            Ok(meta) => lengths.push(meta.len()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(lengths),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Where a log ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct End {
+    /// Number of the last record; 0 = none.
+    pub seq: u64,
+    /// Number of the last log line; 0 = none.
+    pub line: u64,
+    /// Segment to append to.
+    pub segment: u64,
+    /// Its length.
+    pub offset: u64,
+    /// Whether the last record is the build's end.
+    pub ended: bool,
+}
+
+/// Reads what the index does not cover, adds the missing entries, and finds the end. What a crash left half-written at the very
+/// end is cut off, because the next record has to start on a line of its own.
+pub(super) fn recover(dir: &Path, lengths: &[u64], entries: &mut Vec<Entry>) -> io::Result<End> {
+    let first = entries.last().copied().unwrap_or(Entry {
+        seq: 1,
+        next_line: 1,
+        segment: 1,
+        offset: 0,
+    });
+    let mut end = End {
+        seq: first.seq - 1,
+        line: first.next_line - 1,
+        segment: first.segment,
+        offset: first.offset,
+        ended: false,
+    };
+    for segment in first.segment..=lengths.len() as u64 {
+        let mut offset = if segment == first.segment { first.offset } else { 0 };
+        let mut reader = Reader::open(dir, segment, offset)?;
+        let mut torn = false;
+        while let Some(line) = reader.next()? {
+            let record = match serde_json::from_slice::<BuildRecord>(line) {
+                Ok(record) if line.ends_with(b"\n") && record.seq == end.seq + 1 => record,
+                _ => {
+                    torn = true;
+                    break;
+                }
+            };
+            let len = line.len() as u64;
+            if entries
+                .last()
+                .is_none_or(|last| record.seq >= last.seq + index::EVERY || segment > last.segment)
+            {
+                entries.push(Entry {
+                    seq: record.seq,
+                    next_line: end.line + 1,
+                    segment,
+                    offset,
+                });
+            }
+            offset += len;
+            end = End {
+                seq: record.seq,
+                line: line_of(&record).unwrap_or(end.line),
+                segment,
+                offset,
+                ended: is_end(&record),
+            };
+        }
+        end.segment = segment;
+        end.offset = offset;
+        if torn {
+            OpenOptions::new()
+                .write(true)
+                .open(path(dir, segment))?
+                .set_len(offset)?;
+            for later in segment + 1..=lengths.len() as u64 {
+                fs::remove_file(path(dir, later))?;
+            }
+            break;
+        }
+    }
+    // An entry may point at what was cut off.
+    entries.retain(|entry| entry.seq <= end.seq);
+    Ok(end)
+}
+
+/// A record's `type`, from its bytes. Within a JSON string a quote is escaped, so this cannot be something that a build printed.
+pub(super) fn tag(raw: &[u8]) -> &[u8] {
+    const TYPE: &[u8] = br#""type":""#;
+    // `seq` and `at_ms` come first and are short.
+    let start = &raw[..raw.len().min(128)];
+    let Some(at) = start.windows(TYPE.len()).position(|part| part == TYPE) else {
+        return &[];
+    };
+    let rest = &start[at + TYPE.len()..];
+    &rest[..rest.iter().position(|byte| *byte == b'"').unwrap_or(0)]
+}
+
+fn line_of(record: &BuildRecord) -> Option<u64> {
+    match &record.event {
+        BuildEvent::Log(line) => Some(line.line),
+        _ => None,
+    }
+}
+
+pub(super) fn is_end(record: &BuildRecord) -> bool {
+    matches!(record.event, BuildEvent::End(_))
+}
+
+/// Lines of a segment from an offset on.
+pub(super) struct Reader {
+    file: BufReader<File>,
+    line: Vec<u8>,
+}
+
+impl Reader {
+    pub(super) fn open(dir: &Path, segment: u64, offset: u64) -> io::Result<Self> {
+        let mut file = File::open(path(dir, segment))?;
+        file.seek(SeekFrom::Start(offset))?;
+        Ok(Self {
+            file: BufReader::with_capacity(64 * 1024, file),
+            line: vec![],
+        })
+    }
+
+    /// The next line with its end, or what there is of the last one.
+    pub(super) fn next(&mut self) -> io::Result<Option<&[u8]>> {
+        self.line.clear();
+        let read = self.file.read_until(b'\n', &mut self.line)?;
+        Ok((read > 0).then_some(self.line.as_slice()))
+    }
+}

@@ -1,0 +1,287 @@
+//! Numbers without gaps, whatever happens between.
+
+use std::{fs, io::Write as _};
+
+use futures::StreamExt as _;
+use proptest::prelude::*;
+use prt_types::{
+    build_events::{BuildEnd, BuildEvent, BuildRecord, LogLine, Progress},
+    builds::BuildStatus,
+    ids::BuildId,
+};
+use tempfile::TempDir;
+
+use super::*;
+use crate::clock::new_id;
+
+fn line(line: u64, text: impl Into<String>) -> (i64, BuildEvent) {
+    (
+        1000 + line as i64,
+        BuildEvent::Log(LogLine {
+            line,
+            step: 1,
+            stream: 1,
+            text: text.into(),
+        }),
+    )
+}
+
+fn lines(range: std::ops::RangeInclusive<u64>) -> Vec<(i64, BuildEvent)> {
+    range.map(|n| line(n, format!("line {n}"))).collect()
+}
+
+fn notice(text: &str) -> (i64, BuildEvent) {
+    (1, BuildEvent::Notice { text: text.to_owned() })
+}
+
+fn end() -> (i64, BuildEvent) {
+    let end = BuildEnd {
+        status: BuildStatus::Succeeded,
+        reason: None,
+        message: "Built.".into(),
+        step: None,
+        digest: None,
+    };
+    (9, BuildEvent::End(end))
+}
+
+fn store() -> (TempDir, LogStore, BuildId) {
+    let dir = tempfile::tempdir().unwrap();
+    let store = LogStore::new(dir.path().join("logs"));
+    (dir, store, BuildId(new_id()))
+}
+
+fn seqs(records: &[BuildRecord]) -> Vec<u64> {
+    records.iter().map(|record| record.seq).collect()
+}
+
+fn segment_file(store: &LogStore, id: BuildId) -> PathBuf {
+    segment::path(&store.dir(id), 1)
+}
+
+#[tokio::test]
+async fn records_are_numbered_and_read_from_anywhere() {
+    let (_dir, store, id) = store();
+    let mut writer = store.writer(id).await.unwrap();
+    writer.append(vec![notice("hello")]).await.unwrap();
+    for n in 0..10 {
+        writer.append(lines(n * 100 + 1..=n * 100 + 100)).await.unwrap();
+    }
+    let position = writer.append(vec![end()]).await.unwrap();
+    assert_eq!(
+        position,
+        Position {
+            last_seq: 1002,
+            last_line: 1000,
+            ended: true
+        }
+    );
+    drop(writer);
+
+    // Once from memory, once from disk by a store that has not seen the writing.
+    let reopened = LogStore::new(store.inner.root.clone());
+    for store in [store, reopened] {
+        assert_eq!(seqs(&store.read(id, 0, 3).await.unwrap()), [1, 2, 3]);
+        assert_eq!(seqs(&store.read(id, 255, 3).await.unwrap()), [256, 257, 258]);
+        assert_eq!(seqs(&store.read(id, 1000, 10).await.unwrap()), [1001, 1002]);
+        assert_eq!(store.read(id, 1002, 10).await.unwrap(), []);
+        let found = store.read_lines(id, 777, 2).await.unwrap();
+        assert_eq!(
+            found.iter().map(|r| r.event.clone()).collect::<Vec<_>>(),
+            lines(777..=778).into_iter().map(|(_, e)| e).collect::<Vec<_>>()
+        );
+        assert_eq!(store.position(id).await.unwrap(), position);
+        assert_eq!(
+            store.decoded(id).await.unwrap(),
+            Decoded {
+                whole: 1000,
+                after_cut: 0
+            }
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_log_has_one_writer_at_a_time_and_nothing_after_its_end() {
+    let (_dir, store, id) = store();
+    let mut writer = store.writer(id).await.unwrap();
+    assert!(store.writer(id).await.is_err());
+    writer.append(vec![end(), notice("late")]).await.unwrap();
+    drop(writer);
+    let mut writer = store.writer(id).await.unwrap();
+    writer.append(vec![notice("later")]).await.unwrap();
+    assert_eq!(
+        store.position(id).await.unwrap(),
+        Position {
+            last_seq: 1,
+            last_line: 0,
+            ended: true
+        }
+    );
+}
+
+#[tokio::test]
+async fn a_torn_last_record_is_cut_off_and_the_numbers_go_on() {
+    let (_dir, store, id) = store();
+    let mut writer = store.writer(id).await.unwrap();
+    writer.append(lines(1..=600)).await.unwrap();
+    drop(writer);
+    fs::OpenOptions::new()
+        .append(true)
+        .open(segment_file(&store, id))
+        .unwrap()
+        .write_all(b"{\"seq\":601,\"at_")
+        .unwrap();
+
+    let store = LogStore::new(store.inner.root.clone());
+    assert_eq!(store.position(id).await.unwrap().last_seq, 600);
+    let mut writer = store.writer(id).await.unwrap();
+    writer.append(lines(601..=601)).await.unwrap();
+    assert_eq!(seqs(&store.read(id, 598, 10).await.unwrap()), [599, 600, 601]);
+}
+
+#[tokio::test]
+async fn a_lost_or_short_index_is_made_again() {
+    let (_dir, store, id) = store();
+    let mut writer = store.writer(id).await.unwrap();
+    writer.append(lines(1..=2000)).await.unwrap();
+    drop(writer);
+    let index = store.dir(id).join("index");
+    let whole = fs::read(&index).unwrap();
+    assert_eq!(whole.len(), 32 * 8);
+    for damaged in [
+        vec![],
+        whole[..32 * 3 + 7].to_vec(),
+        [&whole[..64], &[0xff; 100]].concat(),
+    ] {
+        fs::write(&index, damaged).unwrap();
+        let store = LogStore::new(store.inner.root.clone());
+        assert_eq!(seqs(&store.read(id, 1998, 10).await.unwrap()), [1999, 2000]);
+        drop(store.writer(id).await.unwrap());
+        assert_eq!(fs::read(&index).unwrap(), whole);
+    }
+}
+
+#[tokio::test]
+async fn a_log_beyond_its_cap_is_cut_with_one_notice() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = LogStore::with_cap(dir.path(), 10_000);
+    let id = BuildId(new_id());
+    for start in [1, 501] {
+        // The second round is a console that was started again.
+        let store = LogStore::with_cap(dir.path(), 10_000);
+        let mut writer = store.writer(id).await.unwrap();
+        for n in start..start + 500 {
+            writer.append(lines(n..=n)).await.unwrap();
+        }
+        assert!(writer.is_cut());
+        writer
+            .append(vec![(
+                1,
+                BuildEvent::Warning {
+                    step: 1,
+                    text: "still told".into(),
+                },
+            )])
+            .await
+            .unwrap();
+    }
+    store.writer(id).await.unwrap().append(vec![end()]).await.unwrap();
+    let records = store.read(id, 0, 10_000).await.unwrap();
+    assert_eq!(seqs(&records), (1..=records.len() as u64).collect::<Vec<_>>());
+    let notices = records
+        .iter()
+        .filter(|r| matches!(&r.event, BuildEvent::Notice { text } if text == CUT_NOTICE))
+        .count();
+    let warnings = records
+        .iter()
+        .filter(|r| matches!(r.event, BuildEvent::Warning { .. }))
+        .count();
+    assert_eq!((notices, warnings), (1, 2));
+    assert!(matches!(records.last().unwrap().event, BuildEvent::End(_)));
+    let whole = records.iter().filter(|r| matches!(r.event, BuildEvent::Log(_))).count() as u64;
+    assert_eq!(store.decoded(id).await.unwrap(), Decoded { whole, after_cut: 2 });
+}
+
+#[tokio::test]
+async fn a_late_follower_gets_the_first_line_and_ends_with_the_build() {
+    let (_dir, store, id) = store();
+    let early = tokio::spawn(store.follow(id, 0).collect::<Vec<_>>());
+    let mut writer = store.writer(id).await.unwrap();
+    for n in 1..=20u64 {
+        writer.append(lines((n - 1) * 500 + 1..=n * 500)).await.unwrap();
+    }
+    let late = tokio::spawn(store.follow(id, 0).collect::<Vec<_>>());
+    writer.append(vec![end()]).await.unwrap();
+    for follower in [early, late] {
+        let records = follower.await.unwrap().concat();
+        assert_eq!(seqs(&records), (1..=10_001).collect::<Vec<_>>());
+    }
+    // From the end on there is nothing, and the stream ends.
+    assert!(store.follow(id, 10_001).next().await.is_none());
+}
+
+#[derive(Clone, Debug)]
+enum Act {
+    Write(u8),
+    Progress,
+    Reopen,
+    Follow(u8),
+    Yield,
+}
+
+fn acts() -> impl Strategy<Value = Vec<Act>> {
+    let act = prop_oneof![
+        4 => any::<u8>().prop_map(Act::Write),
+        1 => Just(Act::Progress),
+        1 => Just(Act::Reopen),
+        2 => any::<u8>().prop_map(Act::Follow),
+        2 => Just(Act::Yield),
+    ];
+    prop::collection::vec(act, 1..40)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn followers_see_every_record_once_in_order_whenever_they_join(acts in acts(), threads in 1..4usize) {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        let runtime = builder.worker_threads(threads).enable_all().build().unwrap();
+        let outcome: Result<(), TestCaseError> = runtime.block_on(async {
+            let (_dir, store, id) = store();
+            let mut writer = Some(store.writer(id).await.unwrap());
+            let mut followers = vec![];
+            let mut next_line = 1;
+            for act in acts {
+                match act {
+                    Act::Write(count) => {
+                        let last = next_line + u64::from(count);
+                        writer.as_mut().unwrap().append(lines(next_line..=last)).await.unwrap();
+                        next_line = last + 1;
+                    }
+                    Act::Progress => {
+                        let progress = Progress { step: 1, id: "x".into(), current: 1, total: 2, done: false };
+                        writer.as_mut().unwrap().append(vec![(1, BuildEvent::Progress(progress))]).await.unwrap();
+                    }
+                    Act::Reopen => {
+                        writer = None;
+                        writer.replace(store.writer(id).await.unwrap());
+                    }
+                    Act::Follow(after) => {
+                        followers.push((u64::from(after), tokio::spawn(store.follow(id, u64::from(after)).collect::<Vec<_>>())));
+                    }
+                    Act::Yield => tokio::task::yield_now().await,
+                }
+            }
+            let position = writer.as_mut().unwrap().append(vec![end()]).await.unwrap();
+            prop_assert_eq!(position.last_line, next_line - 1);
+            for (after, follower) in followers {
+                let records = follower.await.unwrap().concat();
+                prop_assert_eq!(seqs(&records), (after + 1..=position.last_seq).collect::<Vec<_>>());
+            }
+            Ok(())
+        });
+        outcome?;
+    }
+}

@@ -1,0 +1,182 @@
+//! The one way into core: holds the ports and the state that operations share.
+
+use std::sync::Arc;
+
+use futures::{StreamExt, stream::BoxStream};
+use prt_types::access::Role;
+use tokio::sync::broadcast;
+use tokio_util::task::TaskTracker;
+
+use crate::{
+    access::LoginThrottle,
+    builds::BuildRuns,
+    clock::SharedClock,
+    crypto::Sealer,
+    engine::Engine,
+    error::Result,
+    logs::LogStore,
+    op_context::{Actor, OpContext},
+    registry::RegistryClient,
+    settings::Settings,
+    store::{Repository, Store},
+    workers::WorkerTasks,
+};
+
+/// Something changed that an open page may show.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Change {
+    /// A worker's state.
+    Worker {
+        /// Its name.
+        name: String,
+    },
+    /// A build's state.
+    Build {
+        /// Its number.
+        number: i64,
+    },
+    /// A Container Image rule or its grants.
+    ContainerImages,
+}
+
+/// A change with the login name of the one user beside the admins who may see it; `None` = everybody.
+type OwnedChange = (Option<String>, Change);
+
+/// What this installation is.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ServerInfo {
+    /// Version of the console.
+    pub version: String,
+    /// Version of the platform's images.
+    pub platform_version: String,
+    /// Where short image names live.
+    pub default_registry: String,
+}
+
+/// The system. Cheap to clone.
+#[derive(Clone)]
+pub struct Orchestrator {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub store: Arc<dyn Store>,
+    pub engine: Arc<dyn Engine>,
+    pub settings: Settings,
+    pub clock: SharedClock,
+    pub sealer: Sealer,
+    pub logs: LogStore,
+    pub registry: RegistryClient,
+    pub throttle: LoginThrottle,
+    pub builds: BuildRuns,
+    pub workers: WorkerTasks,
+    pub tasks: TaskTracker,
+    changes: broadcast::Sender<OwnedChange>,
+}
+
+impl Orchestrator {
+    /// Puts the parts together. Call [`Orchestrator::start`] before serving.
+    pub fn new(
+        store: Arc<dyn Store>,
+        engine: Arc<dyn Engine>,
+        settings: Settings,
+        clock: SharedClock,
+        sealer: Sealer,
+        logs: LogStore,
+    ) -> Result<Self> {
+        let registry = RegistryClient::new(&settings)?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                store,
+                engine,
+                registry,
+                settings,
+                throttle: LoginThrottle::default(),
+                clock,
+                sealer,
+                logs,
+                builds: BuildRuns::default(),
+                workers: WorkerTasks::default(),
+                tasks: TaskTracker::new(),
+                changes: broadcast::channel(1024).0,
+            }),
+        })
+    }
+
+    /// Prepares the data that a first start needs, then picks up what a former console left: workers and builds in any state.
+    pub async fn start(&self) -> Result<()> {
+        self.worker_sizes_seed().await?;
+        self.container_images_seed().await?;
+        self.workers_resume().await?;
+        self.builds_resume().await
+    }
+
+    /// Stops following workers and builds, which go on by themselves.
+    pub async fn shutdown(&self) {
+        self.inner.tasks.close();
+        self.inner.builds.detach();
+        self.inner.workers.detach();
+        // What only reads may be in the middle of a wait; it is cut off.
+        _ = tokio::time::timeout(std::time::Duration::from_secs(2), self.inner.tasks.wait()).await;
+    }
+
+    /// The installation's settings.
+    pub fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    /// The store, for the session layer.
+    pub fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.inner.store)
+    }
+
+    /// The clock.
+    pub fn now_ms(&self) -> i64 {
+        self.inner.clock.now_ms()
+    }
+
+    /// What this installation is.
+    pub fn info(&self) -> ServerInfo {
+        ServerInfo {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            platform_version: self.inner.settings.platform_version.clone(),
+            default_registry: self.inner.settings.default_registry.clone(),
+        }
+    }
+
+    /// Whether database and engine answer.
+    pub async fn ready(&self) -> Result<()> {
+        self.inner.store.ping().await?;
+        self.inner.engine.probe().await?;
+        Ok(())
+    }
+
+    /// Changes that the asker may see, from now on. A reader that is too slow misses some, so a change says "look again", not what.
+    pub fn changes(&self, cx: &OpContext) -> Result<BoxStream<'static, Change>> {
+        let Actor { username, role, .. } = cx.actor()?.clone();
+        let stream = tokio_stream::wrappers::BroadcastStream::new(self.inner.changes.subscribe());
+        Ok(stream
+            .filter_map(move |change| {
+                let seen = change.ok().and_then(|(owner, change)| {
+                    let mine = owner.is_none_or(|owner| owner == username);
+                    (mine || role == Role::Admin).then_some(change)
+                });
+                std::future::ready(seen)
+            })
+            .boxed())
+    }
+
+    pub(crate) fn changed(&self, owner: Option<&str>, change: Change) {
+        // No open page is no error.
+        _ = self.inner.changes.send((owner.map(str::to_owned), change));
+    }
+
+    pub(crate) async fn read(&self) -> Result<Box<dyn Repository>> {
+        Ok(self.inner.store.read().await?)
+    }
+
+    pub(crate) async fn write(&self) -> Result<Box<dyn Repository>> {
+        Ok(self.inner.store.write().await?)
+    }
+}

@@ -1,0 +1,122 @@
+//! What can be wrong with a registry, in plain words. Hosts and user names are said, passwords never.
+
+use std::error::Error as _;
+
+use super::address::Refused;
+
+/// Why a registry could not be used or looked at.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RegistryError {
+    /// The name or the password is not right.
+    #[error("The registry {host} refused the login of {username}: user name or password is not right.")]
+    LoginRefused {
+        /// The registry.
+        host: String,
+        /// The user name.
+        username: String,
+    },
+    /// There is none.
+    #[error("The registry {host} wants a login; give one for {host} in registry_credentials.")]
+    LoginNeeded {
+        /// The registry.
+        host: String,
+    },
+    /// The login is right, but may not push.
+    #[error("The registry {host} does not let {} push to {repository}.", .username.as_deref().unwrap_or("anybody without a login"))]
+    PushDenied {
+        /// The registry.
+        host: String,
+        /// The repository in it.
+        repository: String,
+        /// The user name.
+        username: Option<String>,
+    },
+    /// No connection.
+    #[error("The registry {host} does not answer: {reason}.")]
+    Unreachable {
+        /// The registry.
+        host: String,
+        /// The cause.
+        reason: String,
+    },
+    /// Its certificate is not trusted, or it does not speak TLS.
+    #[error(
+        "There is no trusted connection to the registry {host}: {reason}. If it uses plain HTTP or a certificate of its own, \
+         set insecure_registry, or ask an admin to add it to the registries in the console's configuration."
+    )]
+    Untrusted {
+        /// The registry.
+        host: String,
+        /// The cause.
+        reason: String,
+    },
+    /// The console may not connect there.
+    #[error(
+        "The console does not connect to {host}: {address} is no public address. An admin can allow it by adding {host} to the \
+         registries in the console's configuration."
+    )]
+    NotAllowed {
+        /// The registry or its token service.
+        host: String,
+        /// Where its name leads.
+        address: String,
+    },
+    /// It answers, but not as a registry.
+    #[error("{host} does not answer as a registry does: {reason}.")]
+    Unexpected {
+        /// The registry.
+        host: String,
+        /// What it did.
+        reason: String,
+    },
+}
+
+/// An error of the connection, by its cause.
+pub(super) fn broken(host: &str, error: &reqwest::Error) -> RegistryError {
+    let host = host.to_owned();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if let Some(refused) = error.downcast_ref::<Refused>() {
+            return RegistryError::NotAllowed {
+                host,
+                address: refused.address.to_string(),
+            };
+        }
+        cause = error.source();
+    }
+    if error.is_timeout() {
+        return RegistryError::Unreachable {
+            host,
+            reason: "it takes too long".into(),
+        };
+    }
+    let reason = deepest(error);
+    let lower = reason.to_ascii_lowercase();
+    if lower.contains("certificate") || lower.contains("unknownissuer") {
+        return RegistryError::Untrusted {
+            host,
+            reason: "its certificate is not trusted".into(),
+        };
+    }
+    if lower.contains("corrupt message") || lower.contains("invalidcontenttype") {
+        return RegistryError::Untrusted {
+            host,
+            reason: "it does not speak TLS".into(),
+        };
+    }
+    RegistryError::Unreachable { host, reason }
+}
+
+/// The words of the innermost cause, without the numbers of the operating system.
+pub(super) fn deepest(error: &reqwest::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = error.to_string();
+        cause = error.source();
+    }
+    match text.split_once(" (os error") {
+        Some((words, _)) => words.to_lowercase(),
+        None => text,
+    }
+}

@@ -1,0 +1,228 @@
+//! The port to a database.
+//!
+//! [`Store::read`] and [`Store::write`] open a transaction, a [`Repository`] with the methods of every kind of data; a change counts
+//! only after [`Repository::save`]. Dropping it undoes it. Lookups return `Option`; a name that is taken is [`StoreError::Unique`].
+//!
+//! # How to add a kind of data
+//! A row type in `model.rs`, a trait below, a migration, an implementation in `crates/store`, and a story in
+//! `testing/store_conformance.rs`, which runs on SQLite and on Postgres.
+
+mod model;
+
+use async_trait::async_trait;
+use prt_types::{
+    builds::BuildStatus,
+    ids::{BuildId, ContainerImageId, GroupId, TokenId, UserId, WorkerId, WorkerSizeId},
+    workers::WorkerEvent,
+};
+
+pub use model::{
+    ApiToken, AuditRow, Build, BuildFilter, ContainerImage, Grantee, Group, PlannedContainer, SessionRow, User, Worker,
+    WorkerFilter, WorkerSize,
+};
+
+/// A failed database call.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A unique name is taken.
+    #[error("the {0} is taken")]
+    Unique(String),
+    /// Another writer held the database for too long.
+    #[error("the database is busy")]
+    Busy(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The database is out of reach.
+    #[error("the database is out of reach")]
+    Connection(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A stored value cannot be read.
+    #[error("unreadable value in {what}")]
+    Corrupt {
+        /// Table and column.
+        what: String,
+    },
+    /// Anything else.
+    #[error("the database failed")]
+    Other(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Result of a database call.
+pub type StoreResult<T> = Result<T, StoreError>;
+
+/// A database.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// A transaction that only reads.
+    async fn read(&self) -> StoreResult<Box<dyn Repository>>;
+    /// A transaction that may write. On SQLite it is the only one at a time.
+    async fn write(&self) -> StoreResult<Box<dyn Repository>>;
+    /// Whether it answers.
+    async fn ping(&self) -> StoreResult<()>;
+}
+
+/// One transaction.
+#[async_trait]
+pub trait Repository:
+    UserRepository
+    + GroupRepository
+    + TokenRepository
+    + SessionRepository
+    + ContainerImageRepository
+    + WorkerSizeRepository
+    + WorkerRepository
+    + BuildRepository
+    + AuditRepository
+    + SettingRepository
+    + Send
+{
+    /// Makes the changes count.
+    async fn save(self: Box<Self>) -> StoreResult<()>;
+}
+
+/// Users.
+#[async_trait]
+pub trait UserRepository {
+    /// Adds one.
+    async fn user_add(&mut self, user: &User) -> StoreResult<()>;
+    /// By id.
+    async fn user(&mut self, id: UserId) -> StoreResult<Option<User>>;
+    /// By login name.
+    async fn user_by_name(&mut self, username: &str) -> StoreResult<Option<User>>;
+    /// All, by login name.
+    async fn users(&mut self) -> StoreResult<Vec<User>>;
+    /// Replaces the password's hash.
+    async fn user_set_password(&mut self, id: UserId, hash: &str) -> StoreResult<()>;
+}
+
+/// Groups and who is in them. Everyone has no stored members.
+#[async_trait]
+pub trait GroupRepository {
+    /// Adds one.
+    async fn group_add(&mut self, group: &Group) -> StoreResult<()>;
+    /// By name.
+    async fn group_by_name(&mut self, name: &str) -> StoreResult<Option<Group>>;
+    /// All, Everyone first, then by name.
+    async fn groups(&mut self) -> StoreResult<Vec<Group>>;
+    /// Replaces the members of a group.
+    async fn group_set_members(&mut self, group: GroupId, users: &[UserId]) -> StoreResult<()>;
+    /// Members of a group.
+    async fn group_members(&mut self, group: GroupId) -> StoreResult<Vec<UserId>>;
+    /// Adds a user to a group; being in it already is no error.
+    async fn group_join(&mut self, group: GroupId, user: UserId) -> StoreResult<()>;
+    /// Groups of a user, Everyone included.
+    async fn user_groups(&mut self, user: UserId) -> StoreResult<Vec<Group>>;
+}
+
+/// API tokens, found by the hash of their value.
+#[async_trait]
+pub trait TokenRepository {
+    /// Adds one.
+    async fn token_add(&mut self, token: &ApiToken) -> StoreResult<()>;
+    /// By the SHA-256 of its value, in hex.
+    async fn token_by_hash(&mut self, hash: &str) -> StoreResult<Option<ApiToken>>;
+    /// A user's own, newest first; tokens of workers are left out.
+    async fn tokens_of(&mut self, user: UserId) -> StoreResult<Vec<ApiToken>>;
+    /// Removes a user's token; whether it was there.
+    async fn token_remove(&mut self, user: UserId, id: TokenId) -> StoreResult<bool>;
+    /// Removes the tokens of a worker.
+    async fn tokens_of_worker_remove(&mut self, worker: WorkerId) -> StoreResult<()>;
+    /// Notes a use.
+    async fn token_used(&mut self, id: TokenId, at_ms: i64) -> StoreResult<()>;
+}
+
+/// Browser sessions; the content is the session layer's.
+#[async_trait]
+pub trait SessionRepository {
+    /// Adds or replaces one.
+    async fn session_put(&mut self, session: &SessionRow) -> StoreResult<()>;
+    /// Adds one unless the id is taken; whether it was added.
+    async fn session_add(&mut self, session: &SessionRow) -> StoreResult<bool>;
+    /// By id, unless it has ended.
+    async fn session(&mut self, id: &str, now_ms: i64) -> StoreResult<Option<SessionRow>>;
+    /// Removes one.
+    async fn session_remove(&mut self, id: &str) -> StoreResult<()>;
+    /// Removes those that have ended.
+    async fn sessions_sweep(&mut self, now_ms: i64) -> StoreResult<()>;
+}
+
+/// Container Image rules with their grants.
+#[async_trait]
+pub trait ContainerImageRepository {
+    /// Adds one.
+    async fn container_image_add(&mut self, image: &ContainerImage) -> StoreResult<()>;
+    /// Replaces one if its stored revision is `image.revision - 1`; whether it was.
+    async fn container_image_update(&mut self, image: &ContainerImage) -> StoreResult<bool>;
+    /// Removes one; whether it was there.
+    async fn container_image_remove(&mut self, id: ContainerImageId) -> StoreResult<bool>;
+    /// By id.
+    async fn container_image(&mut self, id: ContainerImageId) -> StoreResult<Option<ContainerImage>>;
+    /// All, larger `order` first, then by creation.
+    async fn container_images(&mut self) -> StoreResult<Vec<ContainerImage>>;
+}
+
+/// Worker sizes with their grants.
+#[async_trait]
+pub trait WorkerSizeRepository {
+    /// Adds one.
+    async fn worker_size_add(&mut self, size: &WorkerSize) -> StoreResult<()>;
+    /// By id.
+    async fn worker_size(&mut self, id: WorkerSizeId) -> StoreResult<Option<WorkerSize>>;
+    /// All, by CPU, memory and name.
+    async fn worker_sizes(&mut self) -> StoreResult<Vec<WorkerSize>>;
+}
+
+/// Workers and their events.
+#[async_trait]
+pub trait WorkerRepository {
+    /// The next worker's number: 1, 2, 3 …; no number is given twice, whatever was removed.
+    async fn worker_next_number(&mut self) -> StoreResult<i64>;
+    /// Adds one.
+    async fn worker_add(&mut self, worker: &Worker) -> StoreResult<()>;
+    /// Replaces one.
+    async fn worker_update(&mut self, worker: &Worker) -> StoreResult<()>;
+    /// By id.
+    async fn worker(&mut self, id: WorkerId) -> StoreResult<Option<Worker>>;
+    /// By number.
+    async fn worker_by_number(&mut self, number: i64) -> StoreResult<Option<Worker>>;
+    /// Those that match, newest first.
+    async fn workers(&mut self, filter: &WorkerFilter) -> StoreResult<Vec<Worker>>;
+    /// Appends an event.
+    async fn worker_event_add(&mut self, worker: WorkerId, event: &WorkerEvent) -> StoreResult<()>;
+    /// Events, oldest first, at most the last 500.
+    async fn worker_events(&mut self, worker: WorkerId) -> StoreResult<Vec<WorkerEvent>>;
+}
+
+/// Builds.
+#[async_trait]
+pub trait BuildRepository {
+    /// The next build's number.
+    async fn build_next_number(&mut self) -> StoreResult<i64>;
+    /// Adds one.
+    async fn build_add(&mut self, build: &Build) -> StoreResult<()>;
+    /// Replaces one if its stored status is one of `from`; whether it was. This makes the end of a build happen once.
+    async fn build_update_from(&mut self, build: &Build, from: &[BuildStatus]) -> StoreResult<bool>;
+    /// By id.
+    async fn build(&mut self, id: BuildId) -> StoreResult<Option<Build>>;
+    /// By number.
+    async fn build_by_number(&mut self, number: i64) -> StoreResult<Option<Build>>;
+    /// Those that match, newest first.
+    async fn builds(&mut self, filter: &BuildFilter) -> StoreResult<Vec<Build>>;
+    /// The build of a worker that is not final, if any.
+    async fn build_active(&mut self, worker: WorkerId) -> StoreResult<Option<Build>>;
+}
+
+/// The audit log: rows are only added.
+#[async_trait]
+pub trait AuditRepository {
+    /// Adds one.
+    async fn audit_add(&mut self, row: &AuditRow) -> StoreResult<()>;
+    /// Rows before an id (all if unset), newest first.
+    async fn audit(&mut self, before: Option<prt_types::ids::AuditId>, limit: i64) -> StoreResult<Vec<AuditRow>>;
+}
+
+/// Single values of the installation, by key.
+#[async_trait]
+pub trait SettingRepository {
+    /// Reads one.
+    async fn setting(&mut self, key: &str) -> StoreResult<Option<String>>;
+    /// Writes one.
+    async fn setting_put(&mut self, key: &str, value: &str) -> StoreResult<()>;
+}

@@ -1,0 +1,343 @@
+//! What is stored. Times are milliseconds since 1970. Sealed bytes are made by `crypto::Sealer`.
+
+use std::collections::BTreeMap;
+
+use prt_types::{
+    access::{Door, Role},
+    audit::Outcome,
+    builds::{BuildReason, BuildStatus, CredentialView},
+    container_images::{PullPolicy, ServiceType},
+    ids::{AuditId, BuildId, ContainerImageId, GroupId, TokenId, UserId, WorkerId, WorkerSizeId},
+    worker_sizes::{Limits, SecurityContext},
+    workers::{ContainerRole, WorkerReason, WorkerStatus},
+};
+use serde::{Deserialize, Serialize};
+
+/// A user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Id.
+    pub id: UserId,
+    /// Login name; unique.
+    pub username: String,
+    /// argon2id, in PHC format.
+    pub password_hash: String,
+    /// Role.
+    pub role: Role,
+    /// Creation.
+    pub created_ms: i64,
+}
+
+/// A group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Id.
+    pub id: GroupId,
+    /// Name; unique.
+    pub name: String,
+    /// Whether it means all users.
+    pub everyone: bool,
+    /// Creation.
+    pub created_ms: i64,
+}
+
+/// An API token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiToken {
+    /// Id.
+    pub id: TokenId,
+    /// Whose rights it has.
+    pub user_id: UserId,
+    /// What it is for.
+    pub name: String,
+    /// SHA-256 of the value, in hex; unique.
+    pub hash: String,
+    /// First characters of the value.
+    pub prefix: String,
+    /// Limits it to one worker and its builds.
+    pub worker_id: Option<WorkerId>,
+    /// Creation.
+    pub created_ms: i64,
+    /// End.
+    pub expires_ms: Option<i64>,
+    /// Last use.
+    pub last_used_ms: Option<i64>,
+}
+
+/// A browser session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionRow {
+    /// Id; unique.
+    pub id: String,
+    /// Content.
+    pub data: String,
+    /// End.
+    pub expires_ms: i64,
+}
+
+/// Who a grant is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Grantee {
+    /// One user.
+    User(UserId),
+    /// All members of a group.
+    Group(GroupId),
+}
+
+/// A Container Image rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContainerImage {
+    /// Id.
+    pub id: ContainerImageId,
+    /// Exact name, `*` or a regular expression, as the admin wrote it.
+    pub image: String,
+    /// Service type.
+    pub service_type: ServiceType,
+    /// Name for people.
+    pub name: String,
+    /// Description.
+    pub description: String,
+    /// Default version.
+    pub version: String,
+    /// Lowest version.
+    pub minimum_version: String,
+    /// Recommended version.
+    pub recommended_version: String,
+    /// Pull policy.
+    pub pull_policy: Option<PullPolicy>,
+    /// Registry user name.
+    pub repo_username: String,
+    /// Sealed registry password.
+    pub repo_password_sealed: Option<Vec<u8>>,
+    /// Startup script.
+    pub startup_script: String,
+    /// Larger first.
+    pub order: i64,
+    /// Who may use it.
+    pub grants: Vec<Grantee>,
+    /// 1, 2, 3 … with each change.
+    pub revision: i64,
+    /// Creation.
+    pub created_ms: i64,
+    /// Last change.
+    pub updated_ms: i64,
+}
+
+/// A worker size.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerSize {
+    /// Id.
+    pub id: WorkerSizeId,
+    /// Name; unique.
+    pub name: String,
+    /// Gross CPU.
+    pub cpu_millis: i64,
+    /// Net CPU.
+    pub cpu_net_millis: i64,
+    /// Gross memory.
+    pub memory_mib: i64,
+    /// Net memory.
+    pub memory_net_mib: i64,
+    /// GPUs.
+    pub gpus: i64,
+    /// Video memory.
+    pub gpu_vram_gib: i64,
+    /// Security context.
+    pub security_context: SecurityContext,
+    /// Taken when none is named.
+    pub default: bool,
+    /// Who may use it.
+    pub grants: Vec<Grantee>,
+    /// Creation.
+    pub created_ms: i64,
+}
+
+impl WorkerSize {
+    /// What the containers get together.
+    pub fn net_limits(&self) -> Limits {
+        Limits {
+            cpu_millis: self.cpu_net_millis,
+            memory_mib: self.memory_net_mib,
+            gpus: self.gpus,
+        }
+    }
+}
+
+/// A container as planned, kept with the worker so that pages can show it before and after the engine has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedContainer {
+    /// Which one.
+    pub role: ContainerRole,
+    /// Image reference.
+    pub image: String,
+    /// Its share.
+    pub limits: Limits,
+}
+
+/// A worker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Worker {
+    /// Id.
+    pub id: WorkerId,
+    /// Number; unique.
+    pub number: i64,
+    /// Owner.
+    pub owner_id: UserId,
+    /// Owner's login name.
+    pub owner: String,
+    /// Image reference as resolved.
+    pub image: String,
+    /// Digest.
+    pub image_digest: Option<String>,
+    /// Size name at the start.
+    pub size: String,
+    /// Net limits at the start.
+    pub limits: Limits,
+    /// Security context at the start.
+    pub security_context: SecurityContext,
+    /// Whether it has a builder.
+    pub builder: bool,
+    /// Builder's share in percent.
+    pub builder_capacity: Option<i64>,
+    /// Containers as planned.
+    pub planned: Vec<PlannedContainer>,
+    /// Status.
+    pub status: WorkerStatus,
+    /// Reason of a failure.
+    pub reason: Option<WorkerReason>,
+    /// In plain words.
+    pub message: String,
+    /// Creation.
+    pub created_ms: i64,
+    /// First answer.
+    pub ready_ms: Option<i64>,
+    /// End.
+    pub ended_ms: Option<i64>,
+    /// Why it was terminated.
+    pub stop_reason: Option<String>,
+}
+
+impl Worker {
+    /// `Worker-12`.
+    pub fn name(&self) -> String {
+        format!("Worker-{}", self.number)
+    }
+}
+
+/// Which workers.
+#[derive(Clone, Debug, Default)]
+pub struct WorkerFilter {
+    /// Of this owner.
+    pub owner: Option<UserId>,
+    /// Only those that still hold resources of the engine.
+    pub live_only: bool,
+    /// At most so many; 0 = all.
+    pub limit: i64,
+}
+
+/// A build.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Build {
+    /// Id.
+    pub id: BuildId,
+    /// Number; unique.
+    pub number: i64,
+    /// The builder worker.
+    pub worker_id: WorkerId,
+    /// Its number.
+    pub worker_number: i64,
+    /// Who started it.
+    pub owner_id: UserId,
+    /// Their login name.
+    pub owner: String,
+    /// Door.
+    pub door: Door,
+    /// Image name.
+    pub name: String,
+    /// Tag.
+    pub tag: String,
+    /// Push or not.
+    pub push_image: bool,
+    /// Build args.
+    pub build_args: BTreeMap<String, String>,
+    /// Logins without passwords.
+    pub credentials: Vec<CredentialView>,
+    /// The logins with passwords, sealed; gone when the build has ended.
+    pub credentials_sealed: Option<Vec<u8>>,
+    /// Push over HTTP or unverified TLS.
+    pub insecure_registry: bool,
+    /// Without cache.
+    pub no_cache: bool,
+    /// Context relative to the build folder.
+    pub context: String,
+    /// Dockerfile relative to the context.
+    pub dockerfile: String,
+    /// Its text.
+    pub dockerfile_text: String,
+    /// Status.
+    pub status: BuildStatus,
+    /// Reason of a failure.
+    pub reason: Option<BuildReason>,
+    /// In plain words.
+    pub message: String,
+    /// The step that failed.
+    pub step: Option<String>,
+    /// Digest.
+    pub digest: Option<String>,
+    /// Whose inputs these are.
+    pub rerun_of: Option<i64>,
+    /// Whether somebody asked for its end.
+    pub cancel_requested: bool,
+    /// Creation.
+    pub created_ms: i64,
+    /// Start in the builder.
+    pub started_ms: Option<i64>,
+    /// End.
+    pub ended_ms: Option<i64>,
+    /// Steps seen; written at the end.
+    pub steps: i64,
+    /// Cached steps; written at the end.
+    pub steps_cached: i64,
+    /// Log lines; written at the end.
+    pub lines: i64,
+}
+
+/// Which builds.
+#[derive(Clone, Debug, Default)]
+pub struct BuildFilter {
+    /// Started by.
+    pub owner: Option<UserId>,
+    /// In this worker.
+    pub worker: Option<WorkerId>,
+    /// In this status.
+    pub status: Option<BuildStatus>,
+    /// Only those that are not final.
+    pub active_only: bool,
+    /// With a number below.
+    pub before: Option<i64>,
+    /// At most so many; 0 = all.
+    pub limit: i64,
+}
+
+/// An audit row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditRow {
+    /// Id; its order is the order of events.
+    pub id: AuditId,
+    /// When.
+    pub at_ms: i64,
+    /// Login name, or `system`.
+    pub actor: String,
+    /// Door.
+    pub door: Door,
+    /// Address.
+    pub address: String,
+    /// Action.
+    pub action: String,
+    /// Object.
+    pub object: String,
+    /// Outcome.
+    pub outcome: Outcome,
+    /// JSON.
+    pub details: String,
+}

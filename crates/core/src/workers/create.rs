@@ -1,0 +1,176 @@
+//! The request for a worker: may they, is it valid, record it, then leave the rest to a task.
+
+use prt_types::{
+    audit::Outcome,
+    container_images::PullPolicy,
+    ids::WorkerId,
+    worker_sizes::SecurityContext,
+    workers::{ContainerRole, WorkerConfig, WorkerStatus, WorkerView},
+};
+use serde_json::json;
+
+use super::{config, provision::Provision};
+use crate::{
+    Orchestrator,
+    clock::new_id,
+    engine::RegistryLogin,
+    error::Result,
+    images::ImageRef,
+    op_context::OpContext,
+    orchestrator::Change,
+    store::{ContainerImage, PlannedContainer, Worker},
+    worker_sizes::split,
+};
+
+impl Orchestrator {
+    /// Starts a worker. It comes back in Provisioning; see [`Orchestrator::worker_wait`].
+    pub async fn worker_create(&self, cx: &OpContext, config: WorkerConfig) -> Result<WorkerView> {
+        let image = config.worker_image.clone();
+        let result = self.worker_create_checked(cx, config).await;
+        self.audit_refusal(cx, "worker.create", &image, result).await
+    }
+
+    async fn worker_create_checked(&self, cx: &OpContext, config: WorkerConfig) -> Result<WorkerView> {
+        let actor = cx.person("start workers")?;
+        config::validate(&config)?;
+        // One transaction from the decision to the row: a grant that is revoked meanwhile counts.
+        let mut tx = self.write().await?;
+        let image = self
+            .image_resolve(&mut *tx, &config.worker_image, "worker_image")
+            .await?;
+        let rule = self.image_authorize(&mut *tx, actor, &image).await?;
+        let size = self
+            .worker_size_authorize(&mut *tx, actor, config.worker_size.as_deref())
+            .await?;
+        let capacity = config::capacity(&config);
+        let builder = match (capacity, &config.image_config.custom_builder_url) {
+            (None, _) => None,
+            (Some(_), Some(custom)) => {
+                let image = self
+                    .image_resolve(&mut *tx, custom, "image_config.custom_builder_url")
+                    .await?;
+                let rule = self.image_authorize(&mut *tx, actor, &image).await?;
+                Some((image.to_string(), self.rule_login(&rule, &image)?))
+            }
+            (Some(_), None) => Some((self.builder_image(size.security_context), None)),
+        };
+        let (primary_limits, builder_limits) = match capacity {
+            Some(capacity) => {
+                let (primary, builder) = split(size.net_limits(), capacity);
+                (primary, Some(builder))
+            }
+            None => (size.net_limits(), None),
+        };
+        let mut planned = vec![PlannedContainer {
+            role: ContainerRole::Primary,
+            image: image.to_string(),
+            limits: primary_limits,
+        }];
+        if let (Some((image, _)), Some(limits)) = (&builder, builder_limits) {
+            planned.push(PlannedContainer {
+                role: ContainerRole::Builder,
+                image: image.clone(),
+                limits,
+            });
+        }
+        let worker = Worker {
+            id: WorkerId(new_id()),
+            number: tx.worker_next_number().await?,
+            owner_id: actor.user_id,
+            owner: actor.username.clone(),
+            image: image.to_string(),
+            image_digest: None,
+            size: size.name.clone(),
+            limits: size.net_limits(),
+            security_context: size.security_context,
+            builder: builder.is_some(),
+            builder_capacity: capacity,
+            planned,
+            status: WorkerStatus::Provisioning,
+            reason: None,
+            message: "Waiting for the engine".into(),
+            created_ms: self.now_ms(),
+            ready_ms: None,
+            ended_ms: None,
+            stop_reason: None,
+        };
+        tx.worker_add(&worker).await?;
+        let details = json!({
+            "image": worker.image, "size": worker.size, "builder": worker.builder, "rule": rule.image,
+            "security_context": worker.security_context.name(),
+        });
+        self.audit_add(&mut *tx, cx, "worker.create", &worker.name(), Outcome::Done, details)
+            .await?;
+        let token = match self.inner.settings.worker_url {
+            Some(_) => {
+                let created = self
+                    .token_add(&mut *tx, actor.user_id, &worker.name(), None, Some(worker.id))
+                    .await?;
+                Some(created.value)
+            }
+            None => None,
+        };
+        let login = match (&config.image_config.repo_username, &config.image_config.repo_password) {
+            (Some(username), Some(password)) => Some(RegistryLogin {
+                host: image.registry.clone(),
+                username: username.clone(),
+                password: password.clone(),
+            }),
+            _ => self.rule_login(&rule, &image)?,
+        };
+        let pull_policy = config
+            .image_config
+            .pull_policy
+            .or(rule.pull_policy)
+            .unwrap_or(self.inner.settings.pull_policy);
+        let view = self.worker_view(&mut *tx, worker.clone()).await?;
+        tx.save().await?;
+        metrics::counter!("prt_workers_created_total").increment(1);
+        self.changed(Some(&worker.owner), Change::Worker { name: worker.name() });
+        self.worker_provision(Provision {
+            worker,
+            image,
+            login,
+            pull_policy,
+            builder,
+            startup_script: join_scripts(&rule, config.startup_script.as_deref()),
+            log_level: config.log_level,
+            env: config.env_variables,
+            token,
+        });
+        Ok(view)
+    }
+
+    fn builder_image(&self, context: SecurityContext) -> String {
+        let settings = &self.inner.settings;
+        match context {
+            SecurityContext::Default | SecurityContext::Restricted => settings.builder_image.clone(),
+            SecurityContext::Privileged => settings.privileged_builder_image.clone(),
+        }
+    }
+
+    fn rule_login(&self, rule: &ContainerImage, image: &ImageRef) -> Result<Option<RegistryLogin>> {
+        if rule.repo_username.is_empty() {
+            return Ok(None);
+        }
+        let password = self.image_password(rule)?.unwrap_or_default().into();
+        Ok(Some(RegistryLogin {
+            host: image.registry.clone(),
+            username: rule.repo_username.clone(),
+            password,
+        }))
+    }
+}
+
+/// The rule's script, then the worker's own.
+fn join_scripts(rule: &ContainerImage, own: Option<&str>) -> Option<String> {
+    let parts: Vec<&str> = [Some(rule.startup_script.as_str()), own]
+        .into_iter()
+        .flatten()
+        .filter(|part| !part.trim().is_empty())
+        .collect();
+    (!parts.is_empty()).then(|| parts.join("\n"))
+}
+
+/// Builder images are the platform's own or were authorized; they are pulled once.
+pub(super) const BUILDER_PULL_POLICY: PullPolicy = PullPolicy::IfNotPresent;

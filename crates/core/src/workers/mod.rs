@@ -1,0 +1,300 @@
+//! Workers: a primary container, and a builder beside it when asked for.
+//!
+//! | file | what |
+//! |---|---|
+//! | `config.rs` | validation of a [`WorkerConfig`] |
+//! | `create.rs` | the request: may they, is it valid, record |
+//! | `provision.rs` | image, containers, waiting until it answers |
+//! | `plan.rs` | the containers as the engine gets them |
+//! | `watch.rs` | engine events, repair at start and on a timer |
+//! | `terminate.rs` | the end |
+//! | `reach.rs` | logs, commands and the build folder of a running worker |
+
+mod config;
+mod create;
+mod plan;
+mod provision;
+mod reach;
+mod terminate;
+mod watch;
+
+use std::{collections::HashMap, sync::Mutex, time::Duration};
+
+use prt_types::{
+    ids::WorkerId,
+    workers::{ContainerState, ContainerView, WorkerEvent, WorkerReason, WorkerStatus, WorkerView},
+};
+use tokio::task::AbortHandle;
+
+use crate::{
+    Orchestrator,
+    error::{Error, Result},
+    op_context::{Actor, OpContext},
+    orchestrator::Change,
+    store::{Repository, Worker, WorkerFilter},
+};
+use prt_types::access::Role;
+
+pub use config::LOG_LEVELS;
+pub use reach::{BuildFile, confine};
+
+/// Where the build folder is in the primary container.
+pub const BUILD_FOLDER_PRIMARY: &str = "/home/ubuntu/build";
+/// Where the same folder is in the builder.
+pub const BUILD_FOLDER_BUILDER: &str = "/build";
+/// Terminated workers that a list shows at most.
+const LIST_ENDED: i64 = 200;
+
+/// Tasks that follow workers; they can be dropped without touching the workers themselves.
+#[derive(Debug, Default)]
+pub(crate) struct WorkerTasks(Mutex<HashMap<WorkerId, AbortHandle>>);
+
+impl WorkerTasks {
+    fn map(&self) -> std::sync::MutexGuard<'_, HashMap<WorkerId, AbortHandle>> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn insert(&self, id: WorkerId, task: AbortHandle) {
+        if let Some(former) = self.map().insert(id, task) {
+            former.abort();
+        }
+    }
+
+    fn abort(&self, id: WorkerId) {
+        if let Some(task) = self.map().remove(&id) {
+            task.abort();
+        }
+    }
+
+    /// Stops following all.
+    pub fn detach(&self) {
+        for (_, task) in self.map().drain() {
+            task.abort();
+        }
+    }
+}
+
+impl Orchestrator {
+    /// The asker's workers, newest first; all users' for an admin. `all` includes terminated ones.
+    pub async fn worker_list(&self, cx: &OpContext, all: bool) -> Result<Vec<WorkerView>> {
+        let actor = cx.actor()?;
+        let owner = (actor.role != Role::Admin || actor.only_worker.is_some()).then_some(actor.user_id);
+        let limit = if all { LIST_ENDED } else { 0 };
+        let mut tx = self.read().await?;
+        let mut views = Vec::new();
+        for worker in tx
+            .workers(&WorkerFilter {
+                owner,
+                live_only: !all,
+                limit,
+            })
+            .await?
+        {
+            if actor.only_worker.is_none_or(|only| only == worker.id) {
+                views.push(self.worker_view(&mut *tx, worker).await?);
+            }
+        }
+        Ok(views)
+    }
+
+    /// One worker with its containers and events.
+    pub async fn worker_get(&self, cx: &OpContext, name: &str) -> Result<WorkerView> {
+        let mut tx = self.read().await?;
+        let worker = self.worker_visible(&mut *tx, cx, name).await?;
+        let events = tx.worker_events(worker.id).await?;
+        let mut view = self.worker_view(&mut *tx, worker.clone()).await?;
+        drop(tx);
+        view.events = events;
+        view.containers = self.worker_containers(&worker).await;
+        Ok(view)
+    }
+
+    /// The worker as soon as it answers, has failed or ended; as it is at the time limit.
+    pub async fn worker_wait(&self, cx: &OpContext, name: &str, timeout: Duration) -> Result<WorkerView> {
+        use futures::StreamExt as _;
+
+        let settled = |view: &WorkerView| view.status != WorkerStatus::Provisioning;
+        // Subscribed before the first look, so that no change falls between.
+        let mut changes = self.changes(cx)?;
+        let waited = tokio::time::timeout(timeout, async {
+            loop {
+                let view = self.worker_get(cx, name).await?;
+                if settled(&view) {
+                    return Ok(view);
+                }
+                while let Some(change) = changes.next().await {
+                    if matches!(&change, Change::Worker { name } if *name == view.name) {
+                        break;
+                    }
+                }
+            }
+        })
+        .await;
+        match waited {
+            Ok(view) => view,
+            Err(_) => self.worker_get(cx, name).await,
+        }
+    }
+
+    /// The worker of that name, if the asker may see it.
+    pub(crate) async fn worker_visible(&self, tx: &mut dyn Repository, cx: &OpContext, name: &str) -> Result<Worker> {
+        let actor = cx.actor()?;
+        let unseen = || Error::not_found("worker", name);
+        let number = number_of(name).ok_or_else(unseen)?;
+        let worker = tx.worker_by_number(number).await?.ok_or_else(unseen)?;
+        if sees(actor, &worker) {
+            Ok(worker)
+        } else {
+            Err(unseen())
+        }
+    }
+
+    async fn worker_view(&self, tx: &mut dyn Repository, worker: Worker) -> Result<WorkerView> {
+        let active_build = if worker.builder && worker.status.is_live() {
+            tx.build_active(worker.id).await?.map(|build| build.number)
+        } else {
+            None
+        };
+        Ok(WorkerView {
+            name: worker.name(),
+            instance_id: worker.id,
+            owner: worker.owner,
+            image: worker.image,
+            image_digest: worker.image_digest,
+            size: worker.size,
+            limits: worker.limits,
+            security_context: worker.security_context,
+            status: worker.status,
+            reason: worker.reason,
+            message: worker.message,
+            ready: worker.status == WorkerStatus::Running,
+            builder: worker.builder,
+            builder_capacity: worker.builder_capacity,
+            active_build,
+            created_ms: worker.created_ms,
+            ready_ms: worker.ready_ms,
+            ended_ms: worker.ended_ms,
+            stop_reason: worker.stop_reason,
+            containers: vec![],
+            events: vec![],
+        })
+    }
+
+    /// The containers as planned, with what the engine says of them if it answers.
+    async fn worker_containers(&self, worker: &Worker) -> Vec<ContainerView> {
+        let observed = if worker.status.is_live() {
+            self.inner.engine.observe(worker.id).await.unwrap_or_else(|error| {
+                tracing::warn!(worker.name = worker.name(), %error, "the engine does not say how the worker is");
+                None
+            })
+        } else {
+            None
+        };
+        worker
+            .planned
+            .iter()
+            .map(|planned| {
+                let seen = observed.as_ref().and_then(|observed| observed.container(planned.role));
+                ContainerView {
+                    role: planned.role,
+                    image: planned.image.clone(),
+                    state: seen.map_or(ContainerState::Absent, |seen| seen.state),
+                    limits: seen.map_or(planned.limits, |seen| seen.limits),
+                    started_ms: seen.and_then(|seen| seen.started_ms),
+                    exit_code: seen.and_then(|seen| seen.exit_code),
+                    error: seen.and_then(|seen| seen.error.clone()),
+                }
+            })
+            .collect()
+    }
+
+    /// Changes a worker's row if `change` says so, and tells open pages. The row is read anew, so that of two tasks the later one
+    /// sees what the earlier one did.
+    pub(crate) async fn worker_change(
+        &self,
+        id: WorkerId,
+        change: impl FnOnce(&mut Worker) -> bool + Send,
+    ) -> Result<Option<Worker>> {
+        let mut tx = self.write().await?;
+        let Some(mut worker) = tx.worker(id).await? else {
+            return Ok(None);
+        };
+        if !change(&mut worker) {
+            return Ok(None);
+        }
+        tx.worker_update(&worker).await?;
+        tx.save().await?;
+        self.changed(Some(&worker.owner), Change::Worker { name: worker.name() });
+        Ok(Some(worker))
+    }
+
+    pub(crate) async fn worker_event(&self, worker: &Worker, source: &str, kind: &str, message: impl Into<String>) {
+        let event = WorkerEvent {
+            at_ms: self.now_ms(),
+            source: source.into(),
+            kind: kind.into(),
+            message: message.into(),
+        };
+        let added = async {
+            let mut tx = self.write().await?;
+            tx.worker_event_add(worker.id, &event).await?;
+            tx.save().await?;
+            Ok::<(), Error>(())
+        };
+        // An event is for information: a full disk must not end a worker.
+        if let Err(error) = added.await {
+            tracing::warn!(worker.name = worker.name(), %error, "a worker's event is not recorded");
+        }
+        self.changed(Some(&worker.owner), Change::Worker { name: worker.name() });
+    }
+
+    /// Marks a worker as failed, unless it is being removed already.
+    pub(crate) async fn worker_fail(&self, id: WorkerId, reason: WorkerReason, message: String) -> Result<()> {
+        let now = self.now_ms();
+        let text = message.clone();
+        let failed = self
+            .worker_change(id, move |worker| {
+                let may = matches!(worker.status, WorkerStatus::Provisioning | WorkerStatus::Running);
+                if may {
+                    worker.status = WorkerStatus::Failed;
+                    worker.reason = Some(reason);
+                    worker.message = text;
+                    worker.ended_ms = Some(now);
+                }
+                may
+            })
+            .await?;
+        if let Some(worker) = failed {
+            metrics::counter!("prt_workers_failed_total", "reason" => reason.name()).increment(1);
+            self.worker_event(&worker, "console", "Failed", message.clone()).await;
+            self.builder_lost(id, &message).await?;
+        }
+        Ok(())
+    }
+}
+
+/// `Worker-12` -> 12, exactly as written by [`Worker::name`].
+fn number_of(name: &str) -> Option<i64> {
+    let number: i64 = name.strip_prefix("Worker-")?.parse().ok()?;
+    (format!("Worker-{number}") == name).then_some(number)
+}
+
+fn sees(actor: &Actor, worker: &Worker) -> bool {
+    match actor.only_worker {
+        Some(only) => only == worker.id,
+        None => actor.role == Role::Admin || actor.user_id == worker.owner_id,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::number_of;
+
+    #[test]
+    fn a_name_has_one_spelling() {
+        assert_eq!(number_of("Worker-12"), Some(12));
+        for name in ["worker-12", "Worker-012", "Worker-+1", "Worker-", "12", "Worker-1 "] {
+            assert_eq!(number_of(name), None, "{name}");
+        }
+    }
+}

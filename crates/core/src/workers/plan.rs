@@ -1,0 +1,150 @@
+//! The containers of a worker as the engine gets them. Pure.
+
+use std::collections::BTreeMap;
+
+use prt_types::{worker_sizes::SecurityContext, workers::ContainerRole};
+
+use super::{BUILD_FOLDER_BUILDER, BUILD_FOLDER_PRIMARY};
+use crate::{
+    engine::{ContainerPlan, EngineImage, FileInContainer, Mount, Tmpfs, WorkerPlan},
+    security_contexts::{self, WORKER_UID},
+    settings::Settings,
+    store::Worker,
+};
+
+/// Folder in memory for what must not lie on a disk: the worker's own token.
+pub const RUN_FOLDER: &str = "/run/prt";
+/// The worker's own token.
+pub const TOKEN_FILE: &str = "/run/prt/token";
+/// BuildKit's configuration in the builder.
+pub const BUILDKITD_TOML: &str = "/etc/buildkit/buildkitd.toml";
+const STARTUP_SCRIPT: &str = "/etc/prt/startup.sh";
+const OWNER: (u32, u32) = (WORKER_UID, WORKER_UID);
+
+/// What the plan is made of.
+pub struct Parts<'a> {
+    pub settings: &'a Settings,
+    pub worker: &'a Worker,
+    pub primary: &'a EngineImage,
+    pub builder: Option<&'a EngineImage>,
+    pub startup_script: Option<&'a str>,
+    pub log_level: Option<&'a str>,
+    pub env: &'a BTreeMap<String, String>,
+    /// Text of buildkitd.toml and the certificate files that it names.
+    pub buildkit_files: Vec<(String, Vec<u8>)>,
+}
+
+/// Makes the plan.
+pub fn plan(parts: Parts<'_>) -> WorkerPlan {
+    let worker = parts.worker;
+    WorkerPlan {
+        worker_id: worker.id,
+        worker_name: worker.name(),
+        owner: worker.owner.clone(),
+        primary: primary(&parts),
+        builder: parts.builder.map(|image| builder(&parts, image)),
+        extra_hosts: parts.settings.extra_hosts.clone(),
+    }
+}
+
+fn limits(worker: &Worker, role: ContainerRole) -> prt_types::worker_sizes::Limits {
+    worker
+        .planned
+        .iter()
+        .find(|planned| planned.role == role)
+        .map_or(worker.limits, |planned| planned.limits)
+}
+
+fn primary(parts: &Parts<'_>) -> ContainerPlan {
+    let mut env = parts.env.clone();
+    env.insert("PRT_WORKER".into(), parts.worker.name());
+    if let Some(url) = &parts.settings.worker_url {
+        env.insert("PRT_URL".into(), url.clone());
+        env.insert("PRT_TOKEN_FILE".into(), TOKEN_FILE.into());
+    }
+    if let Some(level) = parts.log_level {
+        env.insert("PRT_LOG_LEVEL".into(), level.into());
+    }
+    let mut files = vec![];
+    let mut entrypoint = None;
+    let mut command = None;
+    if let Some(script) = parts.startup_script {
+        files.push(FileInContainer {
+            path: STARTUP_SCRIPT.into(),
+            content: format!("{script}\n").into_bytes(),
+            mode: 0o755,
+            owner: OWNER,
+        });
+        // The image's own start command goes on as the arguments, so that any image can have a startup script.
+        let run =
+            format!("sh {STARTUP_SCRIPT} || echo \"The startup script ended with exit code $?.\" >&2; exec \"$@\"");
+        entrypoint = Some(vec!["/bin/sh".into(), "-c".into(), run, "prt-startup".into()]);
+        command = Some([parts.primary.entrypoint.clone(), parts.primary.command.clone()].concat());
+    }
+    ContainerPlan {
+        image: parts.primary.id.clone(),
+        entrypoint,
+        command,
+        env,
+        limits: limits(parts.worker, ContainerRole::Primary),
+        security: security_contexts::settings(parts.worker.security_context, ContainerRole::Primary),
+        mounts: vec![build_folder(BUILD_FOLDER_PRIMARY)],
+        tmpfs: vec![Tmpfs {
+            path: RUN_FOLDER.into(),
+            size_mib: 1,
+            mode: 0o700,
+            owner: OWNER,
+        }],
+        files,
+    }
+}
+
+fn builder(parts: &Parts<'_>, image: &EngineImage) -> ContainerPlan {
+    let (state, owner) = match parts.worker.security_context {
+        SecurityContext::Default | SecurityContext::Restricted => ("/home/user/.local/share/buildkit", OWNER),
+        SecurityContext::Privileged => ("/var/lib/buildkit", (0, 0)),
+    };
+    let files = parts
+        .buildkit_files
+        .iter()
+        .map(|(path, content)| FileInContainer {
+            path: path.clone(),
+            content: content.clone(),
+            mode: 0o644,
+            owner: OWNER,
+        })
+        .collect();
+    ContainerPlan {
+        image: image.id.clone(),
+        entrypoint: None,
+        command: Some(vec!["--config".into(), BUILDKITD_TOML.into()]),
+        env: BTreeMap::from([
+            // BuildKit clips a step's log at 2 MiB and 200 KiB/s unless told not to.
+            ("BUILDKIT_STEP_LOG_MAX_SIZE".into(), "-1".into()),
+            ("BUILDKIT_STEP_LOG_MAX_SPEED".into(), "-1".into()),
+        ]),
+        limits: limits(parts.worker, ContainerRole::Builder),
+        security: security_contexts::settings(parts.worker.security_context, ContainerRole::Builder),
+        // On the container's own layer BuildKit falls back to a slow snapshotter.
+        mounts: vec![
+            build_folder(BUILD_FOLDER_BUILDER),
+            Mount {
+                volume: "buildkit".into(),
+                path: state.into(),
+                read_only: false,
+                owner,
+            },
+        ],
+        tmpfs: vec![],
+        files,
+    }
+}
+
+fn build_folder(path: &str) -> Mount {
+    Mount {
+        volume: "build".into(),
+        path: path.into(),
+        read_only: false,
+        owner: OWNER,
+    }
+}

@@ -1,0 +1,385 @@
+//! From the row to a worker that answers: images, containers, waiting.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use prt_types::{
+    Secret,
+    container_images::PullPolicy,
+    workers::{ContainerRole, ContainerState, WorkerReason, WorkerStatus},
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::{
+    create::BUILDER_PULL_POLICY,
+    plan::{self, BUILDKITD_TOML, Parts, TOKEN_FILE},
+};
+use crate::{
+    Orchestrator,
+    buildkit::config::buildkitd_toml,
+    engine::{EngineError, EngineErrorKind, EngineImage, ExecSpec, OnProgress, RegistryLogin, exec_collect},
+    error::{Error, Result},
+    images::ImageRef,
+    store::Worker,
+};
+
+/// Where Jupyter listens in the primary container.
+pub const NOTEBOOK_PORT: u16 = 8888;
+/// Between two looks whether a starting worker answers.
+const LOOK_EVERY: Duration = Duration::from_millis(75);
+
+/// A worker to bring up.
+pub(super) struct Provision {
+    pub worker: Worker,
+    pub image: ImageRef,
+    pub login: Option<RegistryLogin>,
+    pub pull_policy: PullPolicy,
+    /// Image reference of the builder and the login for its pull.
+    pub builder: Option<(String, Option<RegistryLogin>)>,
+    pub startup_script: Option<String>,
+    pub log_level: Option<String>,
+    pub env: BTreeMap<String, String>,
+    pub token: Option<Secret>,
+}
+
+/// Why a worker did not come up.
+pub(super) struct Failure {
+    reason: WorkerReason,
+    message: String,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        tracing::error!(error = &error as &dyn std::error::Error, "a worker cannot be started");
+        Self {
+            reason: WorkerReason::EngineError,
+            message: error.to_string(),
+        }
+    }
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        let reason = match error.kind {
+            EngineErrorKind::PullDenied => WorkerReason::PullDenied,
+            EngineErrorKind::NoSuchImage => WorkerReason::NoSuchImage,
+            EngineErrorKind::RegistryUnreachable => WorkerReason::RegistryUnreachable,
+            EngineErrorKind::WrongArchitecture => WorkerReason::WrongArchitecture,
+            EngineErrorKind::NoSuchContainer => WorkerReason::Lost,
+            EngineErrorKind::CannotStart => WorkerReason::Exited,
+            EngineErrorKind::Unreachable
+            | EngineErrorKind::NoSuchFile
+            | EngineErrorKind::DiskFull
+            | EngineErrorKind::Other => WorkerReason::EngineError,
+        };
+        Self {
+            reason,
+            message: error.message,
+        }
+    }
+}
+
+impl Orchestrator {
+    /// Brings a worker up in a task of its own.
+    pub(super) fn worker_provision(&self, provision: Provision) {
+        let this = self.clone();
+        let id = provision.worker.id;
+        let task = self.inner.tasks.spawn(async move {
+            if let Err(failure) = this.provision(&provision).await
+                && let Err(error) = this.worker_fail(id, failure.reason, failure.message).await
+            {
+                tracing::error!(worker.id = %id, error = &error as &dyn std::error::Error, "a failed worker is not recorded");
+            }
+        });
+        self.inner.workers.insert(id, task.abort_handle());
+    }
+
+    async fn provision(&self, provision: &Provision) -> Result<(), Failure> {
+        let Provision { worker, image, .. } = provision;
+        let reference = image.to_string();
+        let primary = self
+            .pull(worker, &reference, provision.pull_policy, provision.login.as_ref())
+            .await?;
+        let builder = match &provision.builder {
+            Some((reference, login)) => Some(
+                self.pull(worker, reference, BUILDER_PULL_POLICY, login.as_ref())
+                    .await?,
+            ),
+            None => None,
+        };
+        let digest = primary.digest.clone();
+        let engine = &self.inner.engine;
+        let plan = plan::plan(Parts {
+            settings: &self.inner.settings,
+            worker,
+            primary: &primary,
+            builder: builder.as_ref(),
+            startup_script: provision.startup_script.as_deref(),
+            log_level: provision.log_level.as_deref(),
+            env: &provision.env,
+            buildkit_files: if builder.is_some() {
+                self.buildkit_files().await?
+            } else {
+                vec![]
+            },
+        });
+        // An end that was asked for meanwhile wins.
+        let going_on = self
+            .worker_change(worker.id, |row| {
+                let provisioning = row.status == WorkerStatus::Provisioning;
+                if provisioning {
+                    row.image_digest = digest;
+                    row.message = "Starting the containers".into();
+                }
+                provisioning
+            })
+            .await?;
+        if going_on.is_none() {
+            return Ok(());
+        }
+        engine.start_worker(&plan).await?;
+        if let Some(token) = &provision.token {
+            let write = ExecSpec::new(["sh", "-c", &format!("umask 077; cat > {TOKEN_FILE}")])
+                .stdin(token.expose().as_bytes().to_vec());
+            let done = exec_collect(&**engine, worker.id, ContainerRole::Primary, write, 4096).await;
+            // Only prtcli inside the worker needs it; an image without `sh` can still run notebooks.
+            if !matches!(&done, Ok(done) if done.exit_code == 0) {
+                self.worker_event(
+                    worker,
+                    "console",
+                    "NoToken",
+                    "prtcli inside the worker has no login: the image has no working sh.",
+                )
+                .await;
+            }
+        }
+        self.worker_event(
+            worker,
+            "console",
+            "Starting",
+            "The containers run; waiting until they answer.",
+        )
+        .await;
+        self.wait_until_ready(worker).await
+    }
+
+    async fn pull(
+        &self,
+        worker: &Worker,
+        reference: &str,
+        policy: PullPolicy,
+        login: Option<&RegistryLogin>,
+    ) -> Result<EngineImage, Failure> {
+        let (progress, mut words) = tokio::sync::watch::channel(String::new());
+        let report: OnProgress = Arc::new(move |text| _ = progress.send(text));
+        let this = self.clone();
+        let id = worker.id;
+        let name = reference.to_owned();
+        let reporter = tokio::spawn(async move {
+            while words.changed().await.is_ok() {
+                let text = words.borrow_and_update().clone();
+                let message = format!("Pulling {name}: {text}");
+                let changed = this.worker_change(id, |row| {
+                    let provisioning = row.status == WorkerStatus::Provisioning;
+                    if provisioning {
+                        row.message = message;
+                    }
+                    provisioning
+                });
+                if changed.await.is_err() {
+                    break;
+                }
+            }
+        });
+        let image = self.inner.engine.ensure_image(reference, policy, login, report).await;
+        reporter.abort();
+        let image = image?;
+        self.worker_event(worker, "console", "Image", format!("{reference} is present."))
+            .await;
+        Ok(image)
+    }
+
+    async fn buildkit_files(&self) -> Result<Vec<(String, Vec<u8>)>> {
+        let (text, certificates) = buildkitd_toml(&self.inner.settings.registries);
+        let mut files = vec![(BUILDKITD_TOML.to_owned(), text.into_bytes())];
+        for (path, source) in certificates {
+            let content = tokio::fs::read(&source)
+                .await
+                .map_err(|error| Error::internal(format!("reading the certificate {}", source.display()), error))?;
+            files.push((path, content));
+        }
+        Ok(files)
+    }
+
+    /// Waits until both containers answer; also where a restarted console goes on.
+    pub(super) async fn wait_until_ready(&self, worker: &Worker) -> Result<(), Failure> {
+        let all = async {
+            if worker.builder {
+                tokio::try_join!(self.until_notebook(worker), self.until_buildkit(worker)).map(|_| ())
+            } else {
+                self.until_notebook(worker).await
+            }
+        };
+        let limit = self.inner.settings.ready_timeout;
+        let Ok(answered) = tokio::time::timeout(limit, all).await else {
+            return Err(Failure {
+                reason: WorkerReason::NoJupyter,
+                message: format!(
+                    "The container runs, but no Jupyter answered on port {NOTEBOOK_PORT} within {} s. The image must start it; see the container's log.",
+                    limit.as_secs()
+                ),
+            });
+        };
+        answered?;
+        let now = self.now_ms();
+        let ready = self
+            .worker_change(worker.id, |row| {
+                let provisioning = row.status == WorkerStatus::Provisioning;
+                if provisioning {
+                    row.status = WorkerStatus::Running;
+                    row.message = "Ready".into();
+                    row.ready_ms = Some(now);
+                }
+                provisioning
+            })
+            .await?;
+        if let Some(row) = ready {
+            metrics::histogram!("prt_worker_ready_seconds").record((now - row.created_ms) as f64 / 1000.0);
+            self.worker_event(&row, "console", "Ready", "The worker answers.").await;
+        }
+        Ok(())
+    }
+
+    async fn until_notebook(&self, worker: &Worker) -> Result<(), Failure> {
+        let mut tick = tokio::time::interval(LOOK_EVERY);
+        loop {
+            tick.tick().await;
+            if self.notebook_answers(worker).await {
+                return Ok(());
+            }
+            self.still_running(worker).await?;
+        }
+    }
+
+    async fn notebook_answers(&self, worker: &Worker) -> bool {
+        let asked = async {
+            let mut stream = self.inner.engine.connect(worker.id, NOTEBOOK_PORT).await.ok()?;
+            stream
+                .write_all(b"GET /api HTTP/1.0\r\nHost: localhost\r\n\r\n")
+                .await
+                .ok()?;
+            let mut answer = [0; 5];
+            stream.read_exact(&mut answer).await.ok()?;
+            Some(answer == *b"HTTP/")
+        };
+        matches!(
+            tokio::time::timeout(Duration::from_secs(2), asked).await,
+            Ok(Some(true))
+        )
+    }
+
+    async fn until_buildkit(&self, worker: &Worker) -> Result<(), Failure> {
+        let mut tick = tokio::time::interval(LOOK_EVERY);
+        loop {
+            tick.tick().await;
+            let ask = ExecSpec::new(["buildctl", "debug", "workers"]);
+            let asked = exec_collect(&*self.inner.engine, worker.id, ContainerRole::Builder, ask, 64 * 1024).await;
+            if matches!(&asked, Ok(done) if done.exit_code == 0) {
+                return Ok(());
+            }
+            self.still_running(worker).await?;
+        }
+    }
+
+    /// An error that says why, once a container of the worker has ended.
+    pub(super) async fn still_running(&self, worker: &Worker) -> Result<(), Failure> {
+        let Some(observed) = self.inner.engine.observe(worker.id).await? else {
+            return Err(Failure {
+                reason: WorkerReason::Lost,
+                message: "The engine has no container of this worker.".into(),
+            });
+        };
+        for planned in &worker.planned {
+            let role = planned.role;
+            let Some(container) = observed.container(role) else {
+                let message = format!("The {} container is gone from the engine.", role.name());
+                return Err(Failure {
+                    reason: WorkerReason::Lost,
+                    message,
+                });
+            };
+            match container.state {
+                ContainerState::Running => continue,
+                ContainerState::Absent | ContainerState::Created | ContainerState::Exited => {}
+            }
+            if container.oom_killed {
+                let message = format!(
+                    "The {} container went over its memory limit of {} MiB. Take a larger worker size.",
+                    role.name(),
+                    container.limits.memory_mib
+                );
+                return Err(Failure {
+                    reason: WorkerReason::OutOfMemory,
+                    message,
+                });
+            }
+            let code = container
+                .exit_code
+                .map_or_else(String::new, |code| format!(" with exit code {code}"));
+            let words = match &container.error {
+                Some(error) => error.clone(),
+                None => self.last_words(worker, role).await,
+            };
+            let reason = match role {
+                ContainerRole::Primary => WorkerReason::Exited,
+                ContainerRole::Builder => WorkerReason::BuilderFailed,
+            };
+            let message = format!("The main process of the {} container ended{code}. {words}", role.name());
+            return Err(Failure {
+                reason,
+                message: message.trim_end().to_owned(),
+            });
+        }
+        Ok(())
+    }
+
+    /// The last lines of a container's log, for messages.
+    async fn last_words(&self, worker: &Worker, role: ContainerRole) -> String {
+        let log = self.inner.engine.logs(worker.id, role, 2000).await.unwrap_or_default();
+        let text = String::from_utf8_lossy(&log);
+        let lines: Vec<&str> = text
+            .lines()
+            .rev()
+            .filter(|line| !line.trim().is_empty())
+            .take(3)
+            .collect();
+        if lines.is_empty() {
+            return "It printed nothing.".into();
+        }
+        format!(
+            "It printed last: {}",
+            lines.into_iter().rev().collect::<Vec<_>>().join(" / ")
+        )
+    }
+
+    /// Fails the worker if one of its containers has ended.
+    pub(super) async fn worker_examine(&self, worker: &Worker) -> Result<()> {
+        match self.still_running(worker).await {
+            Ok(()) => Ok(()),
+            Err(failure) => self.worker_fail(worker.id, failure.reason, failure.message).await,
+        }
+    }
+
+    /// Goes on waiting for a worker that another console had started.
+    pub(super) fn worker_provision_resume(&self, worker: Worker) {
+        let this = self.clone();
+        let id = worker.id;
+        let task = self.inner.tasks.spawn(async move {
+            if let Err(failure) = this.wait_until_ready(&worker).await
+                && let Err(error) = this.worker_fail(id, failure.reason, failure.message).await
+            {
+                tracing::error!(worker.id = %id, error = &error as &dyn std::error::Error, "a failed worker is not recorded");
+            }
+        });
+        self.inner.workers.insert(id, task.abort_handle());
+    }
+}
