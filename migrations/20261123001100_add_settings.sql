@@ -1,0 +1,7 @@
+-- Single values of the installation.
+CREATE TABLE settings (
+    -- Key.
+    name TEXT NOT NULL PRIMARY KEY,
+    -- Value.
+    value TEXT NOT NULL
+);
