@@ -1,0 +1,105 @@
+//! The engine port over the Docker Engine API (1.41 and newer), which Podman's compatible API speaks too.
+//!
+//! [`DockerEngine`] is the only public type. It turns a `WorkerPlan` into containers, volumes and one network and decides nothing.
+//! Every object carries the labels of `labels.rs`; what does not carry this installation's label is never touched.
+//!
+//! # How to add a call
+//! Put the method of the port here, one line that delegates, and the work into the file of its subject (`exec.rs`, `copy.rs`, …).
+//! Failures go through `errors.rs`, so that callers see a kind. Then add a case to `prt_core::testing::engine_conformance`, which runs
+//! against the real engine.
+
+mod connect;
+mod copy;
+mod create;
+mod errors;
+mod events;
+mod exec;
+mod images;
+mod labels;
+mod network;
+mod observe;
+mod prepare;
+mod progress;
+mod remove;
+mod security;
+
+use std::pin::Pin;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::{Stream, stream::BoxStream};
+use prt_core::engine::{
+    Duplex, Engine, EngineEvent, EngineImage, EngineInfo, EngineResult, ExecHandle, ExecSpec, ObservedWorker,
+    OnProgress, RegistryLogin, WorkerPlan,
+};
+use prt_types::{container_images::PullPolicy, ids::WorkerId, workers::ContainerRole};
+
+pub use connect::DockerEngine;
+
+#[async_trait]
+impl Engine for DockerEngine {
+    async fn probe(&self) -> EngineResult<EngineInfo> {
+        self.describe().await
+    }
+
+    async fn ensure_image(
+        &self,
+        reference: &str,
+        policy: PullPolicy,
+        login: Option<&RegistryLogin>,
+        progress: OnProgress,
+    ) -> EngineResult<EngineImage> {
+        self.image(reference, policy, login, progress).await
+    }
+
+    async fn start_worker(&self, plan: &WorkerPlan) -> EngineResult<()> {
+        self.create_and_start(plan).await
+    }
+
+    async fn observe(&self, worker: WorkerId) -> EngineResult<Option<ObservedWorker>> {
+        self.observed(worker).await
+    }
+
+    async fn list(&self) -> EngineResult<Vec<WorkerId>> {
+        self.workers().await
+    }
+
+    async fn events(&self) -> EngineResult<BoxStream<'static, EngineEvent>> {
+        self.subscribe().await
+    }
+
+    async fn stop(&self, worker: WorkerId) -> EngineResult<()> {
+        self.remove_worker(worker).await
+    }
+
+    async fn logs(&self, worker: WorkerId, role: ContainerRole, tail_bytes: usize) -> EngineResult<Vec<u8>> {
+        self.container_logs(worker, role, tail_bytes).await
+    }
+
+    async fn exec(&self, worker: WorkerId, role: ContainerRole, spec: ExecSpec) -> EngineResult<ExecHandle> {
+        self.run(worker, role, spec).await
+    }
+
+    async fn copy_in(
+        &self,
+        worker: WorkerId,
+        role: ContainerRole,
+        folder: &str,
+        tar: Pin<Box<dyn Stream<Item = std::io::Result<Bytes>> + Send>>,
+    ) -> EngineResult<()> {
+        self.unpack(worker, role, folder, tar).await
+    }
+
+    async fn copy_out(
+        &self,
+        worker: WorkerId,
+        role: ContainerRole,
+        path: &str,
+    ) -> EngineResult<BoxStream<'static, EngineResult<Bytes>>> {
+        self.pack(worker, role, path).await
+    }
+
+    async fn connect(&self, worker: WorkerId, port: u16) -> EngineResult<Box<dyn Duplex>> {
+        self.dial(worker, port).await
+    }
+}

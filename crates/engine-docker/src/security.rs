@@ -1,0 +1,170 @@
+//! The one place that turns a security context into engine settings.
+
+use bollard::models::HostConfig;
+use prt_core::engine::{Seccomp, SecuritySettings};
+
+/// The user of the main process (unset = the image's) and the part of `HostConfig` that is about rights.
+pub fn apply(settings: &SecuritySettings) -> (Option<String>, HostConfig) {
+    let mut options = Vec::new();
+    if !settings.allow_privilege_escalation {
+        options.push("no-new-privileges:true".into());
+    }
+    if settings.seccomp == Seccomp::Unconfined {
+        options.push("seccomp=unconfined".into());
+        // Where AppArmor is on (Ubuntu, Debian), its default profile refuses mount(2), which is what the filter was lifted for.
+        options.push("apparmor=unconfined".into());
+    }
+    // An empty list unmasks; an absent one leaves the engine's default. `docker run` calls this systempaths=unconfined.
+    let unmasked = || (!settings.mask_proc).then(Vec::new);
+    let list = |names: &[String]| (!names.is_empty()).then(|| names.to_vec());
+    let host_config = HostConfig {
+        privileged: Some(settings.privileged),
+        cap_drop: list(&settings.drop_capabilities),
+        cap_add: list(&settings.add_capabilities),
+        security_opt: (!options.is_empty()).then_some(options),
+        masked_paths: unmasked(),
+        readonly_paths: unmasked(),
+        readonly_rootfs: Some(settings.read_only_root),
+        ..Default::default()
+    };
+    (settings.run_as.map(|(uid, gid)| format!("{uid}:{gid}")), host_config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain() -> SecuritySettings {
+        SecuritySettings {
+            privileged: false,
+            run_as: None,
+            allow_privilege_escalation: true,
+            drop_capabilities: vec![],
+            add_capabilities: vec![],
+            seccomp: Seccomp::RuntimeDefault,
+            mask_proc: true,
+            read_only_root: false,
+        }
+    }
+
+    fn words(list: &[&str]) -> Vec<String> {
+        list.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn each_setting_reaches_the_engine() {
+        let base = HostConfig {
+            privileged: Some(false),
+            readonly_rootfs: Some(false),
+            ..Default::default()
+        };
+        let table = [
+            ("plain", plain(), None, base.clone()),
+            (
+                "privileged",
+                SecuritySettings {
+                    privileged: true,
+                    ..plain()
+                },
+                None,
+                HostConfig {
+                    privileged: Some(true),
+                    ..base.clone()
+                },
+            ),
+            (
+                "user",
+                SecuritySettings {
+                    run_as: Some((1000, 1001)),
+                    ..plain()
+                },
+                Some("1000:1001"),
+                base.clone(),
+            ),
+            (
+                "no new privileges",
+                SecuritySettings {
+                    allow_privilege_escalation: false,
+                    ..plain()
+                },
+                None,
+                HostConfig {
+                    security_opt: Some(words(&["no-new-privileges:true"])),
+                    ..base.clone()
+                },
+            ),
+            (
+                "capabilities",
+                SecuritySettings {
+                    drop_capabilities: words(&["ALL"]),
+                    add_capabilities: words(&["SETUID", "SETGID"]),
+                    ..plain()
+                },
+                None,
+                HostConfig {
+                    cap_drop: Some(words(&["ALL"])),
+                    cap_add: Some(words(&["SETUID", "SETGID"])),
+                    ..base.clone()
+                },
+            ),
+            (
+                "unfiltered",
+                SecuritySettings {
+                    seccomp: Seccomp::Unconfined,
+                    ..plain()
+                },
+                None,
+                HostConfig {
+                    security_opt: Some(words(&["seccomp=unconfined", "apparmor=unconfined"])),
+                    ..base.clone()
+                },
+            ),
+            (
+                "unmasked",
+                SecuritySettings {
+                    mask_proc: false,
+                    ..plain()
+                },
+                None,
+                HostConfig {
+                    masked_paths: Some(vec![]),
+                    readonly_paths: Some(vec![]),
+                    ..base.clone()
+                },
+            ),
+            (
+                "read-only",
+                SecuritySettings {
+                    read_only_root: true,
+                    ..plain()
+                },
+                None,
+                HostConfig {
+                    readonly_rootfs: Some(true),
+                    ..base.clone()
+                },
+            ),
+        ];
+        for (name, settings, user, host_config) in table {
+            assert_eq!(apply(&settings), (user.map(String::from), host_config), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_empty_list_is_sent() {
+        // Left out of the JSON it would mean "the default", and BuildKit's sandbox would fail.
+        let (_, host_config) = apply(&SecuritySettings {
+            mask_proc: false,
+            ..plain()
+        });
+        let json = bollard_json(&host_config);
+        assert!(
+            json.contains(r#""MaskedPaths":[]"#) && json.contains(r#""ReadonlyPaths":[]"#),
+            "{json}"
+        );
+    }
+
+    fn bollard_json(value: &HostConfig) -> String {
+        serde_json::to_string(value).unwrap()
+    }
+}

@@ -1,0 +1,5 @@
+//! Tests against the real engine: `DOCKER_HOST`, or the default socket. Without one they fail and say how to get it.
+
+mod docker;
+mod installation;
+mod registry;
