@@ -1,0 +1,144 @@
+//! The keys, in the order of `--help` and of the README's table.
+
+/// One setting.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// As in the file.
+    pub name: &'static str,
+    /// What a value looks like.
+    pub value: &'static str,
+    /// Empty = none, or worked out from other settings as `help` says.
+    pub default: &'static str,
+    /// One sentence.
+    pub help: &'static str,
+}
+
+impl Key {
+    /// `PRT_DATA_DIR`.
+    pub fn env(&self) -> String {
+        format!("PRT_{}", self.name.to_uppercase())
+    }
+
+    /// `data-dir`.
+    pub fn flag(&self) -> String {
+        self.name.replace('_', "-")
+    }
+}
+
+const fn key(name: &'static str, value: &'static str, default: &'static str, help: &'static str) -> Key {
+    Key {
+        name,
+        value,
+        default,
+        help,
+    }
+}
+
+/// All of them.
+pub const KEYS: &[Key] = &[
+    key(
+        "listen",
+        "ADDRESSES",
+        "127.0.0.1:8080",
+        "Addresses to listen on, separated by commas",
+    ),
+    key(
+        "public_url",
+        "URL",
+        "",
+        "Where browsers reach the console; http://<first listen address> if unset",
+    ),
+    key(
+        "worker_url",
+        "URL",
+        "",
+        "Where workers reach the console; unset = prtcli inside workers has no login",
+    ),
+    key(
+        "data_dir",
+        "FOLDER",
+        "",
+        "Folder of database, key file and logs; /var/lib/prt-console for root, else ~/.local/share/prt-console",
+    ),
+    key(
+        "database_url",
+        "URL",
+        "",
+        "sqlite:FILE or postgres://…; a SQLite file in data_dir if unset",
+    ),
+    key(
+        "admin_password",
+        "PASSWORD",
+        "",
+        "Password of the first admin; generated and printed once if unset. Better in the environment than in flags",
+    ),
+    key(
+        "secret_key",
+        "HEX",
+        "",
+        "Key for stored secrets, 64 hex digits, instead of data_dir/secret.key. Better in the environment than in flags",
+    ),
+    key(
+        "instance",
+        "NAME",
+        "",
+        "Name of this installation in the engine's labels; made at the first start if unset",
+    ),
+    key(
+        "docker_host",
+        "URL",
+        "",
+        "Address of the container engine; the machine's own if unset",
+    ),
+    key(
+        "platform_version",
+        "VERSION",
+        "25.5.3",
+        "Version of the platform's images, taken where an image has no tag",
+    ),
+    key(
+        "default_registry",
+        "HOST/PATH",
+        "ghcr.io/practicusai",
+        "Where short image names live",
+    ),
+    key(
+        "pull_policy",
+        "POLICY",
+        "IfNotPresent",
+        "Always, IfNotPresent or Never, where nothing else says so",
+    ),
+    key(
+        "builder_image",
+        "IMAGE",
+        "",
+        "Restricted builder; <default_registry>/practicus-builder:<platform_version> if unset",
+    ),
+    key(
+        "privileged_builder_image",
+        "IMAGE",
+        "",
+        "Privileged builder; <default_registry>/practicus-builder-privileged:<platform_version> if unset",
+    ),
+    key(
+        "extra_hosts",
+        "PAIRS",
+        "",
+        "name:address pairs for /etc/hosts of workers and builders, separated by commas",
+    ),
+    key(
+        "ready_timeout_s",
+        "SECONDS",
+        "120",
+        "How long a worker may take from its start until it answers",
+    ),
+    key("build_timeout_s", "SECONDS", "7200", "How long a build may take"),
+    key(
+        "site_root",
+        "FOLDER",
+        "",
+        "Folder of the web files; the one that the build made if unset",
+    ),
+    key("log", "FILTER", "info", "What is logged, e.g. info,prt_core=debug"),
+    key("log_format", "FORMAT", "text", "text or json"),
+];

@@ -1,0 +1,245 @@
+//! Configuration: defaults < file (TOML) < `PRT_*` environment < flags. A wrong value names its key and where it came from.
+
+mod keys;
+mod read;
+
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
+
+use clap::{Arg, ArgMatches};
+use prt_core::settings::RegistrySettings;
+use prt_types::{Secret, container_images::PullPolicy};
+
+pub use keys::{KEYS, Key};
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Everything that can be configured.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Addresses to listen on.
+    pub listen: Vec<SocketAddr>,
+    /// Where browsers reach the console.
+    pub public_url: String,
+    /// Where workers reach the console.
+    pub worker_url: Option<String>,
+    /// Folder of database, key file and logs.
+    pub data_dir: PathBuf,
+    /// `sqlite:…` or `postgres:…`.
+    pub database_url: String,
+    /// Password of the first admin.
+    pub admin_password: Option<Secret>,
+    /// Key for stored secrets, instead of the key file.
+    pub secret_key: Option<[u8; 32]>,
+    /// Name of this installation in the engine's labels, instead of a made one.
+    pub instance: Option<String>,
+    /// Address of the container engine; unset = the machine's own.
+    pub docker_host: Option<String>,
+    /// Version of the platform's images.
+    pub platform_version: String,
+    /// Where short image names live.
+    pub default_registry: String,
+    /// When nothing else says so.
+    pub pull_policy: PullPolicy,
+    /// Image of the restricted builder.
+    pub builder_image: String,
+    /// Image of the privileged builder.
+    pub privileged_builder_image: String,
+    /// `name:address` pairs for workers and builders.
+    pub extra_hosts: Vec<String>,
+    /// How long a worker may take until it answers.
+    pub ready_timeout_s: u64,
+    /// How long a build may take.
+    pub build_timeout_s: u64,
+    /// Folder of the web files.
+    pub site_root: PathBuf,
+    /// What is logged, in the syntax of `tracing_subscriber::EnvFilter`.
+    pub log: String,
+    /// How.
+    pub log_format: LogFormat,
+    /// Registries that need more than public HTTPS; only in the file.
+    pub registries: BTreeMap<String, RegistrySettings>,
+}
+
+/// A wrong setting.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A value.
+    #[error("{key} (from {source_name}): {message}")]
+    Value {
+        /// The key as in the file.
+        key: String,
+        /// Flag, variable, file or default.
+        source_name: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// The file itself.
+    #[error("{path}: {message}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        message: String,
+    },
+}
+
+/// Where the file is looked for when none is named.
+const DEFAULT_FILE: &str = "/etc/prt-console.toml";
+/// Names the file in flags and environment.
+const FILE_KEY: &str = "config";
+
+/// The flags, for the program's command.
+pub fn args() -> Vec<Arg> {
+    let file = Arg::new(FILE_KEY).long(FILE_KEY).value_name("FILE").env("PRT_CONFIG").global(true).help(format!(
+        "Configuration file (TOML) with the keys below and [registries.\"host:port\"] tables [default: {DEFAULT_FILE}, if it is there]"
+    ));
+    let keys = KEYS.iter().map(|key| {
+        let default = if key.default.is_empty() {
+            String::new()
+        } else {
+            format!(" [default: {}]", key.default)
+        };
+        Arg::new(key.name)
+            .long(key.flag())
+            .value_name(key.value)
+            .global(true)
+            .hide_short_help(false)
+            .help(format!("{}{default} [env: {}]", key.help, key.env()))
+    });
+    std::iter::once(file).chain(keys).collect()
+}
+
+/// Reads the configuration with the process' environment.
+pub fn load(matches: &ArgMatches) -> Result<Config, ConfigError> {
+    read::read(matches, |name| std::env::var(name).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Command;
+
+    use super::*;
+
+    fn config(file: &str, env: &[(&str, &str)], flags: &[&str]) -> Result<Config, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.toml");
+        std::fs::write(&path, file).unwrap();
+        let path = path.to_str().unwrap();
+        let line = ["prt-console", "--config", path]
+            .into_iter()
+            .chain(flags.iter().copied());
+        let matches = Command::new("prt-console")
+            .args(args())
+            .try_get_matches_from(line)
+            .map_err(|error| error.to_string())?;
+        read::read(&matches, |name| {
+            env.iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| (*value).to_owned())
+        })
+        .map_err(|error| error.to_string().replace(path, "c.toml"))
+    }
+
+    #[test]
+    fn later_sources_win() {
+        let file = "platform_version = \"1.0.0\"\nlisten = [\"127.0.0.1:1\", \"127.0.0.1:2\"]\nready_timeout_s = 7";
+        let read = config(file, &[("PRT_PLATFORM_VERSION", "2.0.0")], &[]).unwrap();
+        assert_eq!(
+            (read.platform_version.as_str(), read.listen.len(), read.ready_timeout_s),
+            ("2.0.0", 2, 7)
+        );
+        assert!(read.builder_image.ends_with(":2.0.0"), "{}", read.builder_image);
+        let read = config(
+            file,
+            &[("PRT_PLATFORM_VERSION", "2.0.0")],
+            &["--platform-version", "3.0.0"],
+        )
+        .unwrap();
+        assert_eq!(read.platform_version, "3.0.0");
+        assert_eq!(
+            config("", &[("PRT_LISTEN", "127.0.0.1:1, 127.0.0.1:2")], &[])
+                .unwrap()
+                .listen
+                .len(),
+            2
+        );
+    }
+
+    #[test]
+    fn a_wrong_value_names_its_key_and_source() {
+        for (file, env, flags, words) in [
+            (
+                "listen = \"nonsense\"",
+                vec![],
+                vec![],
+                vec!["listen", "c.toml", "nonsense"],
+            ),
+            ("", vec![("PRT_LISTEN", "x")], vec![], vec!["listen", "PRT_LISTEN"]),
+            (
+                "",
+                vec![],
+                vec!["--build-timeout-s", "soon"],
+                vec!["build_timeout_s", "--build-timeout-s", "soon"],
+            ),
+            (
+                "pull_policy = \"Sometimes\"",
+                vec![],
+                vec![],
+                vec!["pull_policy", "Always"],
+            ),
+            (
+                "lisen = \"127.0.0.1:1\"",
+                vec![],
+                vec![],
+                vec!["lisen", "c.toml", "listen"],
+            ),
+            (
+                "[registries.\"h:5000\"]\nhtpp = true",
+                vec![],
+                vec![],
+                vec!["registries", "htpp"],
+            ),
+            (
+                "database_url = \"mysql://x\"",
+                vec![],
+                vec![],
+                vec!["database_url", "postgres"],
+            ),
+            ("listen = [", vec![], vec![], vec!["c.toml"]),
+            ("secret_key = \"short\"", vec![], vec![], vec!["secret_key", "64"]),
+            (
+                "extra_hosts = \"nowhere\"",
+                vec![],
+                vec![],
+                vec!["extra_hosts", "name:address"],
+            ),
+        ] {
+            let error = config(file, &env, &flags).unwrap_err();
+            for word in words {
+                assert!(error.contains(word), "{error:?} does not say {word:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn registries_come_from_the_file() {
+        let read = config(
+            "[registries.\"h:5000\"]\nhttp = true\n[registries.\"t:5443\"]\nca_file = \"/ca.crt\"",
+            &[],
+            &[],
+        )
+        .unwrap();
+        assert!(read.registries["h:5000"].http);
+        assert_eq!(
+            read.registries["t:5443"].ca_file.as_deref(),
+            Some(std::path::Path::new("/ca.crt"))
+        );
+    }
+}

@@ -1,0 +1,285 @@
+//! Reading and checking.
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+    path::{Path, PathBuf},
+};
+
+use clap::{ArgMatches, parser::ValueSource};
+use prt_core::settings::RegistrySettings;
+use prt_types::{Secret, container_images::PullPolicy};
+use serde::Deserialize;
+
+use super::{Config, ConfigError, DEFAULT_FILE, FILE_KEY, KEYS, LogFormat};
+
+/// The web files' folder beside the program, as `scripts/build.sh` and packages lay it out.
+const SITE_BESIDE_PROGRAM: &str = "site";
+
+/// A value with the place it came from.
+struct Found {
+    key: &'static str,
+    text: String,
+    source: String,
+}
+
+impl Found {
+    fn wrong(&self, message: impl Into<String>) -> ConfigError {
+        ConfigError::Value {
+            key: self.key.to_owned(),
+            source_name: self.source.clone(),
+            message: message.into(),
+        }
+    }
+
+    fn list(&self) -> impl Iterator<Item = &str> {
+        self.text.split(',').map(str::trim).filter(|part| !part.is_empty())
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RegistryTable {
+    #[serde(default)]
+    http: bool,
+    #[serde(default)]
+    insecure: bool,
+    ca_file: Option<PathBuf>,
+}
+
+pub(super) fn read(matches: &ArgMatches, env: impl Fn(&str) -> Option<String>) -> Result<Config, ConfigError> {
+    let (file_path, mut file) = file(matches)?;
+    let registries = registries(&file_path, file.remove("registries"))?;
+    if let Some(unknown) = file.keys().find(|name| !KEYS.iter().any(|key| key.name == *name)) {
+        let known: Vec<&str> = KEYS.iter().map(|key| key.name).collect();
+        return Err(ConfigError::Value {
+            key: unknown.clone(),
+            source_name: file_path.display().to_string(),
+            message: format!("there is no such key; the keys are {}, registries", known.join(", ")),
+        });
+    }
+    let find = |name: &str| -> Result<Option<Found>, ConfigError> {
+        let key = KEYS
+            .iter()
+            .find(|key| key.name == name)
+            .unwrap_or_else(|| unreachable!("{name} is a key"));
+        let found = |text: String, source: String| Found {
+            key: key.name,
+            text,
+            source,
+        };
+        if matches.value_source(key.name) == Some(ValueSource::CommandLine) {
+            let text = matches.get_one::<String>(key.name).cloned().unwrap_or_default();
+            return Ok(Some(found(text, format!("--{}", key.flag()))));
+        }
+        if let Some(text) = env(&key.env()) {
+            return Ok(Some(found(text, key.env())));
+        }
+        if let Some(value) = file.get(key.name) {
+            let place = found(String::new(), file_path.display().to_string());
+            return Ok(Some(Found {
+                text: plain(value).map_err(|message| place.wrong(message))?,
+                ..place
+            }));
+        }
+        Ok((!key.default.is_empty()).then(|| found(key.default.to_owned(), "the default".to_owned())))
+    };
+    let text = |name: &str| Ok::<_, ConfigError>(find(name)?.map(|found| found.text).filter(|text| !text.is_empty()));
+    let or_empty = |name: &str| Ok::<_, ConfigError>(text(name)?.unwrap_or_default());
+
+    let listen = parse(find("listen")?, |found| {
+        let addresses: Result<Vec<SocketAddr>, _> = found.list().map(str::parse).collect();
+        match addresses {
+            Ok(addresses) if !addresses.is_empty() => Ok(addresses),
+            _ => Err(found.wrong(format!(
+                "{:?} is no list of addresses such as 127.0.0.1:8080",
+                found.text
+            ))),
+        }
+    })?
+    .unwrap_or_default();
+    let data_dir = text("data_dir")?.map_or_else(|| default_data_dir(&env), PathBuf::from);
+    let platform_version = or_empty("platform_version")?;
+    let default_registry = or_empty("default_registry")?.trim_end_matches('/').to_owned();
+    let own_image = |name: &str| format!("{default_registry}/{name}:{platform_version}");
+    Ok(Config {
+        public_url: parse(find("public_url")?, |found| http_url(&found))?
+            .unwrap_or_else(|| format!("http://{}", listen[0])),
+        worker_url: parse(find("worker_url")?, |found| http_url(&found))?,
+        database_url: parse(find("database_url")?, |found| {
+            let known = ["sqlite:", "postgres:", "postgresql:"]
+                .iter()
+                .any(|scheme| found.text.starts_with(scheme));
+            if known {
+                Ok(found.text)
+            } else {
+                Err(found.wrong("an address starts with sqlite: or postgres:"))
+            }
+        })?
+        .unwrap_or_else(|| format!("sqlite:{}", data_dir.join("console.db").display())),
+        admin_password: text("admin_password")?.map(Secret::new),
+        secret_key: parse(find("secret_key")?, |found| {
+            let bytes = hex::decode(&found.text)
+                .ok()
+                .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+            bytes.ok_or_else(|| found.wrong("a key is 64 hex digits"))
+        })?,
+        instance: parse(find("instance")?, |found| instance(&found))?,
+        docker_host: text("docker_host")?,
+        pull_policy: parse(find("pull_policy")?, |found| match found.text.as_str() {
+            "Always" => Ok(PullPolicy::Always),
+            "IfNotPresent" => Ok(PullPolicy::IfNotPresent),
+            "Never" => Ok(PullPolicy::Never),
+            other => Err(found.wrong(format!("{other:?} is none of Always, IfNotPresent, Never"))),
+        })?
+        .unwrap_or(PullPolicy::IfNotPresent),
+        builder_image: text("builder_image")?.unwrap_or_else(|| own_image("practicus-builder")),
+        privileged_builder_image: text("privileged_builder_image")?
+            .unwrap_or_else(|| own_image("practicus-builder-privileged")),
+        extra_hosts: parse(find("extra_hosts")?, |found| extra_hosts(&found))?.unwrap_or_default(),
+        ready_timeout_s: parse(find("ready_timeout_s")?, |found| seconds(&found))?.unwrap_or_default(),
+        build_timeout_s: parse(find("build_timeout_s")?, |found| seconds(&found))?.unwrap_or_default(),
+        site_root: text("site_root")?.map_or_else(default_site_root, PathBuf::from),
+        log: or_empty("log")?,
+        log_format: parse(find("log_format")?, |found| match found.text.as_str() {
+            "text" => Ok(LogFormat::Text),
+            "json" => Ok(LogFormat::Json),
+            other => Err(found.wrong(format!("{other:?} is neither text nor json"))),
+        })?
+        .unwrap_or(LogFormat::Text),
+        listen,
+        data_dir,
+        platform_version,
+        default_registry,
+        registries,
+    })
+}
+
+fn parse<T>(
+    found: Option<Found>,
+    read: impl FnOnce(Found) -> Result<T, ConfigError>,
+) -> Result<Option<T>, ConfigError> {
+    found.filter(|found| !found.text.is_empty()).map(read).transpose()
+}
+
+fn file(matches: &ArgMatches) -> Result<(PathBuf, toml::Table), ConfigError> {
+    let named = matches.get_one::<String>(FILE_KEY);
+    let path = PathBuf::from(named.map_or(DEFAULT_FILE, String::as_str));
+    if named.is_none() && !path.exists() {
+        return Ok((path, toml::Table::new()));
+    }
+    let wrong = |message: String| ConfigError::File {
+        path: path.clone(),
+        message,
+    };
+    let text = std::fs::read_to_string(&path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
+    let table = text
+        .parse()
+        .map_err(|error: toml::de::Error| wrong(error.to_string().trim_end().to_owned()))?;
+    Ok((path, table))
+}
+
+/// A value of the file as the other sources would give it.
+fn plain(value: &toml::Value) -> Result<String, String> {
+    match value {
+        toml::Value::String(text) => Ok(text.clone()),
+        toml::Value::Integer(number) => Ok(number.to_string()),
+        toml::Value::Array(items) => {
+            let items: Result<Vec<String>, String> = items.iter().map(plain).collect();
+            Ok(items?.join(","))
+        }
+        other => Err(format!("a {} is not expected here", other.type_str())),
+    }
+}
+
+fn registries(file: &Path, value: Option<toml::Value>) -> Result<BTreeMap<String, RegistrySettings>, ConfigError> {
+    let Some(value) = value else { return Ok(BTreeMap::new()) };
+    let wrong = |key: &str, message: String| ConfigError::Value {
+        key: key.to_owned(),
+        source_name: file.display().to_string(),
+        message,
+    };
+    let toml::Value::Table(tables) = value else {
+        return Err(wrong("registries", "write [registries.\"host:port\"] tables".into()));
+    };
+    tables
+        .into_iter()
+        .map(|(host, table)| {
+            let key = format!("registries.{host:?}");
+            let table: RegistryTable = table
+                .try_into()
+                .map_err(|error: toml::de::Error| wrong(&key, error.message().to_owned()))?;
+            if table.http && table.ca_file.is_some() {
+                return Err(wrong(&key, "http = true needs no ca_file".into()));
+            }
+            Ok((
+                host,
+                RegistrySettings {
+                    http: table.http,
+                    insecure: table.insecure,
+                    ca_file: table.ca_file,
+                },
+            ))
+        })
+        .collect()
+}
+
+fn http_url(found: &Found) -> Result<String, ConfigError> {
+    match url::Url::parse(&found.text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => {
+            Ok(found.text.trim_end_matches('/').to_owned())
+        }
+        _ => Err(found.wrong(format!("{:?} is no http or https address", found.text))),
+    }
+}
+
+fn seconds(found: &Found) -> Result<u64, ConfigError> {
+    match found.text.parse() {
+        Ok(seconds) if seconds > 0 => Ok(seconds),
+        _ => Err(found.wrong(format!("{:?} is no whole number of seconds above 0", found.text))),
+    }
+}
+
+/// As Docker names networks and labels; the adapter makes names of it.
+fn instance(found: &Found) -> Result<String, ConfigError> {
+    let right = found.text.len() <= 40
+        && found
+            .text
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    if right {
+        Ok(found.text.clone())
+    } else {
+        Err(found.wrong("a name has up to 40 lower-case letters, digits and '-'"))
+    }
+}
+
+fn extra_hosts(found: &Found) -> Result<Vec<String>, ConfigError> {
+    found
+        .list()
+        .map(|pair| {
+            let right = pair.split_once(':').is_some_and(|(name, address)| {
+                !name.is_empty() && (address == "host-gateway" || address.parse::<IpAddr>().is_ok())
+            });
+            if right {
+                Ok(pair.to_owned())
+            } else {
+                Err(found.wrong(format!("{pair:?} is no name:address pair")))
+            }
+        })
+        .collect()
+}
+
+fn default_data_dir(env: &impl Fn(&str) -> Option<String>) -> PathBuf {
+    match env("HOME") {
+        Some(home) if home != "/root" => Path::new(&home).join(".local/share/prt-console"),
+        _ => PathBuf::from("/var/lib/prt-console"),
+    }
+}
+
+fn default_site_root() -> PathBuf {
+    let beside = std::env::current_exe()
+        .ok()
+        .and_then(|program| Some(program.parent()?.join(SITE_BESIDE_PROGRAM)));
+    beside.unwrap_or_else(|| PathBuf::from(SITE_BESIDE_PROGRAM))
+}
