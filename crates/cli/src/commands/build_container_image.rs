@@ -1,0 +1,35 @@
+//! `build-container-image -p key=value …`.
+
+use super::{
+    pick_worker::pick,
+    run_build::{self, Show},
+};
+use crate::{error::Result, params::build_container_image, session::Session};
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Parameters: name, tag, push_image (default true), build_args, registry_credentials,\n\
+    insecure_registry, worker, no_cache, context, dockerfile.\n\
+    build_args is a dict and registry_credentials a list of (host, user, password), as JSON or as Python literals;\n\
+    registry_credentials=@FILE reads the list from a file.\n\n\
+    Example:\n  prtcli build-container-image -p name=registry.example.com/demo/app tag=1.0 build_args='{\"KEY\": \"value\"}'"
+)]
+pub struct Args {
+    /// Parameters of the build
+    #[arg(long, short, value_name = "KEY=VALUE", num_args = 1.., required = true)]
+    pub params: Vec<String>,
+    /// The builder worker; default: the only one that runs
+    #[arg(long, short, env = "PRT_WORKER", value_name = "NAME")]
+    worker: Option<String>,
+    #[command(flatten)]
+    show: Show,
+}
+
+pub async fn run(args: Args, session: &Session) -> Result<()> {
+    let mut request = build_container_image::parse(&args.params)?;
+    let named = Some(request.worker.as_str())
+        .filter(|name| !name.is_empty())
+        .or(args.worker.as_deref());
+    request.worker = pick(session, named).await?;
+    run_build::run(session, session.client.build_create(&request), args.show).await
+}

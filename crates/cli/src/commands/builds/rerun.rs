@@ -1,0 +1,34 @@
+//! `builds rerun N`.
+
+use prt_types::builds::RerunRequest;
+
+use crate::{
+    commands::run_build::{self, Show},
+    error::Result,
+    params::credentials,
+    session::Session,
+};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The build
+    #[arg(value_parser = super::number)]
+    number: i64,
+    /// Registry login, because logins are not kept; the password comes from FILE, PRT_REGISTRY_PASSWORD or standard input
+    #[arg(long = "registry-credential", value_name = "HOST,USER[,@FILE]")]
+    registry_credentials: Vec<String>,
+    /// Do not use the cache this time
+    #[arg(long)]
+    no_cache: bool,
+    #[command(flatten)]
+    show: Show,
+}
+
+pub async fn run(args: Args, session: &Session) -> Result<()> {
+    let registry_credentials = credentials::read(&args.registry_credentials)?;
+    let request = RerunRequest {
+        registry_credentials,
+        no_cache: args.no_cache,
+    };
+    run_build::run(session, session.client.build_rerun(args.number, &request), args.show).await
+}

@@ -1,0 +1,87 @@
+//! `builds show N`.
+
+use prt_types::builds::BuildView;
+
+use crate::{
+    error::Result,
+    output::{date, duration, facts},
+    session::Session,
+};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The build
+    #[arg(value_parser = super::number)]
+    number: i64,
+}
+
+pub async fn run(args: Args, session: &Session) -> Result<()> {
+    let build = session.client.build(args.number).await?;
+    session.out.show(&build, describe)
+}
+
+fn describe(build: &BuildView) -> String {
+    let joined = |parts: Vec<String>| Some(parts.join(", ")).filter(|text| !text.is_empty());
+    facts(&[
+        ("build", Some(format!("#{}", build.number))),
+        ("status", Some(status(build))),
+        ("message", Some(build.message.clone()).filter(|text| !text.is_empty())),
+        ("step", build.step.clone()),
+        ("image", Some(build.reference.clone())),
+        ("digest", build.digest.clone()),
+        ("push", Some(if build.push_image { "yes" } else { "no" }.into())),
+        ("worker", Some(build.worker.clone())),
+        ("owner", Some(build.owner.clone())),
+        ("context", Some(build.context.clone()).filter(|text| !text.is_empty())),
+        (
+            "dockerfile",
+            Some(build.dockerfile.clone()).filter(|text| !text.is_empty()),
+        ),
+        (
+            "build args",
+            joined(
+                build
+                    .build_args
+                    .iter()
+                    .map(|(key, value)| format!("{key}={value}"))
+                    .collect(),
+            ),
+        ),
+        (
+            "logins",
+            joined(
+                build
+                    .credentials
+                    .iter()
+                    .map(|login| format!("{} at {}", login.username, login.host))
+                    .collect(),
+            ),
+        ),
+        ("insecure", build.insecure_registry.then(|| "yes".into())),
+        ("no cache", build.no_cache.then(|| "yes".into())),
+        ("repeats", build.rerun_of.map(|number| format!("#{number}"))),
+        ("created", Some(date(build.created_ms))),
+        ("took", took(build).map(duration)),
+        (
+            "steps",
+            Some(format!("{} ({} cached)", build.steps, build.steps_cached)),
+        ),
+        ("lines", Some(build.lines.to_string())),
+    ])
+}
+
+/// Status with its reason.
+pub fn status(build: &BuildView) -> String {
+    match build.reason {
+        Some(reason) => format!("{} ({})", build.status.name(), reason.name()),
+        None => build.status.name().to_owned(),
+    }
+}
+
+/// How long the builder worked on it.
+pub fn took(build: &BuildView) -> Option<i64> {
+    build
+        .ended_ms
+        .zip(build.started_ms)
+        .map(|(ended, started)| ended - started)
+}

@@ -1,0 +1,64 @@
+//! The commands: one file each, grouped as people type them.
+
+mod build;
+mod build_container_image;
+mod builds;
+mod completions;
+mod image;
+mod login;
+mod logout;
+mod pick_worker;
+mod run_build;
+mod size;
+mod whoami;
+mod worker;
+
+use clap::Subcommand;
+
+use crate::{args::Cli, error::Result, session::Session};
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Log in with name and password, and save an API token
+    Login(login::Args),
+    /// Revoke and forget the saved login
+    Logout,
+    /// Show who is logged in
+    Whoami,
+    /// Start, look at and end workers
+    #[command(subcommand, visible_alias = "workers")]
+    Worker(worker::Command),
+    /// Container images that may be run
+    #[command(subcommand, visible_alias = "images")]
+    Image(image::Command),
+    /// Worker sizes that may be used
+    #[command(subcommand, visible_alias = "sizes")]
+    Size(size::Command),
+    /// Build an image from a local folder, or from one in the worker's build folder
+    Build(Box<build::Args>),
+    /// Build an image from the worker's build folder, with the parameters of `build_image` in Python
+    BuildContainerImage(build_container_image::Args),
+    /// Look at, cancel and repeat builds
+    #[command(subcommand)]
+    Builds(builds::Command),
+    /// Print a shell's completion script
+    Completions(completions::Args),
+}
+
+/// Does it.
+pub async fn run(cli: Cli) -> Result<()> {
+    let open = || Session::open(&cli.global);
+    match cli.command {
+        Command::Login(args) => login::run(args, &cli.global).await,
+        Command::Logout => logout::run(&cli.global).await,
+        Command::Whoami => whoami::run(&open()?).await,
+        Command::Worker(command) => worker::run(command, &open()?).await,
+        Command::Image(command) => image::run(command, &open()?).await,
+        Command::Size(command) => size::run(command, &open()?).await,
+        Command::Build(args) => build::run(*args, &open()?).await,
+        Command::BuildContainerImage(args) => build_container_image::run(args, &open()?).await,
+        Command::Builds(command) => builds::run(command, &open()?).await,
+        Command::Completions(args) => completions::run(args),
+    }
+}

@@ -1,0 +1,40 @@
+//! `worker …`.
+
+mod create;
+mod exec;
+mod list;
+mod logs;
+mod show;
+mod terminate;
+
+use clap::Subcommand;
+
+use crate::{error::Result, session::Session};
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start a worker
+    Create(Box<create::Args>),
+    /// List workers
+    #[command(visible_alias = "ls")]
+    List(list::Args),
+    /// Show a worker with its containers and events
+    Show(show::Args),
+    /// Print what a worker's container has printed
+    Logs(logs::Args),
+    /// Run a command in a worker; the exit code is the command's
+    Exec(exec::Args),
+    /// End workers and remove what belongs to them
+    Terminate(terminate::Args),
+}
+
+pub async fn run(command: Command, session: &Session) -> Result<()> {
+    match command {
+        Command::Create(args) => create::run(*args, session).await,
+        Command::List(args) => list::run(args, session).await,
+        Command::Show(args) => show::run(args, session).await,
+        Command::Logs(args) => logs::run(args, session).await,
+        Command::Exec(args) => exec::run(args, session).await,
+        Command::Terminate(args) => terminate::run(args, session).await,
+    }
+}

@@ -1,0 +1,176 @@
+//! `-p key=value …` of `build-container-image`.
+
+use prt_types::{Secret, builds::BuildRequest};
+
+use super::literal;
+use crate::error::{CliError, Result};
+
+/// The keys, as the help and errors list them.
+pub const KEYS: &[&str] = &[
+    "name",
+    "tag",
+    "push_image",
+    "build_args",
+    "registry_credentials",
+    "insecure_registry",
+    "worker",
+    "no_cache",
+    "context",
+    "dockerfile",
+];
+
+/// Makes a build request of the parameters; `worker` stays empty when none is named.
+pub fn parse(params: &[String]) -> Result<BuildRequest> {
+    let mut request = BuildRequest {
+        worker: String::new(),
+        name: String::new(),
+        tag: String::new(),
+        push_image: true,
+        build_args: std::collections::BTreeMap::new(),
+        registry_credentials: Vec::new(),
+        insecure_registry: false,
+        no_cache: false,
+        context: String::new(),
+        dockerfile: String::new(),
+    };
+    let mut seen: Vec<&str> = Vec::new();
+    for param in params {
+        // What is not a parameter is not shown either: it can be a piece of a credential that the shell has cut.
+        let Some((key, value)) = param.split_once('=') else {
+            return Err(CliError::usage_hint(
+                "a value after -p is not of the form key=value",
+                "put quotes around values with spaces or brackets, e.g. registry_credentials='[(\"host\", \"user\", \"token\")]'",
+            ));
+        };
+        let Some(key) = KEYS.iter().find(|known| **known == key.trim()) else {
+            return Err(CliError::usage_hint(
+                format!("unknown parameter `{}`", key.trim().escape_debug()),
+                format!("the parameters are {}", KEYS.join(", ")),
+            ));
+        };
+        if seen.contains(key) {
+            return Err(CliError::usage(format!("parameter `{key}` is given twice")));
+        }
+        seen.push(key);
+        set(&mut request, key, value).map_err(|what| CliError::usage(format!("{key}: {what}")))?;
+    }
+    for (key, value) in [("name", &request.name), ("tag", &request.tag)] {
+        if value.is_empty() {
+            return Err(CliError::usage_hint(
+                format!("parameter `{key}` is missing"),
+                "e.g. -p name=registry/image tag=1.0",
+            ));
+        }
+    }
+    Ok(request)
+}
+
+fn set(request: &mut BuildRequest, key: &str, value: &str) -> Result<(), String> {
+    match key {
+        "name" => request.name = value.into(),
+        "tag" => request.tag = value.into(),
+        "push_image" => request.push_image = literal::boolean(value)?,
+        "build_args" => request.build_args = literal::build_args(value)?,
+        "registry_credentials" => request.registry_credentials = credentials(value)?,
+        "insecure_registry" => request.insecure_registry = literal::boolean(value)?,
+        "worker" => request.worker = value.into(),
+        "no_cache" => request.no_cache = literal::boolean(value)?,
+        "context" => request.context = value.into(),
+        "dockerfile" => request.dockerfile = value.into(),
+        _ => return Err("is not known".into()),
+    }
+    Ok(())
+}
+
+/// The list itself, or `@file` with it, which keeps a token out of the process list.
+fn credentials(value: &str) -> Result<Vec<prt_types::builds::RegistryCredential>, String> {
+    match value.strip_prefix('@') {
+        None => literal::registry_credentials(value),
+        Some(path) => {
+            let text = std::fs::read_to_string(path)
+                .map(Secret::new)
+                .map_err(|error| format!("cannot read {path}: {error}"))?;
+            literal::registry_credentials(text.expose().trim())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(params: &[&str]) -> Result<BuildRequest> {
+        parse(&params.iter().map(|param| (*param).to_owned()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn the_seeds_parameters() {
+        let request = of(&[
+            "name=my-registry.practicus.my-company.com/my-project/my-image",
+            "tag=25.5.3",
+            "build_args={\"ENV_VAR\": \"value\"}",
+            "registry_credentials=[(\"my-registry.practicus.my-company.com\", \"my-robot-user\", \"token\")]",
+        ])
+        .unwrap();
+        assert_eq!(request.name, "my-registry.practicus.my-company.com/my-project/my-image");
+        assert!(request.push_image && !request.insecure_registry && request.worker.is_empty());
+        assert_eq!(request.build_args["ENV_VAR"], "value");
+        assert_eq!(request.registry_credentials[0].password.expose(), "token");
+    }
+
+    #[test]
+    fn every_key_can_be_set() {
+        let request = of(&[
+            "name=a=b",
+            "tag=1",
+            "push_image=False",
+            "build_args={}",
+            "registry_credentials=[]",
+            "insecure_registry=1",
+            "worker=W",
+            "no_cache=True",
+            "context=sub",
+            "dockerfile=Dockerfile.dev",
+        ])
+        .unwrap();
+        assert_eq!(
+            (&*request.name, &*request.worker, &*request.context),
+            ("a=b", "W", "sub")
+        );
+        assert!(!request.push_image && request.insecure_registry && request.no_cache);
+        assert_eq!(request.dockerfile, "Dockerfile.dev");
+    }
+
+    #[test]
+    fn wrong_use_is_told_with_exit_code_2() {
+        for (params, text) in [
+            (vec!["name=a", "tag=b", "pushimage=1"], "unknown parameter `pushimage`"),
+            (
+                vec!["name=a", "tag=b", "\"canary\")]"],
+                "a value after -p is not of the form key=value",
+            ),
+            (vec!["name=a", "name=b"], "parameter `name` is given twice"),
+            (vec!["name=a"], "parameter `tag` is missing"),
+            (vec!["tag=a"], "parameter `name` is missing"),
+            (
+                vec!["name=a", "tag=b", "no_cache=yes"],
+                "no_cache: true or false is expected",
+            ),
+        ] {
+            let error = of(&params).unwrap_err();
+            assert_eq!((error.text().as_str(), error.exit_code()), (text, 2));
+        }
+        let CliError::Usage { hint, .. } = of(&["x=1"]).unwrap_err() else {
+            panic!()
+        };
+        assert!(hint.unwrap().contains("registry_credentials"));
+    }
+
+    #[test]
+    fn credentials_can_come_from_a_file() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "[('h', 'u', 't')]\n").unwrap();
+        let param = format!("registry_credentials=@{}", file.path().display());
+        assert_eq!(of(&["name=a", "tag=b", &param]).unwrap().registry_credentials.len(), 1);
+    }
+}

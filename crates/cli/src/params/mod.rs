@@ -1,0 +1,8 @@
+//! Values as people write them on a command line: `-p key=value`, Python and JSON literals, `K=V`, registry logins, references.
+
+pub mod build_container_image;
+pub mod credentials;
+pub mod key_value;
+pub mod literal;
+mod py_literal;
+pub mod reference;
