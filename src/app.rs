@@ -1,0 +1,89 @@
+//! The route table. Every route is rendered whole before it is sent (`SsrMode::Async`): pages work without scripts, and the
+//! status code is known in time. Their data comes from the same process, so there is little to wait for.
+
+use leptos::prelude::*;
+use leptos_meta::{Title, provide_meta_context};
+use leptos_router::{
+    SsrMode,
+    components::{Outlet, ParentRoute, Redirect, Route, Router, Routes},
+    location::Url,
+    path,
+};
+
+use crate::{
+    components::{Frame, ViewerContext, provide_clock},
+    pages::{
+        builds::{BuildNewPage, BuildPage, BuildsPage},
+        infrastructure::container_images::{ContainerImageNewPage, ContainerImagePage, ContainerImagesPage},
+        login::LoginPage,
+        not_found::NotFoundPage,
+        session::load_viewer,
+        workers::{WorkerNewPage, WorkerPage, WorkersPage},
+    },
+};
+
+/// The console.
+#[component]
+pub fn App() -> impl IntoView {
+    provide_meta_context();
+    provide_clock();
+    let viewer: ViewerContext = Resource::new_blocking(|| (), |()| load_viewer());
+    provide_context(viewer);
+    // Shows what only works with scripts, and tells the browser tests that they may begin.
+    Effect::new(|_| {
+        if let Some(root) = document().document_element() {
+            _ = root.set_attribute("data-hydrated", "");
+        }
+    });
+    let mode = SsrMode::Async;
+    view! {
+        <Title formatter=|title: String| {
+            if title.is_empty() { "prt-console".to_owned() } else { format!("{title} · prt-console") }
+        } />
+        <Router>
+            <Routes fallback=|| {
+                view! {
+                    <Frame>
+                        <NotFoundPage />
+                    </Frame>
+                }
+            }>
+                <Route path=path!("/login") view=LoginPage ssr=mode.clone() />
+                <ParentRoute path=path!("") view=InFrame ssr=mode>
+                    <Route path=path!("/") view=|| view! { <Redirect path="/workers" /> } />
+                    <Route path=path!("/workers") view=WorkersPage />
+                    <Route path=path!("/workers/new") view=WorkerNewPage />
+                    <Route path=path!("/workers/:name") view=WorkerPage />
+                    <Route path=path!("/builds") view=BuildsPage />
+                    <Route path=path!("/builds/new") view=BuildNewPage />
+                    <Route path=path!("/builds/:number") view=BuildPage />
+                    <Route path=path!("/infrastructure/container-images") view=ContainerImagesPage />
+                    <Route path=path!("/infrastructure/container-images/new") view=ContainerImageNewPage />
+                    <Route path=path!("/infrastructure/container-images/:id") view=ContainerImagePage />
+                </ParentRoute>
+            </Routes>
+        </Router>
+    }
+}
+
+#[component]
+fn InFrame() -> impl IntoView {
+    view! {
+        <Frame>
+            <Outlet />
+        </Frame>
+    }
+}
+
+/// The login page's address that leads back to `url`.
+pub fn login_href(url: &Url) -> String {
+    let here = match url.search() {
+        "" => url.path().to_owned(),
+        search => format!("{}?{search}", url.path()),
+    };
+    if here == "/" {
+        "/login".to_owned()
+    } else {
+        format!("/login?next={}", Url::escape(&here))
+    }
+}

@@ -1,0 +1,81 @@
+//! The word after something was done, shown once on the page that follows.
+
+use leptos::prelude::*;
+use leptos_router::{
+    NavigateOptions,
+    hooks::{use_location, use_navigate, use_query_map},
+};
+
+use super::{Glyph, Icon};
+
+/// What a redirect can say by `?done=…`. Fixed words: a link from elsewhere can make the console say nothing else.
+const DONE: &[(&str, &str)] = &[
+    ("image-added", "The Container Image was added."),
+    (
+        "image-saved",
+        "The Container Image was saved. It holds from the next check on.",
+    ),
+    (
+        "image-deleted",
+        "The Container Image was deleted. Its access is gone from the next check on.",
+    ),
+    ("worker-created", "The worker is being started."),
+    ("worker-terminated", "The worker is being terminated."),
+    ("build-started", "The build was started."),
+    ("build-canceled", "The build is being canceled."),
+    ("logged-out", "You are logged out."),
+];
+
+/// Shows the word for `?done=…` of the address. With WebAssembly the address is cleaned up, so that a reload or a copied link
+/// does not say it again.
+#[component]
+pub fn Flash() -> impl IntoView {
+    let query = use_query_map();
+    let location = use_location();
+    let word = RwSignal::new(None::<&'static str>);
+    let find = move || {
+        let code = query.with_untracked(|query| query.get("done"))?;
+        DONE.iter().find(|(known, _)| *known == code).map(|(_, word)| *word)
+    };
+    word.set(find());
+    let navigate = use_navigate();
+    Effect::new(move |before: Option<String>| {
+        let path = location.pathname.get();
+        query.track();
+        match find() {
+            Some(found) => {
+                word.set(Some(found));
+                let rest = query.with_untracked(|query| {
+                    let mut rest = query.clone();
+                    rest.remove("done");
+                    rest.to_query_string()
+                });
+                let options = NavigateOptions {
+                    replace: true,
+                    scroll: false,
+                    ..NavigateOptions::default()
+                };
+                navigate(&format!("{path}{rest}"), options);
+            }
+            // On to another page: the word has been read.
+            None if before.is_some_and(|before| before != path) => word.set(None),
+            None => {}
+        }
+        path
+    });
+    view! {
+        <div class="flash" role="status">
+            {move || {
+                word.get()
+                    .map(|word| {
+                        view! {
+                            <div class="note note-ok">
+                                <Icon glyph=Glyph::Check />
+                                <div class="note-text">{word}</div>
+                            </div>
+                        }
+                    })
+            }}
+        </div>
+    }
+}

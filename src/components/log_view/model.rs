@@ -1,0 +1,517 @@
+//! What a viewer knows of a build's log: steps as they stand, and the lines.
+//!
+//! The server folds the records of the past into this and sends it with the page; the browser goes on folding what arrives. Both run
+//! the same code, so that a page looks the same whether it was opened before, during or after the build.
+
+use prt_types::{
+    build_events::{BuildEnd, BuildEvent, BuildRecord, Progress, Step, StepState},
+    builds::BuildStatus,
+};
+use serde::{Deserialize, Serialize};
+
+/// What a line of the log is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EntryKind {
+    /// A step began, or was taken from the cache.
+    Heading,
+    /// Standard output.
+    Out,
+    /// Standard error.
+    Err,
+    /// A warning of BuildKit's.
+    Warning,
+    /// The console's own word.
+    Notice,
+    /// A step failed.
+    Failure,
+    /// The end of a build that did not work out.
+    Bad,
+    /// The end of one that did.
+    Good,
+}
+
+/// A row of the log. Only output has a line number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    pub seq: u64,
+    pub line: Option<u64>,
+    pub at_ms: i64,
+    /// 0 = of no step.
+    pub step: u32,
+    pub kind: EntryKind,
+    pub text: String,
+}
+
+/// A step with what is known about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepRow {
+    pub step: Step,
+    pub transfers: Vec<Progress>,
+    pub warnings: u32,
+}
+
+impl StepRow {
+    /// Time taken so far, if it has begun.
+    pub fn took_ms(&self, now_ms: i64) -> Option<i64> {
+        let started = self.step.started_ms?;
+        let end = match self.step.state {
+            StepState::Running => self.step.completed_ms.unwrap_or(now_ms),
+            StepState::Waiting | StepState::Cached | StepState::Done | StepState::Failed | StepState::Canceled => {
+                self.step.completed_ms?
+            }
+        };
+        Some((end - started).max(0))
+    }
+
+    /// Sum of the transfers whose size is known: so far and in all.
+    pub fn transferred(&self) -> Option<(i64, i64)> {
+        let known = self.transfers.iter().filter(|t| t.total > 0);
+        let (current, total) = known.fold((0, 0), |(c, t), p| (c + p.current.clamp(0, p.total), t + p.total));
+        (total > 0).then_some((current, total))
+    }
+}
+
+/// What became of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Merge {
+    Applied,
+    /// It was here already.
+    Repeated,
+    /// Records before it are missing: ask again for what follows `last_seq`.
+    Gap,
+}
+
+/// Lines are shown from here on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct View {
+    /// Only this step's lines.
+    pub step: Option<u32>,
+    /// Only lines with a number below this one: a look back, that does not grow.
+    pub before: Option<u64>,
+    /// Keep only so many of the latest; 0 = all.
+    pub cap: usize,
+}
+
+/// The log as far as it is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogModel {
+    pub view: View,
+    pub steps: Vec<StepRow>,
+    pub entries: Vec<Entry>,
+    /// Rows of this view that come before the first of `entries`.
+    pub earlier: u64,
+    /// Number of the latest line of the build, shown or not.
+    pub lines: u64,
+    /// The latest record folded in.
+    pub last_seq: u64,
+    pub end: Option<BuildEnd>,
+    /// Changes when `steps` changes.
+    pub steps_version: u64,
+}
+
+impl LogModel {
+    pub fn new(view: View) -> Self {
+        Self {
+            view,
+            ..Self::default()
+        }
+    }
+
+    /// Folds in one record.
+    pub fn apply(&mut self, record: BuildRecord) -> Merge {
+        if record.seq <= self.last_seq {
+            return Merge::Repeated;
+        }
+        if record.seq != self.last_seq + 1 {
+            return Merge::Gap;
+        }
+        self.last_seq = record.seq;
+        let (seq, at_ms) = (record.seq, record.at_ms);
+        let entry = |step, kind, text| Entry {
+            seq,
+            line: None,
+            at_ms,
+            step,
+            kind,
+            text,
+        };
+        match record.event {
+            BuildEvent::Step(step) => {
+                let (began, failed) = self.step(&step);
+                if began {
+                    let cached = if step.state == StepState::Cached { " CACHED" } else { "" };
+                    self.push(entry(step.step, EntryKind::Heading, format!("{}{cached}", step.name)));
+                }
+                if failed && let Some(error) = step.error {
+                    self.push(entry(step.step, EntryKind::Failure, error));
+                }
+            }
+            BuildEvent::Progress(progress) => self.progress(progress),
+            BuildEvent::Log(line) => {
+                self.lines = self.lines.max(line.line);
+                let kind = if line.stream == 2 {
+                    EntryKind::Err
+                } else {
+                    EntryKind::Out
+                };
+                self.push(Entry {
+                    line: Some(line.line),
+                    ..entry(line.step, kind, line.text)
+                });
+            }
+            BuildEvent::Warning { step, text } => {
+                self.steps_version += 1;
+                if let Some(row) = self.row_mut(step) {
+                    row.warnings += 1;
+                }
+                self.push(entry(step, EntryKind::Warning, text));
+            }
+            BuildEvent::Notice { text } => self.push(entry(0, EntryKind::Notice, text)),
+            BuildEvent::End(end) => {
+                let kind = if end.status == BuildStatus::Succeeded {
+                    EntryKind::Good
+                } else {
+                    EntryKind::Bad
+                };
+                let text = match end.reason {
+                    Some(reason) => {
+                        format!("{} ({}): {}", end.status.name(), reason.name(), end.message)
+                    }
+                    None if end.message.is_empty() => end.status.name().to_owned(),
+                    None => format!("{}: {}", end.status.name(), end.message),
+                };
+                self.push(entry(0, kind, text));
+                self.steps_version += 1;
+                self.end = Some(end);
+            }
+        }
+        Merge::Applied
+    }
+
+    /// Puts earlier rows, as another model of the same view has them, before those here.
+    pub fn prepend(&mut self, earlier: LogModel) {
+        let first = self.entries.first().map_or(u64::MAX, |entry| entry.seq);
+        let mut entries = earlier.entries;
+        entries.retain(|entry| entry.seq < first);
+        entries.append(&mut self.entries);
+        self.entries = entries;
+        self.earlier = earlier.earlier;
+    }
+
+    /// The step's row.
+    pub fn row(&self, step: u32) -> Option<&StepRow> {
+        self.steps
+            .binary_search_by_key(&step, |row| row.step.step)
+            .ok()
+            .map(|at| &self.steps[at])
+    }
+
+    /// Index of the row with this line number.
+    pub fn find_line(&self, line: u64) -> Option<usize> {
+        // Headings between lines have no number: they count as the line before them.
+        let numbered = self
+            .entries
+            .iter()
+            .enumerate()
+            .filter_map(|(at, entry)| entry.line.map(|l| (at, l)));
+        numbered.into_iter().find(|(_, l)| *l == line).map(|(at, _)| at)
+    }
+
+    /// Number of the first line here.
+    pub fn first_line(&self) -> Option<u64> {
+        self.entries.iter().find_map(|entry| entry.line)
+    }
+
+    /// Steps that need no more work, steps from the cache, steps in all.
+    pub fn counts(&self) -> (usize, usize, usize) {
+        let is = |state: StepState| self.steps.iter().filter(move |row| row.step.state == state).count();
+        (
+            is(StepState::Done) + is(StepState::Cached),
+            is(StepState::Cached),
+            self.steps.len(),
+        )
+    }
+
+    /// The step that took longest, if any took a tenth of a second.
+    pub fn slowest(&self, now_ms: i64) -> Option<(&StepRow, i64)> {
+        let timed = self
+            .steps
+            .iter()
+            .filter_map(|row| row.took_ms(now_ms).map(|took| (row, took)));
+        timed.filter(|(_, took)| *took >= 100).max_by_key(|(_, took)| *took)
+    }
+
+    /// From when to when steps ran, for the bars.
+    pub fn span(&self, now_ms: i64) -> Option<(i64, i64)> {
+        let start = self.steps.iter().filter_map(|row| row.step.started_ms).min()?;
+        let end = self
+            .steps
+            .iter()
+            .filter_map(|row| Some(row.step.started_ms? + row.took_ms(now_ms)?))
+            .max()?;
+        Some((start, end.max(start + 1)))
+    }
+
+    fn push(&mut self, entry: Entry) {
+        if self.view.step.is_some_and(|step| entry.step != step) {
+            return;
+        }
+        if let Some(before) = self.view.before {
+            // A row without a number belongs to the lines around it.
+            if entry.line.unwrap_or(self.lines + 1) >= before {
+                return;
+            }
+        }
+        self.entries.push(entry);
+        // Dropping in batches keeps this cheap: an entry is moved at most once for each that is dropped.
+        if self.view.cap > 0 && self.entries.len() >= self.view.cap * 2 {
+            self.trim();
+        }
+    }
+
+    /// Drops the oldest rows beyond the cap. To be called once after folding; in between up to twice the cap is kept.
+    pub fn trim(&mut self) {
+        if self.view.cap > 0 && self.entries.len() > self.view.cap {
+            let surplus = self.entries.len() - self.view.cap;
+            self.entries.drain(..surplus);
+            self.earlier += surplus as u64;
+        }
+    }
+
+    /// Takes a step's latest record; says whether its work began and whether it failed just now.
+    fn step(&mut self, step: &Step) -> (bool, bool) {
+        self.steps_version += 1;
+        let idle = |state: StepState| matches!(state, StepState::Waiting | StepState::Canceled);
+        match self.steps.binary_search_by_key(&step.step, |row| row.step.step) {
+            Ok(at) => {
+                let before = self.steps[at].step.state;
+                self.steps[at].step = step.clone();
+                (
+                    idle(before) && !idle(step.state),
+                    step.state == StepState::Failed && before != StepState::Failed,
+                )
+            }
+            Err(at) => {
+                self.steps.insert(
+                    at,
+                    StepRow {
+                        step: step.clone(),
+                        transfers: Vec::new(),
+                        warnings: 0,
+                    },
+                );
+                (!idle(step.state), step.state == StepState::Failed)
+            }
+        }
+    }
+
+    fn progress(&mut self, progress: Progress) {
+        self.steps_version += 1;
+        let Some(row) = self.row_mut(progress.step) else {
+            return;
+        };
+        match row.transfers.iter_mut().find(|t| t.id == progress.id) {
+            Some(known) => *known = progress,
+            None => row.transfers.push(progress),
+        }
+    }
+
+    fn row_mut(&mut self, step: u32) -> Option<&mut StepRow> {
+        let at = self.steps.binary_search_by_key(&step, |row| row.step.step).ok()?;
+        self.steps.get_mut(at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use prt_types::build_events::LogLine;
+
+    fn step(step: u32, state: StepState) -> BuildEvent {
+        let ended = matches!(state, StepState::Done | StepState::Failed | StepState::Cached);
+        BuildEvent::Step(Step {
+            step,
+            name: format!("step {step}"),
+            state,
+            started_ms: (state != StepState::Waiting).then_some(1000),
+            completed_ms: ended.then_some(3000),
+            inputs: vec![],
+            error: (state == StepState::Failed).then(|| "exit code: 1".to_owned()),
+        })
+    }
+
+    fn line(line: u64, step: u32) -> BuildEvent {
+        BuildEvent::Log(LogLine {
+            line,
+            step,
+            stream: 1,
+            text: format!("line {line}"),
+        })
+    }
+
+    fn fold(model: &mut LogModel, events: Vec<BuildEvent>) {
+        for event in events {
+            let seq = model.last_seq + 1;
+            assert_eq!(model.apply(BuildRecord { seq, at_ms: 5, event }), Merge::Applied);
+        }
+    }
+
+    fn lines(model: &LogModel) -> Vec<u64> {
+        model.entries.iter().filter_map(|entry| entry.line).collect()
+    }
+
+    #[test]
+    fn repeats_are_dropped_and_gaps_noticed() {
+        let mut model = LogModel::default();
+        fold(&mut model, vec![step(1, StepState::Running), line(1, 1)]);
+        let before = model.clone();
+        assert_eq!(
+            model.apply(BuildRecord {
+                seq: 2,
+                at_ms: 5,
+                event: line(1, 1)
+            }),
+            Merge::Repeated
+        );
+        assert_eq!(
+            model.apply(BuildRecord {
+                seq: 4,
+                at_ms: 5,
+                event: line(3, 1)
+            }),
+            Merge::Gap
+        );
+        assert_eq!(model, before);
+        fold(&mut model, vec![line(2, 1)]);
+        assert_eq!(lines(&model), [1, 2]);
+    }
+
+    #[test]
+    fn a_step_is_headed_once_and_keeps_its_latest_state() {
+        let mut model = LogModel::default();
+        fold(
+            &mut model,
+            vec![
+                step(2, StepState::Waiting),
+                step(1, StepState::Cached),
+                step(2, StepState::Running),
+                step(2, StepState::Running),
+                step(2, StepState::Failed),
+                step(2, StepState::Failed),
+            ],
+        );
+        let shown: Vec<_> = model.entries.iter().map(|e| (e.kind, e.text.as_str())).collect();
+        assert_eq!(
+            shown,
+            [
+                (EntryKind::Heading, "step 1 CACHED"),
+                (EntryKind::Heading, "step 2"),
+                (EntryKind::Failure, "exit code: 1")
+            ]
+        );
+        assert_eq!(model.steps.iter().map(|row| row.step.step).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(model.row(2).and_then(|row| row.took_ms(0)), Some(2000));
+        assert_eq!(model.counts(), (1, 1, 2));
+    }
+
+    #[test]
+    fn progress_replaces_by_id_and_sums_up() {
+        let progress = |id: &str, current, total| {
+            BuildEvent::Progress(Progress {
+                step: 1,
+                id: id.into(),
+                current,
+                total,
+                done: false,
+            })
+        };
+        let mut model = LogModel::default();
+        fold(
+            &mut model,
+            vec![
+                step(1, StepState::Running),
+                progress("a", 1, 10),
+                progress("b", 5, 0),
+                progress("a", 12, 10),
+            ],
+        );
+        fold(&mut model, vec![progress("c", 5, 30)]);
+        let row = model.row(1).expect("a row");
+        assert_eq!(row.transfers.len(), 3);
+        assert_eq!(row.transferred(), Some((15, 40)));
+    }
+
+    #[test]
+    fn the_cap_keeps_the_latest_and_counts_the_rest() {
+        let mut model = LogModel::new(View {
+            cap: 10,
+            ..View::default()
+        });
+        fold(&mut model, (1..=95).map(|n| line(n, 1)).collect());
+        model.trim();
+        assert_eq!(lines(&model), (86..=95).collect::<Vec<_>>());
+        assert_eq!((model.earlier, model.lines), (85, 95));
+        assert_eq!(model.first_line(), Some(86));
+        assert_eq!(model.find_line(90), Some(4));
+
+        let mut older = LogModel::new(View {
+            cap: 10,
+            before: Some(86),
+            ..View::default()
+        });
+        fold(&mut older, (1..=95).map(|n| line(n, 1)).collect());
+        older.trim();
+        assert_eq!(lines(&older), (76..=85).collect::<Vec<_>>());
+        model.prepend(older);
+        assert_eq!(lines(&model), (76..=95).collect::<Vec<_>>());
+        assert_eq!(model.earlier, 75);
+    }
+
+    #[test]
+    fn one_step_can_be_looked_at_alone() {
+        let mut model = LogModel::new(View {
+            step: Some(2),
+            ..View::default()
+        });
+        fold(
+            &mut model,
+            vec![
+                step(1, StepState::Running),
+                step(2, StepState::Running),
+                line(1, 1),
+                line(2, 2),
+                line(3, 1),
+            ],
+        );
+        assert_eq!(lines(&model), [2]);
+        assert_eq!(model.entries.len(), 2);
+        assert_eq!(model.steps.len(), 2);
+    }
+
+    #[test]
+    fn the_end_is_a_row_with_the_reason() {
+        let mut model = LogModel::default();
+        let end = BuildEnd {
+            status: BuildStatus::Failed,
+            reason: Some(prt_types::builds::BuildReason::PullDenied),
+            message: "no such user".into(),
+            step: None,
+            digest: None,
+        };
+        fold(&mut model, vec![BuildEvent::End(end.clone())]);
+        assert_eq!(model.entries[0].text, "Failed (PullDenied): no such user");
+        assert_eq!(model.entries[0].kind, EntryKind::Bad);
+        assert_eq!(model.end, Some(end));
+    }
+
+    #[test]
+    fn the_server_s_model_survives_the_way_to_the_browser() {
+        let mut model = LogModel::new(View {
+            cap: 5,
+            ..View::default()
+        });
+        fold(&mut model, vec![step(1, StepState::Running), line(1, 1)]);
+        let text = serde_json::to_string(&model).expect("serializes");
+        assert_eq!(serde_json::from_str::<LogModel>(&text).expect("parses"), model);
+    }
+}

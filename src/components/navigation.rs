@@ -1,0 +1,41 @@
+//! Where one can go.
+
+use leptos::prelude::*;
+use leptos_router::components::A;
+
+use super::{Glyph, Icon};
+
+/// The links of the console, in groups; only to pages that exist and that the viewer may open.
+#[component]
+pub fn Navigation(
+    /// Whether to show what only admins may open.
+    admin: bool,
+) -> impl IntoView {
+    let infrastructure = admin.then(|| {
+        view! {
+            <h2>"Infrastructure"</h2>
+            <ul>
+                <NavLink href="/infrastructure/container-images" glyph=Glyph::Box text="Container Images" />
+            </ul>
+        }
+    });
+    view! {
+        <ul>
+            <NavLink href="/workers" glyph=Glyph::Worker text="Workers" />
+            <NavLink href="/builds" glyph=Glyph::Build text="Builds" />
+        </ul>
+        {infrastructure}
+    }
+}
+
+#[component]
+fn NavLink(href: &'static str, glyph: Glyph, text: &'static str) -> impl IntoView {
+    view! {
+        <li>
+            <A href=href>
+                <Icon glyph=glyph />
+                <span>{text}</span>
+            </A>
+        </li>
+    }
+}

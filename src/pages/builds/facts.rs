@@ -1,0 +1,121 @@
+use leptos::prelude::*;
+use prt_types::{access::Door, builds::BuildView};
+
+use crate::components::{
+    CopyButton, MetaItem, MetaList, RelativeTime,
+    log_view::{ansi, model::LogModel},
+    time::duration_text,
+    use_now,
+};
+
+/// What a build is and how it went.
+#[component]
+pub fn Facts(view: RwSignal<BuildView>, model: RwSignal<LogModel>) -> impl IntoView {
+    let now = use_now();
+    let steps = Memo::new(move |_| {
+        let (done, cached, all) = model.with(LogModel::counts);
+        match all {
+            0 => "none yet".to_owned(),
+            all => format!("{done} of {all}, {cached} cached"),
+        }
+    });
+    let slowest = Memo::new(move |_| {
+        // Running steps count once the browser's clock is known.
+        let now = now.get().unwrap_or_default();
+        model.with(|model| {
+            model
+                .slowest(now)
+                .map(|(row, took)| (ansi::plain(&row.step.name), duration_text(took)))
+        })
+    });
+    let digest = Memo::new(move |_| {
+        view.with(|view| view.digest.clone())
+            .or_else(|| model.with(|model| model.end.as_ref().and_then(|end| end.digest.clone())))
+    });
+    let fixed = view.get_untracked();
+    let door = match fixed.door {
+        Door::Console => "console",
+        Door::Api => "API",
+        Door::Cli => "prtcli",
+        Door::Sdk => "SDK",
+        Door::System => "system",
+    };
+    let args = (!fixed.build_args.is_empty()).then(|| {
+        let args = fixed
+            .build_args
+            .iter()
+            .map(|(key, value)| view! { <code>{format!("{key}={value}")}</code> " " })
+            .collect_view();
+        view! { <MetaItem label="Build args">{args}</MetaItem> }
+    });
+    let logins = (!fixed.credentials.is_empty()).then(|| {
+        let logins: Vec<String> = fixed
+            .credentials
+            .iter()
+            .map(|login| format!("{} at {}", login.username, login.host))
+            .collect();
+        view! { <MetaItem label="Registry logins">{logins.join(", ")}</MetaItem> }
+    });
+    let mut choices = Vec::new();
+    if !fixed.push_image {
+        choices.push("not pushed");
+    }
+    if fixed.insecure_registry {
+        choices.push("insecure push");
+    }
+    if fixed.no_cache {
+        choices.push("without cache");
+    }
+    let choices = (!choices.is_empty()).then(|| view! { <MetaItem label="Settings">{choices.join(", ")}</MetaItem> });
+    let rerun = fixed.rerun_of.map(|number| {
+        view! {
+            <MetaItem label="Run again from">
+                <a href=format!("/builds/{number}")>{format!("#{number}")}</a>
+            </MetaItem>
+        }
+    });
+    view! {
+        <MetaList>
+            <MetaItem label="Worker">
+                <a href=format!("/workers/{}", fixed.worker)>{fixed.worker.clone()}</a>
+            </MetaItem>
+            <MetaItem label="Started by">{format!("{}, {door}", fixed.owner)}</MetaItem>
+            <MetaItem label="Started">
+                <RelativeTime ms=Signal::derive(move || view.with(|view| view.started_ms.unwrap_or(view.created_ms))) />
+            </MetaItem>
+            <MetaItem label="Steps">{steps}</MetaItem>
+            <MetaItem label="Slowest step" attr:class="meta-wide">
+                {move || match slowest.get() {
+                    Some((name, took)) => {
+                        view! {
+                            <span class="mono breakable">{name}</span>
+                            " "
+                            <span class="muted">{took}</span>
+                        }
+                            .into_any()
+                    }
+                    None => view! { <span class="muted">"none so far"</span> }.into_any(),
+                }}
+            </MetaItem>
+            {args}
+            {logins}
+            {choices}
+            {rerun}
+            {move || {
+                digest
+                    .get()
+                    .map(|digest| {
+                        view! {
+                            <MetaItem label="Digest" attr:class="meta-wide">
+                                <span class="mono breakable" data-digest=digest.clone()>
+                                    {digest.clone()}
+                                </span>
+                                " "
+                                <CopyButton text=digest what="digest" />
+                            </MetaItem>
+                        }
+                    })
+            }}
+        </MetaList>
+    }
+}

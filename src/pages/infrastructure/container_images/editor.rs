@@ -1,0 +1,222 @@
+use leptos::prelude::*;
+use leptos_router::hooks::{use_params_map, use_query_map};
+use prt_types::{ApiError, ErrorCode, container_images::ContainerImageView};
+
+use super::{
+    LIST,
+    access::AccessCard,
+    fields::{ImageCard, RunCard},
+    form::ContainerImageForm,
+    kind::KindBadge,
+    server_fns::{
+        DeleteContainerImage, Editor, SaveContainerImage, container_image_editor, delete_draft_key, draft_key,
+    },
+    try_it::TryIt,
+};
+use crate::{
+    components::{
+        Button, ButtonKind, ButtonLink, Card, CheckField, ConfirmDialog, ConfirmLink, Crumb, Form, FormContext, Load,
+        Note, NoteTone, PageTitle, RelativeTime,
+    },
+    forms::{Draft, form_state},
+};
+
+/// The form for a new rule.
+#[component]
+pub fn ContainerImageNewPage() -> impl IntoView {
+    view! { <EditorPage id=Signal::stored(String::new()) /> }
+}
+
+/// The form for a rule that exists.
+#[component]
+pub fn ContainerImagePage() -> impl IntoView {
+    let params = use_params_map();
+    let id = Memo::new(move |_| params.with(|params| params.get("id")).unwrap_or_default());
+    view! { <EditorPage id=id /> }
+}
+
+#[component]
+fn EditorPage(#[prop(into)] id: Signal<String>) -> impl IntoView {
+    let query = use_query_map();
+    let tried = move || query.with_untracked(|query| query.get("try")).unwrap_or_default();
+    let draft = form_state::<ContainerImageForm>(draft_key(&id.get_untracked()));
+    let delete_draft = form_state::<()>(delete_draft_key(&id.get_untracked()));
+    let editor = Resource::new_blocking(move || id.get(), move |id| container_image_editor(id, tried()));
+    view! {
+        <Load from=editor let:editor>
+            <Suspense>
+                {move || {
+                    let editor = editor.clone();
+                    Suspend::new(async move {
+                        let delete_error = delete_draft.await.map(|draft| draft.error);
+                        view! { <EditorView editor draft=draft.await delete_error /> }
+                    })
+                }}
+            </Suspense>
+        </Load>
+    }
+}
+
+#[component]
+fn EditorView(
+    editor: Editor,
+    draft: Option<Draft<ContainerImageForm>>,
+    delete_error: Option<ApiError>,
+) -> impl IntoView {
+    let rule = editor.rule.clone();
+    let (values, error) = match draft {
+        Some(draft) => (draft.values, Some(draft.error)),
+        None => (rule.clone().map(ContainerImageForm::from).unwrap_or_default(), None),
+    };
+    let image = RwSignal::new(values.image.clone());
+    let is_draft = rule.as_ref().map_or_else(String::new, |rule| rule.image.clone()) != values.image;
+    let saved = editor.preview.clone();
+    view! {
+        <Heading rule=rule.clone() />
+        <div class="columns">
+            <EditorForm editor=editor values=values error=error image=image />
+            <aside class="stack">
+                <TryIt image saved draft=is_draft />
+                {rule.clone().map(|rule| view! { <About rule=rule /> })}
+            </aside>
+        </div>
+        {rule.map(|rule| view! { <DeleteDialog rule=rule error=delete_error /> })}
+    }
+}
+
+#[component]
+fn Heading(rule: Option<ContainerImageView>) -> impl IntoView {
+    let crumbs = vec![Crumb::text("Infrastructure"), Crumb::link("Container Images", LIST)];
+    match rule {
+        None => view! { <PageTitle title="Add a Container Image" crumbs=crumbs /> }.into_any(),
+        Some(rule) => {
+            let title = if rule.name.is_empty() { rule.image } else { rule.name };
+            let delete = || view! { <ConfirmLink name="delete">"Delete"</ConfirmLink> };
+            view! {
+                <PageTitle title=title crumbs=crumbs actions=delete>
+                    <KindBadge kind=rule.match_kind />
+                </PageTitle>
+            }
+            .into_any()
+        }
+    }
+}
+
+#[component]
+fn EditorForm(
+    editor: Editor,
+    values: ContainerImageForm,
+    error: Option<ApiError>,
+    image: RwSignal<String>,
+) -> impl IntoView {
+    let save = ServerAction::<SaveContainerImage>::new();
+    let id = editor.rule.as_ref().map(|rule| rule.id.to_string()).unwrap_or_default();
+    let has_password = editor.rule.as_ref().is_some_and(|rule| rule.has_repo_password);
+    let verb = if editor.rule.is_some() { "Save" } else { "Add" };
+    view! {
+        <Form action=save error=error>
+            <input type="hidden" name="id" value=id.clone() />
+            <input type="hidden" name="input[revision]" value=values.revision.clone() />
+            <Overwrite id=id />
+            <ImageCard values=values.clone() editor=editor.clone() image=image />
+            <AccessCard editor=editor users=values.users.clone() groups=values.groups.clone() />
+            <RunCard values=values has_password=has_password />
+            <div class="form-actions">
+                <Button kind=ButtonKind::Primary busy=save.pending()>
+                    {verb}
+                </Button>
+                <ButtonLink href=LIST>"Cancel"</ButtonLink>
+            </div>
+        </Form>
+    }
+}
+
+/// The way out of a concurrent edit: look at the other's change, and save over it only if that is meant.
+#[component]
+fn Overwrite(id: String) -> impl IntoView {
+    let form = expect_context::<FormContext>();
+    let conflict = Memo::new(move |_| {
+        form.error
+            .with(|error| error.as_ref().is_some_and(|error| error.code == ErrorCode::Conflict))
+    });
+    let href = format!("{LIST}/{id}");
+    view! {
+        <Show when=move || conflict.get()>
+            <OverwriteCard href=href.clone() />
+        </Show>
+    }
+}
+
+#[component]
+fn OverwriteCard(href: String) -> impl IntoView {
+    view! {
+        <Card title="Two changes at once" padded=true>
+            <p>
+                <a href=href target="_blank">
+                    "Open the other change in a new tab"
+                </a>
+                " to compare. What you typed is still here."
+            </p>
+            <CheckField path="overwrite" label="Save mine over it" />
+        </Card>
+    }
+}
+
+#[component]
+fn About(rule: ContainerImageView) -> impl IntoView {
+    view! {
+        <Card title="About" padded=true>
+            <p>"Last changed " <RelativeTime ms=rule.updated_ms /> " (revision " {rule.revision} ")."</p>
+            <p class="muted">
+                "Changes hold from the next check on: at the next start of a worker or build. Workers that run are left alone."
+            </p>
+        </Card>
+    }
+}
+
+#[component]
+fn DeleteDialog(rule: ContainerImageView, error: Option<ApiError>) -> impl IntoView {
+    view! {
+        <ConfirmDialog name="delete" title="Delete this Container Image?">
+            <DeleteForm rule=rule.clone() error=error.clone() />
+        </ConfirmDialog>
+    }
+}
+
+#[component]
+fn DeleteForm(rule: ContainerImageView, error: Option<ApiError>) -> impl IntoView {
+    let delete = ServerAction::<DeleteContainerImage>::new();
+    let access = match (rule.users.len(), rule.groups.len()) {
+        (0, 0) => "Nobody has access by it.".to_owned(),
+        (users, groups) => {
+            format!(
+                "{} and {} lose the access that it gives.",
+                count(users, "user"),
+                count(groups, "group")
+            )
+        }
+    };
+    view! {
+        <p class="mono wrap">{rule.image}</p>
+        <Note tone=NoteTone::Warn>
+            {access} " Workers that run are left alone; new ones on these images are refused."
+        </Note>
+        <Form action=delete prefix="" error=error>
+            <input type="hidden" name="id" value=rule.id.to_string() />
+            <div class="form-actions">
+                <Button kind=ButtonKind::Danger busy=delete.pending()>
+                    "Delete"
+                </Button>
+            </div>
+        </Form>
+    }
+}
+
+/// `1 user`, `2 users`
+fn count(number: usize, what: &str) -> String {
+    if number == 1 {
+        format!("1 {what}")
+    } else {
+        format!("{number} {what}s")
+    }
+}

@@ -1,0 +1,16 @@
+//! Infrastructure / Container Images: which images exist for whom.
+
+mod access;
+mod editor;
+mod fields;
+pub mod form;
+mod kind;
+mod list;
+mod server_fns;
+mod try_it;
+
+pub use editor::{ContainerImageNewPage, ContainerImagePage};
+pub use list::ContainerImagesPage;
+
+/// The list's address, which is also where the editor's addresses begin.
+const LIST: &str = "/infrastructure/container-images";

@@ -1,0 +1,3 @@
+//! What admins set up.
+
+pub mod container_images;

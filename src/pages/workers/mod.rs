@@ -1,0 +1,18 @@
+//! Workers: the list, the form that starts one, and one of them.
+
+mod builder_field;
+mod containers;
+mod detail;
+pub mod form;
+mod image_field;
+pub mod limits;
+mod list;
+mod log_panel;
+mod new;
+mod server_fns;
+mod size_field;
+
+pub use detail::WorkerPage;
+pub use form::{field, refusal};
+pub use list::WorkersPage;
+pub use new::WorkerNewPage;

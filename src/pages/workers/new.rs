@@ -1,0 +1,132 @@
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+use prt_types::ApiError;
+
+use super::{
+    builder_field::BuilderField,
+    form::{ImageForm, WorkerForm},
+    image_field::ImageField,
+    server_fns::{Choices, CreateWorker, worker_choices},
+    size_field::SizeField,
+};
+use crate::{
+    components::{
+        Button, ButtonKind, ButtonLink, Choice, Crumb, Form, Load, PageTitle, PasswordField, SelectField,
+        TextAreaField, TextField,
+    },
+    forms::form_state,
+};
+
+/// The form that starts a worker; `?image=…&size=…&builder=1` fill it in.
+#[component]
+pub fn WorkerNewPage() -> impl IntoView {
+    let query = use_query_map();
+    let draft = form_state::<WorkerForm>("worker-new");
+    let data = Resource::new_blocking(|| (), |()| worker_choices());
+    view! {
+        <PageTitle title="Start a worker" crumbs=vec![Crumb::link("Workers", "/workers")] />
+        <Load from=data let:choices>
+            <Suspense>
+                {move || {
+                    let choices = choices.clone();
+                    Suspend::new(async move {
+                        let (values, error) = match draft.await {
+                            Some(draft) => (draft.values, Some(draft.error)),
+                            None => (query.with_untracked(prefilled), None),
+                        };
+                        view! { <WorkerFormView choices values error /> }
+                    })
+                }}
+            </Suspense>
+        </Load>
+    }
+}
+
+fn prefilled(query: &leptos_router::params::ParamsMap) -> WorkerForm {
+    WorkerForm {
+        worker_image: query.get("image").unwrap_or_default(),
+        worker_size: query.get("size").unwrap_or_default(),
+        image_config: ImageForm {
+            builder: query.get("builder").is_some(),
+            ..ImageForm::default()
+        },
+        ..WorkerForm::default()
+    }
+}
+
+#[component]
+fn WorkerFormView(choices: Choices, mut values: WorkerForm, error: Option<ApiError>) -> impl IntoView {
+    let action = ServerAction::<CreateWorker>::new();
+    if values.worker_size.is_empty() {
+        let first = choices
+            .sizes
+            .iter()
+            .find(|size| size.default)
+            .or_else(|| choices.sizes.first());
+        values.worker_size = first.map(|size| size.name.clone()).unwrap_or_default();
+    }
+    let size = RwSignal::new(values.worker_size.clone());
+    // What was refused must be seen.
+    let more = values.image_config.pull_policy.len()
+        + values.startup_script.len()
+        + values.log_level.len()
+        + values.env_variables.len()
+        > 0;
+    let policies = vec![
+        Choice::new("", "The image's own setting"),
+        Choice::new("Always", "Always"),
+        Choice::new("IfNotPresent", "If not present"),
+        Choice::new("Never", "Never"),
+    ];
+    let mut levels = vec![Choice::new("", "Unset")];
+    levels.extend(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"].map(|level| Choice::new(level, level)));
+    let image = values.image_config.clone();
+    view! {
+        <section class="card card-padded">
+            <Form action error>
+                <ImageField value=values.worker_image choices=choices.images />
+                <SizeField value=values.worker_size sizes=choices.sizes.clone() chosen=size />
+                <BuilderField image=image.clone() sizes=choices.sizes size />
+                <TextField
+                    path="image_config.repo_username"
+                    label="Registry user"
+                    value=image.repo_username
+                    hint=|| "Only for an image in a registry that wants a login. Used for this pull and not kept."
+                />
+                <PasswordField path="image_config.repo_password" label="Registry password" />
+                <details class="more" open=more>
+                    <summary>"More"</summary>
+                    <div class="form-part">
+                        <SelectField path="image_config.pull_policy" label="Pull" choices=policies value=image.pull_policy />
+                        <TextAreaField
+                            path="env_variables"
+                            label="Environment"
+                            value=values.env_variables
+                            mono=true
+                            rows=3
+                            placeholder="KEY=VALUE"
+                            hint=|| "One a line. The engine shows them to admins: no place for secrets."
+                        />
+                        <TextAreaField
+                            path="startup_script"
+                            label="Startup script"
+                            value=values.startup_script
+                            mono=true
+                            rows=4
+                            hint=|| "Shell commands that run before the image's own start command."
+                        />
+                        <SelectField path="log_level" label="Log level" choices=levels value=values.log_level />
+                    </div>
+                </details>
+                <div class="form-actions">
+                    <Button kind=ButtonKind::Primary busy=action.pending()>
+                        "Start the worker"
+                    </Button>
+                    <ButtonLink href="/workers".to_owned() kind=ButtonKind::Quiet>
+                        "Cancel"
+                    </ButtonLink>
+                </div>
+            </Form>
+        </section>
+    }
+}

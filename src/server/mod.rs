@@ -1,0 +1,14 @@
+//! Everything that exists on the server only: the router, who asks, errors on the wire, REST.
+
+pub mod build_upload;
+pub mod draft;
+pub mod extract;
+pub mod metrics;
+pub mod openapi;
+pub mod problem;
+pub mod rest;
+pub mod router;
+pub mod security;
+pub mod serve;
+pub mod session;
+pub mod state;

@@ -1,0 +1,107 @@
+//! Builds.
+
+use axum::{
+    Json,
+    extract::{Path, Query, State},
+    http::StatusCode,
+};
+use prt_core::{Orchestrator, builds::BuildQuery};
+use prt_types::builds::{BuildRequest, BuildStatus, BuildView, RerunRequest};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{Answer, answer};
+use crate::server::{
+    extract::{Body, Cx},
+    problem::Problem,
+    state::AppState,
+};
+
+pub fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(get))
+        .routes(routes!(cancel))
+        .routes(routes!(rerun))
+}
+
+#[derive(Deserialize, IntoParams)]
+struct ListQuery {
+    /// In this worker.
+    worker: Option<String>,
+    /// In this status.
+    status: Option<BuildStatus>,
+    /// With a number below this one.
+    before: Option<i64>,
+    /// At most so many; 50 if unset.
+    limit: Option<i64>,
+}
+
+/// The asker's builds, newest first; all users' for an admin.
+#[utoipa::path(get, path = "/builds", tag = "builds", params(ListQuery), responses((status = OK, body = Vec<BuildView>)))]
+async fn list(
+    State(orchestrator): State<Orchestrator>,
+    Cx(cx): Cx,
+    Query(query): Query<ListQuery>,
+) -> Answer<Vec<BuildView>> {
+    let ListQuery {
+        worker,
+        status,
+        before,
+        limit,
+    } = query;
+    answer(
+        orchestrator
+            .build_list(
+                &cx,
+                BuildQuery {
+                    worker,
+                    status,
+                    before,
+                    limit: limit.unwrap_or(50),
+                },
+            )
+            .await,
+        &cx,
+    )
+}
+
+/// Starts a build.
+#[utoipa::path(post, path = "/builds", tag = "builds", request_body = BuildRequest, responses((status = CREATED, body = BuildView)))]
+async fn create(
+    State(orchestrator): State<Orchestrator>,
+    Cx(cx): Cx,
+    Body(request): Body<BuildRequest>,
+) -> Result<(StatusCode, Json<BuildView>), Problem> {
+    Ok((
+        StatusCode::CREATED,
+        answer(orchestrator.build_create(&cx, request).await, &cx)?,
+    ))
+}
+
+/// One build.
+#[utoipa::path(get, path = "/builds/{number}", tag = "builds", params(("number" = i64, Path)), responses((status = OK, body = BuildView)))]
+async fn get(State(orchestrator): State<Orchestrator>, Cx(cx): Cx, Path(number): Path<i64>) -> Answer<BuildView> {
+    answer(orchestrator.build_get(&cx, number).await, &cx)
+}
+
+/// Asks for a build's end.
+#[utoipa::path(post, path = "/builds/{number}/cancel", tag = "builds", params(("number" = i64, Path)), responses((status = OK, body = BuildView)))]
+async fn cancel(State(orchestrator): State<Orchestrator>, Cx(cx): Cx, Path(number): Path<i64>) -> Answer<BuildView> {
+    answer(orchestrator.build_cancel(&cx, number).await, &cx)
+}
+
+/// Runs a build's inputs again.
+#[utoipa::path(post, path = "/builds/{number}/rerun", tag = "builds", params(("number" = i64, Path)), request_body = RerunRequest, responses((status = CREATED, body = BuildView)))]
+async fn rerun(
+    State(orchestrator): State<Orchestrator>,
+    Cx(cx): Cx,
+    Path(number): Path<i64>,
+    Body(request): Body<RerunRequest>,
+) -> Result<(StatusCode, Json<BuildView>), Problem> {
+    Ok((
+        StatusCode::CREATED,
+        answer(orchestrator.build_rerun(&cx, number, request).await, &cx)?,
+    ))
+}

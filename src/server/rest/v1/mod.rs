@@ -1,0 +1,41 @@
+//! `/api/v1`: one file a resource. Handlers translate; everything else is core's.
+
+mod access;
+mod audit;
+mod build_events;
+mod builds;
+mod container_images;
+mod server;
+mod worker_files;
+mod worker_sizes;
+mod workers;
+
+use axum::Json;
+use prt_core::OpContext;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::server::{openapi, problem::Problem, state::AppState};
+
+/// A JSON answer or an error.
+type Answer<T> = Result<Json<T>, Problem>;
+
+fn answer<T>(result: prt_core::Result<T>, cx: &OpContext) -> Answer<T> {
+    result.map(Json).map_err(|error| Problem::new(error, cx))
+}
+
+/// All resources.
+pub fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(openapi::base()).nest(
+        "/api/v1",
+        OpenApiRouter::new()
+            .merge(access::router())
+            .merge(audit::router())
+            .merge(build_events::router())
+            .merge(builds::router())
+            .merge(container_images::router())
+            .merge(server::router())
+            .merge(worker_files::router())
+            .merge(worker_sizes::router())
+            .merge(workers::router()),
+    )
+}

@@ -1,0 +1,78 @@
+//! The build folder of a worker.
+
+use std::io;
+
+use axum::{
+    body::{Body, Bytes},
+    extract::{DefaultBodyLimit, Path, Query, State},
+    http::StatusCode,
+};
+use futures::StreamExt;
+use prt_core::Orchestrator;
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::server::{extract::Cx, problem::Problem, state::AppState};
+
+/// Largest single file; folders go as a tar stream without a limit.
+const FILE_MAX: usize = 64 * 1024 * 1024;
+
+pub fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(context_put))
+        .routes(routes!(file_get, file_put))
+        .layer(DefaultBodyLimit::max(FILE_MAX))
+}
+
+#[derive(Deserialize, IntoParams)]
+struct PathQuery {
+    /// Relative to the build folder.
+    path: String,
+}
+
+/// Replaces a folder below the build folder by the content of a tar stream.
+#[utoipa::path(put, path = "/workers/{name}/context", tag = "workers", params(("name" = String, Path), PathQuery), request_body(content_type = "application/x-tar"), responses((status = NO_CONTENT)))]
+async fn context_put(
+    State(orchestrator): State<Orchestrator>,
+    Cx(cx): Cx,
+    Path(name): Path<String>,
+    Query(query): Query<PathQuery>,
+    body: Body,
+) -> Result<StatusCode, Problem> {
+    let tar = body
+        .into_data_stream()
+        .map(|chunk| chunk.map_err(io::Error::other))
+        .boxed();
+    let put = orchestrator.build_files_put(&cx, &name, &query.path, tar, true).await;
+    put.map(|()| StatusCode::NO_CONTENT)
+        .map_err(|error| Problem::new(error, &cx))
+}
+
+/// Reads a file of the build folder.
+#[utoipa::path(get, path = "/workers/{name}/files", tag = "workers", params(("name" = String, Path), PathQuery), responses((status = OK, content_type = "application/octet-stream")))]
+async fn file_get(
+    State(orchestrator): State<Orchestrator>,
+    Cx(cx): Cx,
+    Path(name): Path<String>,
+    Query(query): Query<PathQuery>,
+) -> Result<Bytes, Problem> {
+    orchestrator
+        .build_file_get(&cx, &name, &query.path)
+        .await
+        .map_err(|error| Problem::new(error, &cx))
+}
+
+/// Writes a file of the build folder.
+#[utoipa::path(put, path = "/workers/{name}/files", tag = "workers", params(("name" = String, Path), PathQuery), request_body(content_type = "application/octet-stream"), responses((status = NO_CONTENT)))]
+async fn file_put(
+    State(orchestrator): State<Orchestrator>,
+    Cx(cx): Cx,
+    Path(name): Path<String>,
+    Query(query): Query<PathQuery>,
+    content: Bytes,
+) -> Result<StatusCode, Problem> {
+    let put = orchestrator.build_file_put(&cx, &name, &query.path, content).await;
+    put.map(|()| StatusCode::NO_CONTENT)
+        .map_err(|error| Problem::new(error, &cx))
+}

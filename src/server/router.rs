@@ -1,0 +1,97 @@
+//! All routes: pages, server functions, REST, live events, health.
+
+use axum::{
+    Json, Router,
+    extract::{Request, State},
+    http::{HeaderValue, StatusCode, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{any, get},
+};
+use leptos::prelude::provide_context;
+use leptos_axum::{
+    LeptosRoutes, file_and_error_handler_with_context, generate_route_list, handle_server_fns_with_context,
+};
+use prt_core::Orchestrator;
+use tower_http::{compression::CompressionLayer, services::ServeDir};
+
+use super::{extract, metrics, openapi, rest, security, session, state::AppState};
+use crate::{app::App, shell::shell};
+
+/// The whole server.
+pub fn router(state: AppState) -> Router {
+    let provide = {
+        let orchestrator = state.orchestrator.clone();
+        move || {
+            provide_context(orchestrator.clone());
+            security::page_policy();
+        }
+    };
+    let options = state.leptos.clone();
+    let page = move || shell(options.clone());
+    let functions = {
+        let provide = provide.clone();
+        any(move |request: Request| handle_server_fns_with_context(provide.clone(), request))
+    };
+    let not_found = file_and_error_handler_with_context::<AppState, _>(provide.clone(), shell);
+    let files = ServeDir::new(&*state.leptos.site_root)
+        .append_index_html_on_directories(false)
+        .precompressed_br()
+        .precompressed_gzip()
+        .fallback(
+            Router::new()
+                .fallback(not_found)
+                .layer(middleware::from_fn_with_state(
+                    state.orchestrator.clone(),
+                    extract::identify,
+                ))
+                .layer(session::layer(&state.orchestrator))
+                .with_state(state.clone()),
+        );
+    let (api, document) = rest::v1::router().split_for_parts();
+    let document = openapi::complete(document);
+    let identified = Router::new()
+        .route("/_fn/{*name}", functions)
+        .leptos_routes_with_context(&state, generate_route_list(App), provide, page)
+        .merge(api)
+        .route("/api/v1/openapi.json", get(async move || Json(document)))
+        .layer(middleware::from_fn(security::same_origin))
+        .layer(middleware::from_fn_with_state(
+            state.orchestrator.clone(),
+            extract::identify,
+        ))
+        .layer(session::layer(&state.orchestrator));
+    Router::new()
+        .merge(identified)
+        .route("/health/liveness/", get(async || "alive\n"))
+        .route("/health/readiness/", get(readiness))
+        .route("/metrics", get(metrics::render))
+        .fallback_service(
+            tower::ServiceBuilder::new()
+                .layer(middleware::from_fn(keep_built_files))
+                .service(files),
+        )
+        .layer(CompressionLayer::new())
+        .layer(middleware::from_fn(security::headers))
+        .layer(middleware::from_fn(metrics::measure))
+        .with_state(state)
+}
+
+/// Built files carry a version in their address and may be kept for good.
+async fn keep_built_files(request: Request, next: Next) -> Response {
+    let versioned = request.uri().path().starts_with("/pkg/") && request.uri().query().is_some();
+    let mut response = next.run(request).await;
+    if versioned && response.status().is_success() {
+        let forever = HeaderValue::from_static("public, max-age=31536000, immutable");
+        response.headers_mut().insert(header::CACHE_CONTROL, forever);
+    }
+    response
+}
+
+/// Whether requests can be served: database and engine answer.
+async fn readiness(State(orchestrator): State<Orchestrator>) -> Response {
+    match orchestrator.ready().await {
+        Ok(()) => "ready\n".into_response(),
+        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
+    }
+}

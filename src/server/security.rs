@@ -1,0 +1,104 @@
+//! Headers that confine pages, and the check that a form was sent by a page of ours.
+
+use axum::{
+    extract::Request,
+    http::{HeaderMap, HeaderName, HeaderValue, Method, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use leptos::{nonce::use_nonce, prelude::use_context};
+use leptos_axum::ResponseOptions;
+use prt_types::ErrorCode;
+
+use super::problem::Problem;
+
+/// For answers that are no pages.
+const NO_PAGE: &str = "default-src 'none'; frame-ancestors 'none'";
+
+/// Sets the page's Content-Security-Policy with the nonce of this very rendering. Runs within Leptos' context.
+pub fn page_policy() {
+    let (Some(nonce), Some(response)) = (use_nonce(), use_context::<ResponseOptions>()) else {
+        return;
+    };
+    let policy = format!(
+        "default-src 'self'; script-src 'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'; style-src 'self' 'nonce-{nonce}'; \
+         img-src 'self' data:; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    );
+    if let Ok(value) = HeaderValue::from_str(&policy) {
+        response.insert_header(header::CONTENT_SECURITY_POLICY, value);
+    }
+}
+
+/// Headers of every answer.
+pub async fn headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "same-origin"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static(NO_PAGE));
+    response
+}
+
+/// Refuses what another site makes a browser send. Server functions do no such check of their own. A bearer token is not sent by
+/// browsers on their own, so requests with one need no check.
+pub async fn same_origin(request: Request, next: Next) -> Response {
+    if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) || is_from_us(request.headers()) {
+        return next.run(request).await;
+    }
+    let message = "This request came from another site and was refused.";
+    let mut problem = Problem::of(ErrorCode::Forbidden, message, "");
+    problem.0.hint = Some("Use the console's own pages, or an API token.".into());
+    problem.into_response()
+}
+
+fn is_from_us(headers: &HeaderMap) -> bool {
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    if headers.contains_key(header::AUTHORIZATION) {
+        return true;
+    }
+    if let Some(site) = text(HeaderName::from_static("sec-fetch-site")) {
+        return matches!(site, "same-origin" | "none");
+    }
+    match (text(header::ORIGIN), text(header::HOST)) {
+        (Some(origin), Some(host)) => origin.split_once("://").is_some_and(|(_, from)| from == host),
+        (Some(_), None) => false,
+        // No browser: browsers send one of the two with every form. Without a cookie there is no one to act as.
+        (None, _) => !headers.contains_key(header::COOKIE),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from_us(pairs: &[(&'static str, &str)]) -> bool {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.insert(*name, value.parse().unwrap());
+        }
+        is_from_us(&headers)
+    }
+
+    #[test]
+    fn only_our_own_pages_may_send_forms() {
+        assert!(from_us(&[("sec-fetch-site", "same-origin"), ("cookie", "a=b")]));
+        assert!(!from_us(&[("sec-fetch-site", "cross-site"), ("cookie", "a=b")]));
+        // Another port or a notebook's subdomain of the same site.
+        assert!(!from_us(&[("sec-fetch-site", "same-site"), ("cookie", "a=b")]));
+        assert!(from_us(&[("origin", "http://h:1"), ("host", "h:1"), ("cookie", "a=b")]));
+        assert!(!from_us(&[("origin", "http://evil:1"), ("host", "h:1")]));
+        assert!(!from_us(&[("origin", "null"), ("host", "h:1")]));
+        assert!(!from_us(&[("host", "h:1"), ("cookie", "a=b")]));
+        assert!(from_us(&[("host", "h:1")]));
+        assert!(from_us(&[("authorization", "Bearer x"), ("origin", "http://evil")]));
+    }
+}
