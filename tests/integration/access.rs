@@ -1,0 +1,144 @@
+//! Logins, tokens, users and groups.
+
+use prt_client::Client;
+use prt_types::{
+    ErrorCode,
+    access::{GroupInput, LoginRequest, Role, TokenInput, UserInput},
+    audit::Outcome,
+};
+
+use crate::helpers::{ADMIN_PASSWORD, Console};
+
+#[tokio::test]
+async fn tokens_work_until_they_are_revoked() {
+    let console = Console::start().await;
+    let alice = console.user("alice", &[]).await;
+    let created = alice
+        .token_create(&TokenInput {
+            name: "ci".into(),
+            expires_in_days: Some(1),
+        })
+        .await
+        .unwrap();
+    let with_token = Client::new(&console.url, Some(created.value.clone())).unwrap();
+    assert_eq!(with_token.me().await.unwrap().username, "alice");
+    assert!(alice.tokens().await.unwrap().iter().any(|token| token.name == "ci"));
+    alice.token_delete(created.token.id).await.unwrap();
+    assert_eq!(
+        with_token.me().await.unwrap_err().code(),
+        Some(ErrorCode::Unauthenticated)
+    );
+    // Only the hash was stored.
+    let database = std::fs::read(console.data().join("console.db")).unwrap();
+    let value = created.value.expose().as_bytes();
+    assert!(!database.windows(value.len()).any(|window| window == value));
+}
+
+#[tokio::test]
+async fn a_user_cannot_do_what_admins_do() {
+    let console = Console::start().await;
+    let alice = console.user("alice", &[]).await;
+    let input = UserInput {
+        username: "mallory".into(),
+        password: "long-enough-password".into(),
+        role: Role::Admin,
+        groups: vec![],
+    };
+    assert_eq!(
+        alice.user_create(&input).await.unwrap_err().code(),
+        Some(ErrorCode::Forbidden)
+    );
+    assert_eq!(alice.users().await.unwrap_err().code(), Some(ErrorCode::Forbidden));
+    assert_eq!(
+        alice.container_images().await.unwrap_err().code(),
+        Some(ErrorCode::Forbidden)
+    );
+    assert_eq!(
+        alice.audit(None, None).await.unwrap_err().code(),
+        Some(ErrorCode::Forbidden)
+    );
+    let audit = console.admin.audit(None, None).await.unwrap();
+    let refused = audit
+        .iter()
+        .find(|row| row.action == "user.create" && row.outcome == Outcome::Refused)
+        .unwrap();
+    assert_eq!((refused.actor.as_str(), refused.object.as_str()), ("alice", "mallory"));
+}
+
+#[tokio::test]
+async fn guessing_passwords_gets_slower_and_is_recorded() {
+    let console = Console::start().await;
+    let anonymous = Client::new(&console.url, None).unwrap();
+    let guess = LoginRequest {
+        username: "admin".into(),
+        password: "guess".into(),
+    };
+    // Each wait is longer than the one before, and soon longer than checking a password takes on a slow machine.
+    let mut told = vec![];
+    for _ in 0..12 {
+        told.push(
+            anonymous
+                .login(&guess)
+                .await
+                .unwrap_err()
+                .api()
+                .unwrap()
+                .message
+                .clone(),
+        );
+    }
+    assert!(
+        told[..5]
+            .iter()
+            .all(|message| message == "Wrong user name or password."),
+        "{told:?}"
+    );
+    assert!(told[11].starts_with("Too many failed logins."), "{told:?}");
+    // The right password waits as well: otherwise the answer would tell.
+    let right = LoginRequest {
+        username: "admin".into(),
+        password: ADMIN_PASSWORD.into(),
+    };
+    assert!(anonymous.login(&right).await.is_err());
+    let audit = console.admin.audit(None, None).await.unwrap();
+    let refused = |row: &&prt_types::audit::AuditView| row.action == "login" && row.outcome == Outcome::Refused;
+    assert!(audit.iter().filter(refused).count() >= 6, "{audit:?}");
+}
+
+#[tokio::test]
+async fn groups_hold_users_and_everyone_holds_all() {
+    let console = Console::start().await;
+    let group = |members: &[&str]| GroupInput {
+        name: "data-science".into(),
+        members: members.iter().map(|name| (*name).to_owned()).collect(),
+    };
+    console.admin.group_create(&group(&[])).await.unwrap();
+    let alice = console.user("alice", &["data-science"]).await;
+    assert_eq!(alice.me().await.unwrap().groups, ["Everyone", "data-science"]);
+    console.admin.group_update("data-science", &group(&[])).await.unwrap();
+    assert_eq!(alice.me().await.unwrap().groups, ["Everyone"]);
+    let unknown = console
+        .admin
+        .group_update("data-science", &group(&["nobody"]))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        unknown.api().unwrap().field("members"),
+        Some("There is no user nobody.")
+    );
+    let taken = console.admin.group_create(&group(&[])).await.unwrap_err();
+    assert_eq!(taken.code(), Some(ErrorCode::AlreadyExists));
+    let everyone = GroupInput {
+        name: "Everyone".into(),
+        members: vec![],
+    };
+    assert_eq!(
+        console
+            .admin
+            .group_update("Everyone", &everyone)
+            .await
+            .unwrap_err()
+            .code(),
+        Some(ErrorCode::InvalidInput)
+    );
+}

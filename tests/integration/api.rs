@@ -1,0 +1,101 @@
+//! What holds for every endpoint.
+
+use serde_json::Value;
+
+use crate::helpers::Console;
+
+/// Answered without a login.
+const OPEN: [(&str, &str); 2] = [("post", "/api/v1/login"), ("get", "/api/v1/server")];
+
+#[tokio::test]
+async fn every_endpoint_of_the_document_wants_a_login() {
+    let console = Console::start().await;
+    let http = reqwest::Client::builder().build().unwrap();
+    let document: Value = http
+        .get(format!("{}/api/v1/openapi.json", console.url))
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    let paths = document["paths"].as_object().unwrap();
+    assert!(paths.len() > 20, "only {} paths are documented", paths.len());
+    for (path, item) in paths {
+        for method in item
+            .as_object()
+            .unwrap()
+            .keys()
+            .filter(|key| ["get", "post", "put", "delete"].contains(&key.as_str()))
+        {
+            if OPEN.contains(&(method, path)) {
+                continue;
+            }
+            let url = format!(
+                "{}{}",
+                console.url,
+                path.replace("{number}", "1")
+                    .replace("{name}", "Worker-1")
+                    .replace("{id}", "018f0000-0000-7000-8000-000000000001")
+            );
+            let url = format!("{url}?path=x&image=x");
+            let method: reqwest::Method = method.to_uppercase().parse().unwrap();
+            // A body that fits no request type must not tell a stranger more than a fitting one.
+            let answer = http
+                .request(method.clone(), &url)
+                .header("content-type", "application/json")
+                .body("{}")
+                .send()
+                .await
+                .unwrap();
+            let status = answer.status().as_u16();
+            let error: Value = answer
+                .json()
+                .await
+                .unwrap_or_else(|_| panic!("{method} {path} answers {status} without JSON"));
+            assert!(
+                status == 401 || (status == 400 && error["code"] == "invalid_input"),
+                "{method} {path} answers {status}: {error}"
+            );
+            assert!(
+                error["request_id"].as_str().is_some_and(|id| !id.is_empty()),
+                "{method} {path}: {error}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn health_metrics_and_headers() {
+    let console = Console::start().await;
+    let http = reqwest::Client::builder().build().unwrap();
+    let get = async |path: &str| http.get(format!("{}{path}", console.url)).send().await.unwrap();
+    assert_eq!(get("/health/liveness/").await.status(), 200);
+    assert_eq!(get("/health/readiness/").await.status(), 200);
+    let metrics = get("/metrics").await.text().await.unwrap();
+    assert!(metrics.contains("prt_http_request_seconds_bucket"), "{metrics}");
+    let page = get("/login").await;
+    let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();
+    assert!(
+        policy.contains("'nonce-") && policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe-inline"),
+        "{policy}"
+    );
+    assert_eq!(page.headers()["x-content-type-options"], "nosniff");
+    let nowhere = get("/api/v1/nowhere").await;
+    assert_eq!(nowhere.status(), 404);
+}
+
+#[tokio::test]
+async fn a_form_of_another_site_is_refused() {
+    let console = Console::start().await;
+    let http = reqwest::Client::builder().build().unwrap();
+    let answer = http
+        .post(format!("{}/api/v1/login", console.url))
+        .header("sec-fetch-site", "cross-site")
+        .header("content-type", "application/json")
+        .body("{}")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 403);
+}

@@ -1,0 +1,311 @@
+//! The real program with a data directory and a database of its own.
+
+use std::{
+    env, fs,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use prt_client::Client;
+use prt_types::{
+    Secret,
+    access::{LoginRequest, Role, UserInput},
+    builds::{BuildRequest, BuildView},
+    workers::{ImageConfig, WorkerConfig, WorkerView},
+};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use super::{docker, eventually, http_registry, registry};
+
+pub const ADMIN_PASSWORD: &str = "admin-password-of-tests";
+pub const USER_PASSWORD: &str = "user-password-of-tests";
+
+/// A running console. Dropping it ends the program and removes what it left in the engine.
+pub struct Console {
+    child: Option<Child>,
+    pub folder: TempDir,
+    pub url: String,
+    pub instance: String,
+    pub admin: Client,
+    env: Vec<(String, String)>,
+}
+
+impl Console {
+    /// On SQLite.
+    pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// With more environment variables.
+    pub async fn start_with(env: &[(&str, &str)]) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0")
+            .and_then(|listener| listener.local_addr())
+            .expect("a free port")
+            .port();
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let instance = format!("test-{}", &Uuid::now_v7().simple().to_string()[20..]);
+        fs::write(folder.path().join("console.toml"), config()).expect("the configuration can be written");
+        let url = format!("http://127.0.0.1:{port}");
+        let mut env: Vec<(String, String)> = env
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect();
+        env.extend([
+            (
+                "PRT_CONFIG".to_owned(),
+                folder.path().join("console.toml").display().to_string(),
+            ),
+            ("PRT_LISTEN".to_owned(), format!("127.0.0.1:{port}")),
+            (
+                "PRT_DATA_DIR".to_owned(),
+                folder.path().join("data").display().to_string(),
+            ),
+            ("PRT_INSTANCE".to_owned(), instance.clone()),
+            ("PRT_ADMIN_PASSWORD".to_owned(), ADMIN_PASSWORD.to_owned()),
+        ]);
+        let admin = Client::new(&url, None).expect("a client");
+        let mut console = Self {
+            child: None,
+            folder,
+            url,
+            instance,
+            admin,
+            env,
+        };
+        console.run().await;
+        console.admin = console.login("admin", ADMIN_PASSWORD).await;
+        console
+    }
+
+    /// Starts the program on the same data, e.g. after [`Console::kill`].
+    pub async fn run(&mut self) {
+        let log = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.log_file())
+            .expect("a log file");
+        let child = Command::new(env!("CARGO_BIN_EXE_prt-console"))
+            .env_clear()
+            .envs(
+                ["PATH", "HOME", "DOCKER_HOST"]
+                    .iter()
+                    .filter_map(|name| Some((*name, env::var(name).ok()?))),
+            )
+            .envs(self.env.iter().map(|(key, value)| (key, value)))
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a log file"))
+            .stderr(log)
+            .spawn()
+            .expect("the console starts");
+        self.child = Some(child);
+        let ready = format!("{}/health/readiness/", self.url);
+        let log = self.log_file();
+        let http = http();
+        eventually(
+            &format!("the console answers; its log is {}", log.display()),
+            || async {
+                http.get(&ready)
+                    .send()
+                    .await
+                    .ok()
+                    .filter(|answer| answer.status().is_success())
+            },
+        )
+        .await;
+    }
+
+    /// Ends the program like a power cut.
+    pub fn kill(&mut self) {
+        let mut child = self.child.take().expect("the console runs");
+        child.kill().expect("the console can be killed");
+        child.wait().expect("the console has ended");
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    pub fn log_file(&self) -> PathBuf {
+        self.folder.path().join("console.log")
+    }
+
+    /// A client with an API token of its own.
+    pub async fn login(&self, username: &str, password: &str) -> Client {
+        let anonymous = Client::new(&self.url, None).expect("a client");
+        let request = LoginRequest {
+            username: username.into(),
+            password: password.into(),
+        };
+        let created = anonymous
+            .login(&request)
+            .await
+            .unwrap_or_else(|error| panic!("{username} cannot log in: {error}"));
+        Client::new(&self.url, Some(created.value)).expect("a client")
+    }
+
+    /// A new user in groups that exist.
+    pub async fn user(&self, username: &str, groups: &[&str]) -> Client {
+        let input = UserInput {
+            username: username.into(),
+            password: USER_PASSWORD.into(),
+            role: Role::User,
+            groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+        };
+        self.admin.user_create(&input).await.expect("a user is made");
+        self.login(username, USER_PASSWORD).await
+    }
+
+    /// Starts a worker and waits until it answers.
+    pub async fn worker(&self, client: &Client, config: &WorkerConfig) -> WorkerView {
+        let worker = client
+            .worker_create(config)
+            .await
+            .unwrap_or_else(|error| panic!("no worker: {error:?}"));
+        let worker = client
+            .worker_wait(&worker.name, 120)
+            .await
+            .expect("the worker can be seen");
+        assert!(worker.ready, "the worker is not ready: {worker:#?}");
+        worker
+    }
+
+    /// Writes a Dockerfile into the worker's build folder.
+    pub async fn dockerfile(&self, client: &Client, worker: &str, text: &str) {
+        client
+            .worker_put_file(worker, "Dockerfile", text.to_owned().into())
+            .await
+            .expect("the Dockerfile is written");
+    }
+
+    /// Waits for the end of a build.
+    pub async fn build_end(&self, client: &Client, number: i64) -> BuildView {
+        eventually(&format!("build #{number} ends"), || async {
+            let build = client.build(number).await.expect("the build can be seen");
+            build.status.is_final().then_some(build)
+        })
+        .await
+    }
+
+    /// The request for `name:tag` in a registry, with its login.
+    pub fn build_request(&self, worker: &str, repository: &str, tag: &str) -> BuildRequest {
+        let registry = registry();
+        BuildRequest {
+            worker: worker.into(),
+            name: format!("{}/{}/{repository}", registry.host, self.instance),
+            tag: tag.into(),
+            push_image: true,
+            build_args: Default::default(),
+            registry_credentials: vec![registry.login()],
+            insecure_registry: false,
+            no_cache: false,
+            context: String::new(),
+            dockerfile: String::new(),
+        }
+    }
+
+    /// Base image for `FROM`: the platform image in the test registry.
+    pub fn base_image(&self) -> String {
+        format!("{}/practicusai/practicus-minimal:25.5.3", registry().host)
+    }
+
+    fn label(&self) -> String {
+        format!("label=io.prt-console.instance={}", self.instance)
+    }
+
+    /// Ids of all containers of this console.
+    pub fn containers(&self) -> Vec<String> {
+        docker(&["ps", "-aq", "--filter", &self.label()])
+            .lines()
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// Names of all volumes of this console.
+    pub fn volumes(&self) -> Vec<String> {
+        docker(&["volume", "ls", "-q", "--filter", &self.label()])
+            .lines()
+            .map(str::to_owned)
+            .collect()
+    }
+}
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            _ = child.kill();
+            _ = child.wait();
+        }
+        if std::thread::panicking() {
+            let log = fs::read_to_string(self.log_file()).unwrap_or_default();
+            let lines: Vec<&str> = log.lines().collect();
+            eprintln!(
+                "the console's log ended with:\n{}",
+                lines[lines.len().saturating_sub(30)..].join("\n")
+            );
+        }
+        for id in self.containers() {
+            docker(&["rm", "-fv", &id]);
+        }
+        for name in self.volumes() {
+            docker(&["volume", "rm", "-f", &name]);
+        }
+        for id in docker(&["network", "ls", "-q", "--filter", &self.label()]).lines() {
+            docker(&["network", "rm", id]);
+        }
+    }
+}
+
+fn http() -> reqwest::Client {
+    reqwest::Client::builder()
+        .timeout(Duration::from_secs(5))
+        .build()
+        .expect("a client")
+}
+
+fn config() -> String {
+    let registry = registry();
+    assert!(
+        Path::new(&registry.ca_file).exists(),
+        "{} is missing: run scripts/setup/registries.sh",
+        registry.ca_file
+    );
+    let name = |host: &str| host.split(':').next().unwrap_or_default().to_owned();
+    let http = http_registry();
+    format!(
+        "extra_hosts = [\"{}:host-gateway\", \"{}:host-gateway\"]\n\
+         [registries.\"{}\"]\nca_file = \"{}\"\n[registries.\"{http}\"]\nhttp = true\n",
+        name(&registry.host),
+        name(&http),
+        registry.host,
+        registry.ca_file
+    )
+}
+
+/// A worker without a builder.
+pub fn plain_worker(size: &str) -> WorkerConfig {
+    WorkerConfig {
+        worker_image: "practicus-minimal".into(),
+        worker_size: Some(size.into()),
+        ..WorkerConfig::default()
+    }
+}
+
+/// A worker with a builder.
+pub fn builder_worker(size: &str) -> WorkerConfig {
+    let image_config = ImageConfig {
+        builder: Some(true),
+        ..ImageConfig::default()
+    };
+    WorkerConfig {
+        image_config,
+        ..plain_worker(size)
+    }
+}
+
+/// A secret value that no test contains by chance.
+pub fn canary(name: &str) -> Secret {
+    Secret::new(format!("canary-{name}-{}", Uuid::new_v4().simple()))
+}

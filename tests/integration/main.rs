@@ -1,0 +1,15 @@
+//! The console as its users meet it: the real program, a real engine, real BuildKit, real registries.
+//!
+//! One binary, one file a resource. `scripts/test.sh` prepares what the tests need; a test that lacks something fails and says how
+//! to get it.
+
+mod helpers;
+
+mod access;
+mod api;
+mod builds;
+mod container_images;
+mod crash;
+mod errors;
+mod secrets;
+mod workers;
