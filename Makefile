@@ -1,0 +1,9 @@
+# One line each: the work is in scripts/, where every step can be run alone.
+.PHONY: demo journey dev check test e2e
+
+demo:    ; @scripts/demo.sh
+journey: ; @scripts/journey.sh
+dev:     ; @scripts/dev.sh
+check:   ; @scripts/check.sh
+test:    ; @scripts/test.sh
+e2e:     ; @scripts/e2e.sh
