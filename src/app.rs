@@ -41,13 +41,8 @@ pub fn App() -> impl IntoView {
             if title.is_empty() { "prt-console".to_owned() } else { format!("{title} · prt-console") }
         } />
         <Router>
-            <Routes fallback=|| {
-                view! {
-                    <Frame>
-                        <NotFoundPage />
-                    </Frame>
-                }
-            }>
+            // Never reached: the last route below takes every address.
+            <Routes fallback=|| ()>
                 <Route path=path!("/login") view=LoginPage ssr=mode.clone() />
                 <ParentRoute path=path!("") view=InFrame ssr=mode>
                     <Route path=path!("/") view=|| view! { <Redirect path="/workers" /> } />
@@ -60,6 +55,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/infrastructure/container-images") view=ContainerImagesPage />
                     <Route path=path!("/infrastructure/container-images/new") view=ContainerImageNewPage />
                     <Route path=path!("/infrastructure/container-images/:id") view=ContainerImagePage />
+                    // Links need a route around them, so the page for unknown addresses is one.
+                    <Route path=path!("/*any") view=NotFoundPage />
                 </ParentRoute>
             </Routes>
         </Router>

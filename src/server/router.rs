@@ -10,12 +10,20 @@ use axum::{
 };
 use leptos::prelude::provide_context;
 use leptos_axum::{
-    LeptosRoutes, file_and_error_handler_with_context, generate_route_list, handle_server_fns_with_context,
+    LeptosRoutes, file_and_error_handler_with_context, generate_route_list_with_exclusions,
+    handle_server_fns_with_context,
 };
 use prt_core::Orchestrator;
+use prt_types::ErrorCode;
 use tower_http::{compression::CompressionLayer, services::ServeDir};
 
-use super::{extract, metrics, openapi, rest, security, session, state::AppState};
+use super::{
+    extract::{self, Cx},
+    metrics, openapi,
+    problem::Problem,
+    rest, security, session,
+    state::AppState,
+};
 use crate::{app::App, shell::shell};
 
 /// The whole server.
@@ -52,9 +60,10 @@ pub fn router(state: AppState) -> Router {
     let document = openapi::complete(document);
     let identified = Router::new()
         .route("/_fn/{*name}", functions)
-        .leptos_routes_with_context(&state, generate_route_list(App), provide, page)
+        .leptos_routes_with_context(&state, pages(), provide, page)
         .merge(api)
         .route("/api/v1/openapi.json", get(async move || Json(document)))
+        .route("/api/{*rest}", any(no_such_endpoint))
         .layer(middleware::from_fn(security::same_origin))
         .layer(middleware::from_fn_with_state(
             state.orchestrator.clone(),
@@ -75,6 +84,18 @@ pub fn router(state: AppState) -> Router {
         .layer(middleware::from_fn(security::headers))
         .layer(middleware::from_fn(metrics::measure))
         .with_state(state)
+}
+
+/// The pages' addresses. The page for unknown ones is no address: files and the server's fallback come first.
+fn pages() -> Vec<leptos_axum::AxumRouteListing> {
+    generate_route_list_with_exclusions(App, Some(vec!["/{*any}".to_owned()]))
+}
+
+/// An unknown address below `/api/`: an error like any other.
+async fn no_such_endpoint(Cx(cx): Cx) -> Problem {
+    let mut problem = Problem::of(ErrorCode::NotFound, "There is no such endpoint.", &cx.request_id);
+    problem.0.hint = Some("The endpoints are in /api/v1/openapi.json.".into());
+    problem
 }
 
 /// Built files carry a version in their address and may be kept for good.

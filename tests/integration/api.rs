@@ -83,6 +83,11 @@ async fn health_metrics_and_headers() {
     assert_eq!(page.headers()["x-content-type-options"], "nosniff");
     let nowhere = get("/api/v1/nowhere").await;
     assert_eq!(nowhere.status(), 404);
+    let error: Value = nowhere
+        .json()
+        .await
+        .expect("an unknown endpoint answers with the one shape of errors");
+    assert_eq!(error["code"], "not_found");
 }
 
 #[tokio::test]

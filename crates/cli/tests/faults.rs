@@ -326,7 +326,7 @@ async fn a_folder_is_uploaded_without_what_is_ignored() {
         std::fs::write(context.join(name), content).unwrap();
     }
     let server = Server::start(|request, _| match request.path.as_str() {
-        "/api/v1/workers/W-1/context" => Answer::Close("HTTP/1.1 204 No Content\r\n\r\n".into()),
+        "/api/v1/workers/W-1/context" => Answer::Close("HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n".into()),
         "/api/v1/builds" => json(201, &build_view()),
         _ => Answer::Close(format!("{HEAD}{}", end(1, "Succeeded"))),
     })

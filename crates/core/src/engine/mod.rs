@@ -1,7 +1,7 @@
 //! The port to a container engine. It moves bytes and objects and knows neither BuildKit nor permissions.
 //!
 //! Words are Kubernetes', also for Docker. A [`WorkerPlan`] says everything that an engine needs; an adapter turns it into calls and
-//! decides nothing. See `docs/adding-an-engine.md`.
+//! decides nothing. `testing::engine_conformance` says what an adapter owes.
 
 mod plan;
 
@@ -135,7 +135,8 @@ pub struct ObservedContainer {
     pub started_ms: Option<i64>,
     /// Exit code, once ended.
     pub exit_code: Option<i64>,
-    /// Whether the main process was killed for memory.
+    /// Whether the main process was killed for memory. An engine that learns of it after the end leaves this unset, and its `oom` event
+    /// follows the `die`.
     pub oom_killed: bool,
     /// The engine's words about a failed start.
     pub error: Option<String>,

@@ -16,7 +16,9 @@ use super::{
 use crate::{
     Orchestrator,
     buildkit::config::buildkitd_toml,
-    engine::{EngineError, EngineErrorKind, EngineImage, ExecSpec, OnProgress, RegistryLogin, exec_collect},
+    engine::{
+        EngineError, EngineErrorKind, EngineImage, ExecSpec, ObservedContainer, OnProgress, RegistryLogin, exec_collect,
+    },
     error::{Error, Result},
     images::ImageRef,
     store::Worker,
@@ -312,14 +314,9 @@ impl Orchestrator {
                 ContainerState::Absent | ContainerState::Created | ContainerState::Exited => {}
             }
             if container.oom_killed {
-                let message = format!(
-                    "The {} container went over its memory limit of {} MiB. Take a larger worker size.",
-                    role.name(),
-                    container.limits.memory_mib
-                );
                 return Err(Failure {
                     reason: WorkerReason::OutOfMemory,
-                    message,
+                    message: over_memory(container),
                 });
             }
             let code = container
@@ -338,6 +335,39 @@ impl Orchestrator {
                 reason,
                 message: message.trim_end().to_owned(),
             });
+        }
+        Ok(())
+    }
+
+    /// The engine said "out of memory" after it had said that the container ended: the reason is known only now.
+    pub(super) async fn worker_ran_out_of_memory(&self, worker: &Worker, role: ContainerRole) -> Result<()> {
+        const LATE_MS: i64 = 10_000;
+        const KILLED: Option<i64> = Some(137);
+        let just_ended = worker.ended_ms.is_some_and(|ended| self.now_ms() - ended < LATE_MS);
+        let unexplained = matches!(worker.reason, Some(WorkerReason::Exited | WorkerReason::BuilderFailed));
+        if worker.status != WorkerStatus::Failed || !just_ended || !unexplained {
+            return Ok(());
+        }
+        let Some(observed) = self.inner.engine.observe(worker.id).await? else {
+            return Ok(());
+        };
+        let Some(container) = observed.container(role).filter(|seen| seen.exit_code == KILLED) else {
+            return Ok(());
+        };
+        let message = over_memory(container);
+        let text = message.clone();
+        let changed = self
+            .worker_change(worker.id, move |row| {
+                let failed = row.status == WorkerStatus::Failed;
+                if failed {
+                    row.reason = Some(WorkerReason::OutOfMemory);
+                    row.message = text;
+                }
+                failed
+            })
+            .await?;
+        if let Some(row) = changed {
+            self.worker_event(&row, "console", "Failed", message).await;
         }
         Ok(())
     }
@@ -382,4 +412,13 @@ impl Orchestrator {
         });
         self.inner.workers.insert(id, task.abort_handle());
     }
+}
+
+/// Words for a container that was killed for memory.
+fn over_memory(container: &ObservedContainer) -> String {
+    format!(
+        "The {} container went over its memory limit of {} MiB. Take a larger worker size.",
+        container.role.name(),
+        container.limits.memory_mib
+    )
 }

@@ -95,6 +95,15 @@ impl Orchestrator {
             (kind, _) => format!("The engine says {kind} of the {role} container."),
         };
         self.worker_event(&worker, role, &event.kind, message).await;
+        if event.kind == "oom"
+            && let Err(error) = self.worker_ran_out_of_memory(&worker, event.role).await
+        {
+            tracing::error!(
+                worker.name = worker.name(),
+                error = &error as &dyn std::error::Error,
+                "the reason of a failure is not recorded"
+            );
+        }
         let ended = matches!(event.kind.as_str(), "die" | "destroy");
         if ended && worker.status == WorkerStatus::Running {
             if let Err(error) = self.worker_examine(&worker).await {
