@@ -1,0 +1,143 @@
+"""Files into and out of a worker, by way of its build folder: that is what the console copies to and from."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import posixpath
+import tarfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .errors import PrtError, UsageError
+from .upload import tar
+from .upload.scan import Entry, Scan, scan
+
+if TYPE_CHECKING:
+    from .upload.local import StrPath
+    from .workers import Worker
+
+_BUILD = "/home/ubuntu/build"
+_PART = 8 * 1024 * 1024
+
+# $1 where the upload is, $2 where it goes (~ is the home folder). Prints the absolute folder.
+_PLACE = """set -e
+case $2 in "~") to=$HOME ;; "~/"*) to=$HOME/${2#??} ;; *) to=$2 ;; esac
+mkdir -p -- "$to"
+cp -a -- "$1"/. "$to"/
+cd -P -- "$to" && pwd -P
+"""
+# $1 what is asked for, $2 folder for the parts, $3 bytes of a part. Prints the number of parts.
+_PACK = """set -e
+case $1 in "~") from=$HOME ;; "~/"*) from=$HOME/${1#??} ;; *) from=$1 ;; esac
+mkdir -p -- "$2"
+if [ -d "$from" ]; then cd -- "$from"; set -- . "$2" "$3"
+elif [ -f "$from" ]; then cd -- "$(dirname -- "$from")"; set -- "$(basename -- "$from")" "$2" "$3"
+else echo "there is no file or folder $from" >&2; exit 2; fi
+{ tar -c -f - --exclude-from=/dev/null -- "$1" || echo failed >"$2/failed"; } | split -a 6 -b "$3" - "$2/part."
+[ ! -e "$2/failed" ] || exit 1
+ls "$2" | grep -c '^part\\.'
+"""
+
+
+def upload(worker: Worker, source: StrPath, destination: str) -> list[str]:
+    """See :meth:`Worker.upload_files`."""
+    path = Path(source).expanduser()
+    if path.is_dir():
+        files = scan(path)
+    elif path.is_file():
+        whole = scan_one(path)
+        files = Scan(path.parent, [whole])
+    else:
+        raise UsageError(f"there is no file or folder {path}")
+    with _staging(worker) as folder:
+        worker._put_context(folder, tar.stream(files))
+        placed = worker.exec(["sh", "-c", _PLACE, "prt-upload", f"{_BUILD}/{folder}", destination]).check()
+    where = placed.stdout.rstrip("\n")
+    return [posixpath.join(where, entry.path) for entry in files.entries if not entry.is_folder]
+
+
+def scan_one(path: Path) -> Entry:
+    """A single file, links followed."""
+    info = path.stat()
+    return Entry(path.name, info.st_mode & 0o7777, int(info.st_mtime), size=info.st_size)
+
+
+def download(worker: Worker, source: str, destination: StrPath) -> list[str]:
+    """See :meth:`Worker.download_files`."""
+    target = Path(destination).expanduser()
+    target.mkdir(parents=True, exist_ok=True)
+    with _staging(worker) as folder:
+        packed = worker.exec(["sh", "-c", _PACK, "prt-download", source, f"{_BUILD}/{folder}", str(_PART)]).check()
+        parts = _Parts(worker, folder, int(packed.stdout.strip()))
+        with tarfile.open(fileobj=io.BufferedReader(parts, _PART), mode="r|") as archive:
+            return list(_extract(archive, target))
+
+
+@contextlib.contextmanager
+def _staging(worker: Worker) -> Iterator[str]:
+    """A folder of its own in the build folder, gone afterwards."""
+    folder = f".prt-transfer-{uuid.uuid4().hex}"
+    try:
+        yield folder
+    finally:
+        with contextlib.suppress(PrtError):
+            worker.exec(["rm", "-rf", "--", f"{_BUILD}/{folder}"])
+
+
+class _Parts(io.RawIOBase):
+    """The parts of a packed stream, one after the other."""
+
+    def __init__(self, worker: Worker, folder: str, count: int) -> None:
+        super().__init__()
+        self._worker = worker
+        self._names = [f"{folder}/part.{_suffix(at)}" for at in range(count)]
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        if not self._rest and self._names:
+            self._rest = memoryview(self._worker._get_file(self._names.pop(0)))
+        view = memoryview(buffer)  # type: ignore[arg-type]
+        taken = min(len(view), len(self._rest))
+        view[:taken] = self._rest[:taken]
+        self._rest = self._rest[taken:]
+        return taken
+
+
+def _suffix(at: int) -> str:
+    """What ``split -a 6`` appends: aaaaaa, aaaaab …."""
+    letters = ""
+    for _ in range(6):
+        at, letter = divmod(at, 26)
+        letters = chr(ord("a") + letter) + letters
+    return letters
+
+
+def _extract(archive: tarfile.TarFile, target: Path) -> Iterator[str]:
+    """Only files and folders, only below the target: what comes out of a worker is not trusted."""
+    root = target.resolve()
+    for member in archive:
+        path = (root / member.name).resolve()
+        if path != root and root not in path.parents:
+            raise PrtError(f"the worker sent a file that leads out of {root}: {member.name!r}")
+        if member.isdir():
+            path.mkdir(parents=True, exist_ok=True)
+        elif member.isfile():
+            content = archive.extractfile(member)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if content is not None:
+                with open(path, "wb") as file:
+                    while True:
+                        part = content.read(1024 * 1024)
+                        if not part:
+                            break
+                        file.write(part)
+                os.chmod(path, member.mode & 0o777)
+                os.utime(path, (member.mtime, member.mtime))
+                yield str(target / member.name.removeprefix("./"))

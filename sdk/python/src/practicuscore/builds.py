@@ -1,0 +1,390 @@
+"""Builds: starting one, watching it, and what became of it."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Callable, TypeVar, Union
+
+from . import _json_fields as read
+from ._login import connect
+from ._text import visible
+from .client import Client, as_object, as_objects
+from .errors import ConflictError, FieldError, ProtocolError, PrtError, UsageError
+from .events import BuildEnd, BuildRecord
+from .follow import Followed, Follower, FollowOptions, Reconnecting
+from .lists import PrtList
+from .progress import Display, check_mode, display_for
+
+T = TypeVar("T")
+
+_TICK = 0.1
+"""Seconds between looks at the clock while nothing comes."""
+_BATCH = 4096
+"""Records shown at once: many of a log that is already there, one of a live log."""
+
+RegistryCredential = Union[Sequence[str], Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Build:
+    """A build."""
+
+    number: int
+    """The number people use: ``#12``."""
+    worker: str
+    reference: str
+    """``name:tag``."""
+    status: str
+    """``Pending``, ``Running``, ``Succeeded``, ``Failed`` or ``Canceled``."""
+    reason: str | None
+    """Why it failed, in one word."""
+    message: str
+    step: str | None
+    """The step that failed."""
+    digest: str | None
+    """``sha256:…`` of the result."""
+    push_image: bool
+    owner: str
+    door: str
+    creation_time: datetime | None
+    end_time: datetime | None
+    steps: int
+    steps_cached: int
+    lines: int
+    _client: Client = field(repr=False, compare=False)
+
+    @classmethod
+    def from_json(cls, client: Client, values: Mapping[str, Any]) -> Build:
+        """From the console's answer."""
+        return cls(
+            number=read.number(values, "number"),
+            worker=read.text(values, "worker"),
+            reference=read.text(values, "reference"),
+            status=read.text(values, "status"),
+            reason=read.maybe_text(values, "reason"),
+            message=read.text(values, "message"),
+            step=read.maybe_text(values, "step"),
+            digest=read.maybe_text(values, "digest"),
+            push_image=read.flag(values, "push_image"),
+            owner=read.text(values, "owner"),
+            door=read.text(values, "door"),
+            creation_time=read.moment(values, "created_ms"),
+            end_time=read.moment(values, "ended_ms"),
+            steps=read.number(values, "steps"),
+            steps_cached=read.number(values, "steps_cached"),
+            lines=read.number(values, "lines"),
+            _client=client,
+        )
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it was built, and pushed if asked for."""
+        return self.status == "Succeeded"
+
+    def refresh(self) -> Build:
+        """The build as it is now."""
+        return get_build(self.number, client=self._client)
+
+    def cancel(self) -> Build:
+        """Asks for its end; it has ended when its log says so."""
+        answer = self._client.post("builds", str(self.number), "cancel", repeatable=True)
+        return Build.from_json(self._client, as_object(answer))
+
+    def rerun(self, registry_credentials: Sequence[RegistryCredential] | None = None, *, no_cache: bool = False) -> Build:
+        """Starts a build with its inputs. Logins are given again: they are not kept after a build has ended."""
+        body = {"registry_credentials": credentials(registry_credentials), "no_cache": no_cache}
+        answer = self._client.create("builds", str(self.number), "rerun", body=body)
+        return Build.from_json(self._client, as_object(answer))
+
+    def follow(self, after: int = 0) -> Iterator[BuildRecord]:
+        """The records of its log after a number, as they come, up to the last one."""
+        for item in Follower(self._client, self.number, after):
+            if isinstance(item, BuildRecord):
+                yield item
+
+    def watch(self, progress: str = "auto") -> Build:
+        """Shows it up to its end; Ctrl-C ends the watching, not the build."""
+        display = display_for(progress)
+        with _Watch(self._client, self.number) as watch:
+            watch.show(display)
+        return self.refresh()
+
+    def logs(self) -> str:
+        """Its log as text, as far as it has come."""
+        return self._client.get_bytes("builds", str(self.number), "log").decode("utf-8", "replace")
+
+    def row(self) -> dict[str, str]:
+        """Cells of the table."""
+        return {
+            "build": f"#{self.number}",
+            "image": self.reference,
+            "worker": self.worker,
+            "status": f"{self.status} ({self.reason})" if self.reason else self.status,
+            "started": self.creation_time.strftime("%Y-%m-%d %H:%M:%SZ") if self.creation_time else "",
+            "cached": f"{self.steps_cached} of {self.steps}",
+        }
+
+
+def get_build(number: int, *, client: Client | None = None) -> Build:
+    """One build."""
+    client = client or connect()
+    return Build.from_json(client, as_object(client.get("builds", str(number))))
+
+
+def list_builds(
+    worker: str | None = None,
+    status: str | None = None,
+    limit: int = 50,
+    *,
+    client: Client | None = None,
+) -> PrtList[Build]:
+    """Builds, newest first: of one worker and in one status, as asked."""
+    client = client or connect()
+    answer = client.get("builds", query={"worker": worker, "status": status, "limit": limit})
+    return PrtList([Build.from_json(client, values) for values in as_objects(answer)], "builds")
+
+
+def credentials(given: Sequence[RegistryCredential] | None) -> list[dict[str, Any]]:
+    """Registry logins as the console takes them: out of ``(host, user, password)``, or dicts as they are."""
+    shape = "A list of (host, user, password) is expected."
+    if given is None:
+        return []
+    if isinstance(given, (str, bytes, Mapping)):
+        raise _wrong("registry_credentials", shape)
+    logins: list[dict[str, Any]] = []
+    for login in given:
+        if isinstance(login, Mapping):
+            logins.append(dict(login))
+        # The login itself is not shown: a part of it is a password.
+        elif isinstance(login, (str, bytes)) or len(login) != 3 or not all(isinstance(part, str) for part in login):
+            raise _wrong("registry_credentials", shape)
+        else:
+            logins.append(dict(zip(("host", "username", "password"), login)))
+    return logins
+
+
+def request(
+    worker: str,
+    name: str,
+    tag: str,
+    *,
+    push_image: bool,
+    build_args: Mapping[str, Any] | None,
+    registry_credentials: Sequence[RegistryCredential] | None,
+    insecure_registry: bool,
+    additional_build_params: str | None,
+    custom_build_command: str | None,
+    no_cache: bool = False,
+    context: str = "",
+    dockerfile: str = "",
+) -> dict[str, Any]:
+    """The request for a build. What is at its default is left out, so that an older console understands it."""
+    args: dict[str, str] = {}
+    if build_args is not None and not isinstance(build_args, Mapping):
+        raise _wrong("build_args", "A dict of names and values is expected.")
+    for key, value in (build_args or {}).items():
+        if not isinstance(value, (str, int, float)):
+            raise _wrong("build_args", f"The value of {key} is no text.")
+        args[str(key)] = str(value)
+    body: dict[str, Any] = {
+        "worker": worker,
+        "name": name,
+        "tag": tag,
+        "push_image": push_image,
+        "build_args": args,
+        "registry_credentials": credentials(registry_credentials),
+        "insecure_registry": insecure_registry,
+        "no_cache": no_cache,
+        "context": context,
+        "dockerfile": dockerfile,
+    }
+    if additional_build_params is not None:
+        body["additional_build_params"] = additional_build_params
+    if custom_build_command is not None:
+        body["custom_build_command"] = custom_build_command
+    return body
+
+
+def run(client: Client, body: Mapping[str, Any], progress: str) -> Build:
+    """Starts a build, shows it, and gives it as it ended. Ctrl-C cancels it on the console; a second one leaves at once."""
+    check_mode(progress)
+    build, interrupted = _start(client, body)
+    display = display_for(progress)
+    with _Watch(client, build.number) as watch:
+        if interrupted:
+            watch.cancel(display)
+        while True:
+            try:
+                watch.show(display)
+                break
+            except KeyboardInterrupt:
+                if watch.canceling:
+                    display.remark(f"left build #{build.number} before its end")
+                    raise
+                watch.cancel(display)
+    # The log's end can come a moment before a console that restarts answers again.
+    ended = build.refresh()
+    if ended.succeeded:
+        display.say(_success(ended))
+    if watch.canceling:
+        raise KeyboardInterrupt
+    return ended
+
+
+def _success(build: Build) -> str:
+    """The last lines: what was made, and what to do with it."""
+    if not build.push_image:
+        return (
+            f"built {build.reference}, not pushed\n"
+            "it stays in the builder's cache: build with push_image=True to start workers with it"
+        )
+    digest = f"@{build.digest}" if build.digest else ""
+    return f"built and pushed {build.reference}{digest}\nstart a worker with it: worker_image={build.reference!r}"
+
+
+def _start(client: Client, body: Mapping[str, Any]) -> tuple[Build, bool]:
+    """Asks for the build. A Ctrl-C while the console checks the inputs must still cancel what comes of it, so it waits."""
+    answer = _Thread(lambda: as_object(client.create("builds", body=body)))
+    interrupted = False
+    while True:
+        try:
+            return Build.from_json(client, answer.result()), interrupted
+        except KeyboardInterrupt:
+            if interrupted:
+                print("left before the build's start; look at practicuscore.list_builds()", file=sys.stderr)
+                raise
+            interrupted = True
+
+
+class _Thread:
+    """A call on a thread, so that Ctrl-C does not break it off."""
+
+    def __init__(self, call: Callable[[], T]) -> None:
+        self._call = call
+        self._done = threading.Event()
+        self._value: Any = None
+        self._error: BaseException | None = None
+        threading.Thread(target=self._run, name="practicuscore", daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            self._value = self._call()
+        except BaseException as error:
+            self._error = error
+        finally:
+            self._done.set()
+
+    @property
+    def is_done(self) -> bool:
+        return self._done.is_set()
+
+    def result(self) -> Any:
+        self._done.wait()
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+
+class _Watch:
+    """The follower on a thread of its own: drawing and Ctrl-C do not touch its connection."""
+
+    def __init__(self, client: Client, number: int, options: FollowOptions | None = None) -> None:
+        self._client = client
+        self._number = number
+        self._follower = Follower(client, number, options=options)
+        self._items: queue.Queue[Followed | PrtError | None] = queue.Queue(maxsize=4 * _BATCH)
+        self._left = threading.Event()
+        self._canceled: _Thread | None = None
+        self._thread = threading.Thread(target=self._follow, name="practicuscore-follow", daemon=True)
+
+    def __enter__(self) -> _Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._left.set()
+        self._follower.stop()
+
+    @property
+    def canceling(self) -> bool:
+        return self._canceled is not None
+
+    def cancel(self, display: Display) -> None:
+        """Asks the console, on a thread: it may be out of reach for a while."""
+        display.remark("canceling… (interrupt again to leave at once)")
+        self._canceled = _Thread(self._cancel)
+
+    def show(self, display: Display) -> BuildEnd:
+        """Shows what comes up to the end."""
+        while True:
+            records, end = self._take(display)
+            if records:
+                display.take(records)
+            if end is not None:
+                display.remark(None)
+                display.finish()
+                return end
+            display.tick()
+            self._refused(display)
+
+    def _take(self, display: Display) -> tuple[list[BuildRecord], BuildEnd | None]:
+        records: list[BuildRecord] = []
+        try:
+            item = self._items.get(timeout=_TICK)
+            while True:
+                if isinstance(item, BuildRecord):
+                    records.append(item)
+                    if isinstance(item.event, BuildEnd):
+                        return records, item.event
+                elif isinstance(item, PrtError):
+                    display.take(records)
+                    raise item
+                elif item is None:
+                    raise ProtocolError(f"the log of build #{self._number} has no end")
+                else:
+                    display.remark(f"reconnecting… ({item.reason})" if isinstance(item, Reconnecting) else None)
+                if len(records) >= _BATCH:
+                    return records, None
+                item = self._items.get_nowait()
+        except queue.Empty:
+            return records, None
+
+    def _follow(self) -> None:
+        try:
+            for item in self._follower:
+                self._put(item)
+            self._put(None)
+        except PrtError as error:
+            self._put(error)
+        except Exception as error:
+            self._put(ProtocolError(f"the log of build #{self._number} cannot be followed: {error!r}"))
+
+    def _put(self, item: Followed | PrtError | None) -> None:
+        while not self._left.is_set():
+            with contextlib.suppress(queue.Full):
+                self._items.put(item, timeout=_TICK)
+                return
+
+    def _cancel(self) -> None:
+        # Conflict: it ended meanwhile.
+        with contextlib.suppress(ConflictError):
+            self._client.post("builds", str(self._number), "cancel", repeatable=True)
+
+    def _refused(self, display: Display) -> None:
+        """The log says when the build has ended; only a refusal to cancel is news."""
+        if self._canceled is not None and self._canceled.is_done:
+            try:
+                self._canceled.result()
+            except PrtError as error:
+                display.remark(f"cannot cancel: {visible(error.text)}")
+                self._canceled = _Thread(lambda: None)
+
+
+def _wrong(name: str, message: str) -> UsageError:
+    return UsageError("The build request is wrong.", fields=[FieldError(name, message)])

@@ -1,0 +1,65 @@
+"""What a context and a Dockerfile of a call mean: a folder to upload, or one that the worker has already."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Union
+
+from ..errors import UsageError
+
+StrPath = Union[str, "os.PathLike[str]"]
+
+
+@dataclass(frozen=True)
+class Local:
+    """A context and its Dockerfile: the folder without links and ``..``, the file relative to it."""
+
+    folder: Path
+    dockerfile: str
+
+    @classmethod
+    def find(cls, context: StrPath, dockerfile: StrPath | None = None) -> Local:
+        """Looks both up."""
+        try:
+            folder = Path(context).expanduser().resolve(strict=True)
+        except (OSError, RuntimeError) as error:
+            raise UsageError(f"cannot use the context {context}: {getattr(error, 'strerror', None) or error}") from None
+        if not folder.is_dir():
+            raise UsageError(f"the context {context} is not a folder")
+        # As in `docker build`, a Dockerfile that is named starts here; inside the context is taken too.
+        beside = Path(dockerfile).expanduser() if dockerfile is not None else None
+        path = beside if beside is not None and beside.is_file() else folder / (dockerfile or "Dockerfile")
+        if not path.is_file():
+            raise UsageError(f"there is no Dockerfile {path}", hint="name it with dockerfile=, or name another context")
+        # The file itself may be a link, its folder is taken without.
+        inside = path.parent.resolve() / path.name
+        try:
+            return cls(folder, inside.relative_to(folder).as_posix())
+        except ValueError:
+            raise UsageError(
+                f"the Dockerfile {path} is outside of the context {folder}",
+                hint="copy it into the context, or name a context that holds it",
+            ) from None
+
+    def in_build_folder(self, folders: list[Path]) -> str | None:
+        """The context's path in the worker's build folder, if it is there already."""
+        for folder in folders:
+            try:
+                path = self.folder.relative_to(folder.resolve(strict=True)).as_posix()
+            except (OSError, RuntimeError, ValueError):
+                continue
+            return "" if path == "." else path
+        return None
+
+    def upload_path(self) -> str:
+        """Where an upload of it goes."""
+        name = "".join(c if (c.isascii() and c.isalnum()) or c in "._-" else "_" for c in self.folder.name)
+        # A name of dots only would be this folder or the one above.
+        return f"sdk/{name}" if name.strip(".") else "sdk/context"
+
+
+def build_folders() -> list[Path]:
+    """The folders that a worker shares with its builder."""
+    return [Path.home() / "build", Path("/build")]
