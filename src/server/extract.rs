@@ -151,14 +151,10 @@ pub async fn context() -> Result<(Orchestrator, OpContext), AppError> {
     let parts = use_context::<Parts>();
     let orchestrator = use_context::<Orchestrator>();
     let cx = parts.and_then(|parts| parts.extensions.get::<OpContext>().cloned());
-    match (orchestrator, cx) {
-        (Some(orchestrator), Some(cx)) => Ok((orchestrator, cx)),
-        _ => {
-            let cx = OpContext::system("server function");
-            Err(app_error(
-                prt_core::Error::bug("a server function ran outside of a request"),
-                &cx,
-            ))
-        }
-    }
+    orchestrator.zip(cx).ok_or_else(|| {
+        app_error(
+            prt_core::Error::bug("a server function ran outside of a request"),
+            &OpContext::system("server function"),
+        )
+    })
 }

@@ -11,7 +11,7 @@ use prt_types::{
     workers::{ExecRequest, ImageConfig, WorkerConfig},
 };
 
-use crate::helpers::{Console, builder_worker, docker, eventually, http_registry, plain_worker, registry};
+use crate::helpers::{Console, base_image, builder_worker, docker, eventually, http_registry, plain_worker, registry};
 
 #[tokio::test]
 async fn the_journey_of_the_seed() {
@@ -39,7 +39,7 @@ async fn journey(console: &Console) {
         .unwrap();
     let dockerfile = format!(
         "FROM {}\nARG WHO=nobody\nCOPY hello.txt /home/ubuntu/hello.txt\nRUN echo \"built for $WHO\" | tee /home/ubuntu/who.txt\n",
-        console.base_image()
+        base_image()
     );
     console.dockerfile(&alice, &worker.name, &dockerfile).await;
     let mut request = console.build_request(&worker.name, "practicus-minimal-my", "25.5.3");
@@ -53,6 +53,8 @@ async fn journey(console: &Console) {
     assert_eq!(build.status, BuildStatus::Succeeded, "{}", build.message);
     let digest = build.digest.clone().expect("a digest");
     assert_eq!(build.dockerfile_text, dockerfile);
+    let push = format!("PUT /v2/{}/practicus-minimal-my/manifests/25.5.3", console.instance);
+    assert!(registry.requests().contains(&push), "the registry has seen no {push}");
 
     // The log: complete, in order, the same in every form.
     let records = alice.build_records(build.number, 0, None).await.unwrap();
@@ -179,7 +181,7 @@ async fn failures_are_told_in_plain_words() {
     let console = Console::start().await;
     let alice = console.user("alice", &[]).await;
     let worker = console.worker(&alice, &builder_worker("Small")).await;
-    let base = console.base_image();
+    let base = base_image();
     for (dockerfile, reason, words) in [
         (
             "FROM scratch\nFORM scratch\n".to_owned(),
@@ -223,7 +225,7 @@ async fn one_build_at_a_time_cancel_and_run_again() {
     let console = Console::start().await;
     let alice = console.user("alice", &[]).await;
     let worker = console.worker(&alice, &builder_worker("Medium")).await;
-    let dockerfile = format!("FROM {}\nRUN echo started; sleep 300\n", console.base_image());
+    let dockerfile = format!("FROM {}\nRUN echo started; sleep 300\n", base_image());
     console.dockerfile(&alice, &worker.name, &dockerfile).await;
     let mut request = console.build_request(&worker.name, "slow", "1");
     let slow = alice.build_create(&request).await.unwrap();
@@ -332,7 +334,7 @@ async fn push_false_leaves_the_registry_alone_and_http_is_for_those_who_ask() {
 async fn a_lost_builder_ends_its_build_once() {
     let console = Console::start().await;
     let worker = console.worker(&console.admin, &builder_worker("Small")).await;
-    let dockerfile = format!("FROM {}\nRUN sleep 300\n", console.base_image());
+    let dockerfile = format!("FROM {}\nRUN sleep 300\n", base_image());
     console.dockerfile(&console.admin, &worker.name, &dockerfile).await;
     let build = console
         .admin
@@ -372,7 +374,7 @@ async fn a_late_viewer_gets_line_one_and_many_viewers_the_same() {
     let worker = console.worker(&alice, &builder_worker("Medium")).await;
     let dockerfile = format!(
         "FROM {}\nRUN for i in $(seq 1 3000); do echo line $i; done; sleep 2; echo last\n",
-        console.base_image()
+        base_image()
     );
     console.dockerfile(&alice, &worker.name, &dockerfile).await;
     let mut request = console.build_request(&worker.name, "x", "1");

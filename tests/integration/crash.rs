@@ -5,7 +5,7 @@ use prt_types::{
     builds::BuildStatus,
 };
 
-use crate::helpers::{Console, builder_worker, eventually};
+use crate::helpers::{Console, base_image, builder_worker, eventually};
 
 fn lines(records: &[BuildRecord]) -> Vec<String> {
     records
@@ -24,7 +24,7 @@ async fn a_build_outlives_the_console_and_its_log_is_whole() {
     let worker = console.worker(&admin, &builder_worker("Medium")).await;
     // Prints through the crash and after it.
     let loop_text = "for i in $(seq 1 400); do echo counting $i; sleep 0.02; done";
-    let dockerfile = format!("FROM {}\nRUN {loop_text}\n", console.base_image());
+    let dockerfile = format!("FROM {}\nRUN {loop_text}\n", base_image());
     console.dockerfile(&admin, &worker.name, &dockerfile).await;
     let build = admin
         .build_create(&console.build_request(&worker.name, "crash", "1"))
@@ -66,7 +66,7 @@ async fn a_build_that_ended_while_the_console_was_down() {
     let mut console = Console::start().await;
     let admin = console.admin.clone();
     let worker = console.worker(&admin, &builder_worker("Small")).await;
-    let dockerfile = format!("FROM {}\nRUN sleep 2; echo woke up\n", console.base_image());
+    let dockerfile = format!("FROM {}\nRUN sleep 2; echo woke up\n", base_image());
     console.dockerfile(&admin, &worker.name, &dockerfile).await;
     let mut request = console.build_request(&worker.name, "x", "1");
     request.push_image = false;

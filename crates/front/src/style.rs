@@ -22,13 +22,12 @@ fn append(path: &Path, parents: &mut Vec<std::path::PathBuf>, sheet: &mut String
     let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
     parents.push(path.clone());
     for line in text.lines() {
-        match import(line) {
-            Some(name) => append(&path.with_file_name(name), parents, sheet)
-                .with_context(|| format!("imported by {}", path.display()))?,
-            None => {
-                sheet.push_str(line);
-                sheet.push('\n');
-            }
+        if let Some(name) = import(line) {
+            append(&path.with_file_name(name), parents, sheet)
+                .with_context(|| format!("imported by {}", path.display()))?;
+        } else {
+            sheet.push_str(line);
+            sheet.push('\n');
         }
     }
     parents.pop();

@@ -197,18 +197,13 @@ impl Console {
             name: format!("{}/{}/{repository}", registry.host, self.instance),
             tag: tag.into(),
             push_image: true,
-            build_args: Default::default(),
+            build_args: std::collections::BTreeMap::default(),
             registry_credentials: vec![registry.login()],
             insecure_registry: false,
             no_cache: false,
             context: String::new(),
             dockerfile: String::new(),
         }
-    }
-
-    /// Base image for `FROM`: the platform image in the test registry.
-    pub fn base_image(&self) -> String {
-        format!("{}/practicusai/practicus-minimal:25.5.3", registry().host)
     }
 
     fn label(&self) -> String {

@@ -6,14 +6,14 @@ mod registry;
 
 pub use console::{ADMIN_PASSWORD, Console, USER_PASSWORD, builder_worker, canary, plain_worker};
 pub use docker::docker;
-pub use registry::{Registry, http_registry, registry};
+pub use registry::{base_image, http_registry, registry};
 
 use std::{future::Future, time::Duration};
 
-/// Waits until `look` gives something; it is asked again after each short pause, up to a minute.
+/// Waits until `look` gives something; it is asked again after each short pause, up to three minutes.
 pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> T {
     let mut tick = tokio::time::interval(Duration::from_millis(50));
-    let found = tokio::time::timeout(Duration::from_mins(1), async {
+    let found = tokio::time::timeout(Duration::from_mins(3), async {
         loop {
             tick.tick().await;
             if let Some(found) = look().await {
@@ -23,5 +23,5 @@ pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut look: 
     });
     found
         .await
-        .unwrap_or_else(|_| panic!("waited a minute in vain: {what}"))
+        .unwrap_or_else(|_| panic!("waited three minutes in vain: {what}"))
 }

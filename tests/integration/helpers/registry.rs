@@ -36,6 +36,11 @@ pub fn http_registry() -> String {
     var("PRT_HTTP_REGISTRY")
 }
 
+/// Base image for `FROM`: the platform image in the test registry.
+pub fn base_image() -> String {
+    format!("{}/practicusai/practicus-minimal:25.5.3", registry().host)
+}
+
 impl Registry {
     pub fn login(&self) -> RegistryCredential {
         RegistryCredential {

@@ -209,10 +209,11 @@ impl Orchestrator {
     }
 
     /// Changes a worker's row if `change` says so, and tells open pages. The row is read anew, so that of two tasks the later one
-    /// sees what the earlier one did.
+    /// sees what the earlier one did. Whoever sees the change also sees its `event`, kind and message: both are one transaction.
     pub(crate) async fn worker_change(
         &self,
         id: WorkerId,
+        event: Option<(&str, &str)>,
         change: impl FnOnce(&mut Worker) -> bool + Send,
     ) -> Result<Option<Worker>> {
         let mut tx = self.write().await?;
@@ -223,18 +224,17 @@ impl Orchestrator {
             return Ok(None);
         }
         tx.worker_update(&worker).await?;
+        if let Some((kind, message)) = event {
+            tx.worker_event_add(id, &self.event_now("console", kind, message))
+                .await?;
+        }
         tx.save().await?;
         self.changed(Some(&worker.owner), Change::Worker { name: worker.name() });
         Ok(Some(worker))
     }
 
     pub(crate) async fn worker_event(&self, worker: &Worker, source: &str, kind: &str, message: impl Into<String>) {
-        let event = WorkerEvent {
-            at_ms: self.now_ms(),
-            source: source.into(),
-            kind: kind.into(),
-            message: message.into(),
-        };
+        let event = self.event_now(source, kind, message);
         let added = async {
             let mut tx = self.write().await?;
             tx.worker_event_add(worker.id, &event).await?;
@@ -248,12 +248,21 @@ impl Orchestrator {
         self.changed(Some(&worker.owner), Change::Worker { name: worker.name() });
     }
 
+    fn event_now(&self, source: &str, kind: &str, message: impl Into<String>) -> WorkerEvent {
+        WorkerEvent {
+            at_ms: self.now_ms(),
+            source: source.into(),
+            kind: kind.into(),
+            message: message.into(),
+        }
+    }
+
     /// Marks a worker as failed, unless it is being removed already.
     pub(crate) async fn worker_fail(&self, id: WorkerId, reason: WorkerReason, message: String) -> Result<()> {
         let now = self.now_ms();
         let text = message.clone();
         let failed = self
-            .worker_change(id, move |worker| {
+            .worker_change(id, Some(("Failed", &message)), move |worker| {
                 let may = matches!(worker.status, WorkerStatus::Provisioning | WorkerStatus::Running);
                 if may {
                     worker.status = WorkerStatus::Failed;
@@ -264,9 +273,8 @@ impl Orchestrator {
                 may
             })
             .await?;
-        if let Some(worker) = failed {
+        if failed.is_some() {
             metrics::counter!("prt_workers_failed_total", "reason" => reason.name()).increment(1);
-            self.worker_event(&worker, "console", "Failed", message.clone()).await;
             self.builder_lost(id, &message).await?;
         }
         Ok(())

@@ -126,7 +126,7 @@ impl Orchestrator {
         });
         // An end that was asked for meanwhile wins.
         let going_on = self
-            .worker_change(worker.id, |row| {
+            .worker_change(worker.id, None, |row| {
                 let provisioning = row.status == WorkerStatus::Provisioning;
                 if provisioning {
                     row.image_digest = digest;
@@ -180,7 +180,7 @@ impl Orchestrator {
             while words.changed().await.is_ok() {
                 let text = words.borrow_and_update().clone();
                 let message = format!("Pulling {name}: {text}");
-                let changed = this.worker_change(id, |row| {
+                let changed = this.worker_change(id, None, |row| {
                     let provisioning = row.status == WorkerStatus::Provisioning;
                     if provisioning {
                         row.message = message;
@@ -234,7 +234,7 @@ impl Orchestrator {
         answered?;
         let now = self.now_ms();
         let ready = self
-            .worker_change(worker.id, |row| {
+            .worker_change(worker.id, Some(("Ready", "The worker answers.")), |row| {
                 let provisioning = row.status == WorkerStatus::Provisioning;
                 if provisioning {
                     row.status = WorkerStatus::Running;
@@ -246,7 +246,6 @@ impl Orchestrator {
             .await?;
         if let Some(row) = ready {
             metrics::histogram!("prt_worker_ready_seconds").record((now - row.created_ms) as f64 / 1000.0);
-            self.worker_event(&row, "console", "Ready", "The worker answers.").await;
         }
         Ok(())
     }
@@ -356,19 +355,15 @@ impl Orchestrator {
         };
         let message = over_memory(container);
         let text = message.clone();
-        let changed = self
-            .worker_change(worker.id, move |row| {
-                let failed = row.status == WorkerStatus::Failed;
-                if failed {
-                    row.reason = Some(WorkerReason::OutOfMemory);
-                    row.message = text;
-                }
-                failed
-            })
-            .await?;
-        if let Some(row) = changed {
-            self.worker_event(&row, "console", "Failed", message).await;
-        }
+        self.worker_change(worker.id, Some(("Failed", &message)), move |row| {
+            let failed = row.status == WorkerStatus::Failed;
+            if failed {
+                row.reason = Some(WorkerReason::OutOfMemory);
+                row.message = text;
+            }
+            failed
+        })
+        .await?;
         Ok(())
     }
 

@@ -73,21 +73,17 @@ impl Orchestrator {
         self.builder_lost(id, "The worker was terminated.").await?;
         self.inner.engine.stop(id).await?;
         let now = self.now_ms();
-        let ended = self
-            .worker_change(id, |worker| {
-                let terminating = worker.status == WorkerStatus::Terminating;
-                if terminating {
-                    worker.status = WorkerStatus::Terminated;
-                    worker.message = "Terminated".into();
-                    worker.ended_ms = Some(now);
-                }
-                terminating
-            })
-            .await?;
-        if let Some(worker) = ended {
-            self.worker_event(&worker, "console", "Terminated", "Containers and volumes are removed.")
-                .await;
-        }
+        let event = ("Terminated", "Containers and volumes are removed.");
+        self.worker_change(id, Some(event), |worker| {
+            let terminating = worker.status == WorkerStatus::Terminating;
+            if terminating {
+                worker.status = WorkerStatus::Terminated;
+                worker.message = "Terminated".into();
+                worker.ended_ms = Some(now);
+            }
+            terminating
+        })
+        .await?;
         Ok(())
     }
 }
