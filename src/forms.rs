@@ -22,7 +22,7 @@ pub struct Draft<T> {
 /// The draft of form `key`, if its last plain POST was refused; gone after this one reading.
 ///
 /// Await it inside `Suspense` beside the page's data and hand `draft.error` to `Form`:
-/// ```ignore
+/// ```text
 /// let draft = form_state::<WorkerForm>("worker-new");
 /// Suspend::new(async move {
 ///     let draft = draft.await;

@@ -5,7 +5,7 @@
 //! turns a build's event stream into records without gap or repeat, whatever happens to the connection.
 //!
 //! # How to add an endpoint
-//! A method in the file of its resource, made of [`Client::get`], [`Client::send`] and the like, which add the token, the door
+//! A method in the file of its resource, made of `Client::get`, `Client::send` and the like, which add the token, the door
 //! and the error handling. Types come from `prt-types`; there are none here that the server would have to know too.
 
 #![warn(missing_docs)]

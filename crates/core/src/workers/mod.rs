@@ -2,7 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `config.rs` | validation of a [`WorkerConfig`] |
+//! | `config.rs` | validation of a `WorkerConfig` |
 //! | `create.rs` | the request: may they, is it valid, record |
 //! | `provision.rs` | image, containers, waiting until it answers |
 //! | `plan.rs` | the containers as the engine gets them |
