@@ -11,7 +11,9 @@ use prt_types::{
     workers::{ExecRequest, ImageConfig, WorkerConfig},
 };
 
-use crate::helpers::{Console, base_image, builder_worker, docker, eventually, http_registry, plain_worker, registry};
+use crate::helpers::{
+    Console, base_image, builder_worker, docker, eventually, http_registry, plain_worker, postgres_database, registry,
+};
 
 #[tokio::test]
 async fn the_journey_of_the_seed() {
@@ -20,9 +22,7 @@ async fn the_journey_of_the_seed() {
 
 #[tokio::test]
 async fn the_journey_of_the_seed_on_postgres() {
-    let server = std::env::var("TEST_DATABASE_URL")
-        .expect("TEST_DATABASE_URL is not set: it names a Postgres server for tests (make test starts one)");
-    journey(&Console::start_with(&[("PRT_DATABASE_URL", &server)]).await).await;
+    journey(&Console::start_with(&[("PRT_DATABASE_URL", &postgres_database())]).await).await;
 }
 
 async fn journey(console: &Console) {

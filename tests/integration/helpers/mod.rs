@@ -2,10 +2,12 @@
 
 mod console;
 mod docker;
+mod postgres;
 mod registry;
 
 pub use console::{ADMIN_PASSWORD, Console, USER_PASSWORD, builder_worker, canary, plain_worker};
 pub use docker::docker;
+pub use postgres::postgres_database;
 pub use registry::{base_image, http_registry, registry};
 
 use std::{future::Future, time::Duration};
