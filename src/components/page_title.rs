@@ -31,9 +31,9 @@ impl Crumb {
 /// The page's heading with breadcrumbs and actions; also sets the window's title.
 #[component]
 pub fn PageTitle(
-    /// The page's name.
+    /// The page's name. A text and no signal: the window's title outlives the page's own signals for a moment.
     #[prop(into)]
-    title: Signal<String>,
+    title: String,
     /// The way here, without the page itself.
     #[prop(optional)]
     crumbs: Vec<Crumb>,
@@ -65,17 +65,17 @@ pub fn PageTitle(
             <nav class="crumbs" aria-label="Breadcrumbs">
                 <ol>
                     {items} <li>
-                        <span aria-current="page">{move || title.get()}</span>
+                        <span aria-current="page">{title.clone()}</span>
                     </li>
                 </ol>
             </nav>
         }
     });
     view! {
-        <Title text=move || title.get() />
+        <Title text=title.clone() />
         {trail}
         <div class="page-title">
-            <h1 class:mono=mono>{move || title.get()}</h1>
+            <h1 class:mono=mono>{title}</h1>
             {children.map(|children| children())}
             <span class="grow"></span>
             <div class="page-actions">{actions.run()}</div>

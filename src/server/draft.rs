@@ -81,6 +81,11 @@ pub fn is_plain_post() -> bool {
     })
 }
 
+/// Whether a script called a server function, and it is not run for a page that is being rendered.
+pub fn is_script_call() -> bool {
+    !is_plain_post() && use_context::<Parts>().is_some_and(|parts| parts.uri.path().starts_with("/_fn/"))
+}
+
 /// Lets the answer carry the error's own status, for a page as well as for a server function's answer.
 pub fn set_status(error: &AppError) {
     if let (Some(response), Ok(status)) = (

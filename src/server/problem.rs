@@ -10,6 +10,7 @@ use axum::{
 use prt_core::{Error, OpContext};
 use prt_types::{ApiError, ErrorCode};
 
+use super::draft;
 use crate::error::AppError;
 
 /// An error as an HTTP answer.
@@ -47,9 +48,13 @@ impl IntoResponse for Problem {
     }
 }
 
-/// For server functions.
+/// For server functions. An answer to a script has the error's status; a page that is being rendered decides about its own.
 pub fn app_error(error: Error, cx: &OpContext) -> AppError {
-    AppError(api_error(error, &cx.request_id))
+    let error = AppError(api_error(error, &cx.request_id));
+    if draft::is_script_call() {
+        draft::set_status(&error);
+    }
+    error
 }
 
 fn api_error(error: Error, request_id: &str) -> ApiError {

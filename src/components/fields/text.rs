@@ -1,4 +1,4 @@
-use leptos::{children::ViewFn, prelude::*};
+use leptos::{children::ViewFn, html, prelude::*};
 
 use super::Field;
 
@@ -126,9 +126,21 @@ pub fn TextAreaField(
     #[prop(optional)]
     placeholder: Option<&'static str>,
 ) -> impl IntoView {
+    // The parser eats a first line end; a page that the browser makes itself has no parser.
+    let with_line_end = format!("\n{value}");
+    let area = NodeRef::<html::Textarea>::new();
+    let made_here = with_line_end.clone();
+    Effect::new(move |_| {
+        if let Some(area) = area.get()
+            && area.value() == made_here
+        {
+            area.set_value(&value);
+        }
+    });
     view! {
         <Field path=path label=label hint=hint required=required let:control>
             <textarea
+                node_ref=area
                 id=control.id
                 name=control.name
                 class=if mono { "input mono" } else { "input" }
@@ -140,8 +152,7 @@ pub fn TextAreaField(
                 autocapitalize="none"
                 spellcheck=if mono { "false" } else { "true" }
             >
-                // The parser eats a first line end.
-                {format!("\n{value}")}
+                {with_line_end}
             </textarea>
         </Field>
     }

@@ -42,12 +42,15 @@ pub fn DockerfileEditor(text: RwSignal<String>) -> impl IntoView {
         }
     };
     // Text that comes from elsewhere than the keyboard: another worker's Dockerfile.
-    Effect::new(move |_| {
-        let text = text.get();
-        if let Some(area) = area.get_untracked()
-            && area.value() != text
-        {
-            area.set_value(&text);
+    Effect::new(move |before: Option<()>| {
+        let known = text.get();
+        let Some(area) = area.get_untracked() else { return };
+        let shown = area.value();
+        // Typed before WebAssembly was there. (A page that the browser makes itself begins with the line end below.)
+        if before.is_none() && shown != known && shown != format!("\n{known}") {
+            text.set(shown);
+        } else if shown != known {
+            area.set_value(&known);
         }
     });
     let error = expect_context::<FormContext>().error;

@@ -62,9 +62,9 @@ pub struct NewBuild {
     pub folder: Option<Folder>,
 }
 
-/// Builds, the latest first.
+/// Builds, the latest first. An empty filter leaves nothing in the request, hence the default.
 #[server(prefix = "/_fn", endpoint = "builds")]
-pub async fn list_builds(filter: Filter) -> Result<BuildPageOf, AppError> {
+pub async fn list_builds(#[server(default)] filter: Filter) -> Result<BuildPageOf, AppError> {
     use prt_core::builds::BuildQuery;
     use prt_types::access::Role;
 

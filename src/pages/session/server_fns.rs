@@ -47,10 +47,11 @@ async fn log_out() -> Result<(), AppError> {
 /// Sets the theme's cookie, for browsers where no script can.
 #[server(prefix = "/_fn", endpoint = "set_theme")]
 async fn set_theme(theme: String) -> Result<(), AppError> {
-    use axum::http::{HeaderValue, header};
+    use axum::http::{HeaderValue, Uri, header};
+    use http::request::Parts;
     use prt_types::ErrorCode;
 
-    use crate::components::Theme;
+    use crate::{components::Theme, forms::safe_next};
 
     let theme = Theme::from_name(&theme)
         .ok_or_else(|| AppError::new(ErrorCode::InvalidInput, format!("There is no theme {theme}.")))?;
@@ -58,6 +59,12 @@ async fn set_theme(theme: String) -> Result<(), AppError> {
     if let Ok(cookie) = HeaderValue::from_str(&cookie) {
         expect_context::<leptos_axum::ResponseOptions>().append_header(header::SET_COOKIE, cookie);
     }
-    // Leptos leads back to the page where the form was.
+    // Back to the page where the form was. Leptos would go there too, with a "?" added to its address.
+    let referer = expect_context::<Parts>()
+        .headers
+        .get(header::REFERER)
+        .and_then(|value| value.to_str().ok()?.parse::<Uri>().ok());
+    let page = referer.as_ref().and_then(|uri| Some(uri.path_and_query()?.as_str()));
+    leptos_axum::redirect(&safe_next(page.unwrap_or_default()));
     Ok(())
 }
