@@ -7,7 +7,7 @@ import socket
 import struct
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -35,7 +35,6 @@ class Answer:
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     drop: bool = False
-
 
 
 class Server:
@@ -88,7 +87,7 @@ class Server:
             method=handler.command,
             path=parts.path.removeprefix("/api/v1"),
             query={name: values[0] for name, values in parse_qs(parts.query).items()},
-            headers=handler.headers,
+            headers=_lower(handler),
             body=_body(handler),
         )
         with self._lock:
@@ -106,6 +105,10 @@ class Server:
             _write(handler, answer)
         else:
             _stream(handler, answer)
+
+
+def _lower(handler: BaseHTTPRequestHandler) -> dict[str, str]:
+    return {name.lower(): value for name, value in handler.headers.items()}
 
 
 def _body(handler: BaseHTTPRequestHandler) -> bytes:

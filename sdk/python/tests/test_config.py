@@ -98,4 +98,4 @@ def test_every_name_that_is_promised_is_there() -> None:
     assert not [name for name in prt.__all__ if not hasattr(prt, name)]
     assert {"worker_list", "worker_size_list", "worker_image_list"} <= set(dir(prt))
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
-        _ = prt.nothing  # type: ignore[attr-defined]
+        _ = prt.nothing

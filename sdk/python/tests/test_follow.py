@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import random
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -109,7 +110,7 @@ def test_a_restarting_console_is_waited_for(server: Server, client: Client) -> N
     server.on(
         "GET",
         "/builds/7/events",
-        Answer(iter([sse(log(1)), None])),
+        Answer(iter([sse(log(1))])),
         Answer("bad gateway", 502),
         error(503, "unavailable", "Starting."),
         Answer(drop=True),
@@ -122,8 +123,6 @@ def test_a_restarting_console_is_waited_for(server: Server, client: Client) -> N
 
 
 def test_silence_is_a_lost_connection(server: Server, client: Client) -> None:
-    import threading
-
     gate = threading.Event()
 
     def hang() -> Iterator[bytes]:

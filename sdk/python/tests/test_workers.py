@@ -5,6 +5,7 @@ import tarfile
 import threading
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ def here(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("practicuscore.client._PAUSES", (0.01,))
 
 
-def get_worker(server: Server, **more: object) -> prt.Worker:
+def get_worker(server: Server, **more: Any) -> prt.Worker:
     server.on("GET", "/workers/Worker-1", worker(**more))
     return prt.get_worker("Worker-1")
 

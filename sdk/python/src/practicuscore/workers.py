@@ -296,7 +296,7 @@ class Worker:
                 f"{self.name} did not start ({self.reason or self._status}): {self.message}",
                 hint="view_logs() shows its log, events what happened to it; terminate() removes it",
             )
-        area.show("ready")
+        area.end("ready")
         return self
 
     def terminate(self, stop_reason: str | None = None) -> Worker:
@@ -469,6 +469,11 @@ class _Starting:
         self._worker = worker
         self._said = ""
         self._area = Area() if in_notebook() else None
+
+    def end(self, message: str) -> None:
+        # A worker that was ready before anybody waited needs no words.
+        if self._said:
+            self.show(message)
 
     def show(self, message: str) -> None:
         if not message or message == self._said:
