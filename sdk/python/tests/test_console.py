@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -90,7 +91,7 @@ print("Successful!" if success else "Failed..")
     # The same log in the cell, over REST, and in the worker's own file.
     [build] = prt.list_builds(builder.name, limit=1)
     assert (build.digest, build.door, build.status) == (digest, "sdk", "Succeeded")
-    assert log == build.logs() + ""
+    assert log == build.logs()
     assert eventually("build.log is whole", lambda: builder._get_file("build.log").decode() == log or None)
 
     image = prt.ImageConfig(repo_username=registry.username, repo_password=registry.password)
@@ -132,15 +133,30 @@ def test_a_local_folder_is_built_from_outside(
     assert (done.status, done.push_image) == ("Succeeded", False), out
     assert "for ada" in out
     assert "ünï cödé" in out
-    assert out.endswith(
-        f"built {name}:1, not pushed\nit stays in the builder's cache: build with push_image=True to start workers with it\n"
-    )
+    assert f"\nbuilt {name}:1, not pushed\nit stays in the builder's cache" in out
     assert not builder.exec("ls -a ~/build/sdk/*/ | grep secret").stdout
     # The context's folder stays in the cache, so the second run, with a push, does nothing twice.
     pushed = local.build_image(name, "1", context=tmp_path, dockerfile=tmp_path / "Dockerfile.dev", progress="none", **given)  # type: ignore[arg-type]
     assert pushed.succeeded
     assert pushed.digest == console.registry.digest(f"{console.instance}/outside", "1")
     assert pushed.steps_cached >= 2
+    # The command line's program makes the same image of the same inputs.
+    (tmp_path.parent / "password").write_text(console.registry.password)
+    login = f"{console.registry.host},{console.registry.username},@{tmp_path.parent / 'password'}"
+    command = [
+        var("PRTCLI"),
+        "build",
+        str(tmp_path),
+        "-f",
+        str(tmp_path / "Dockerfile.dev"),
+        "-t",
+        f"{name}:2",
+        "--push",
+        "--quiet",
+    ]
+    command += ["--worker", builder.name, "--build-arg", "WHO=ada", "--registry-credential", login]
+    cli = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (cli.returncode, cli.stdout) == (0, f"{pushed.digest}\n"), cli.stderr
 
 
 def test_outcomes_and_misuse(ada: prt.Client, console: Console, builder: prt.Worker, tmp_path: Path) -> None:
@@ -186,7 +202,8 @@ class _Ending:
 SLOW = """
 import sys, practicuscore as prt
 worker = prt.get_worker(sys.argv[1])
-ended = worker.build_image(sys.argv[2], "1", False, context=sys.argv[3], no_cache=True, registry_credentials=[tuple(sys.argv[4:7])])
+ended = worker.build_image(sys.argv[2], "1", False, context=sys.argv[3], no_cache=True,
+    registry_credentials=[tuple(sys.argv[4:7])])
 print("ended", ended.status)
 """
 
@@ -290,6 +307,11 @@ def test_files_travel_both_ways(builder: prt.Worker, tmp_path: Path) -> None:
     assert not builder.exec("ls -a ~/build | grep prt-transfer").stdout
 
 
+def ended_task(worker: prt.Worker, task: str) -> prt.Task | None:
+    found = worker.check_task(task)
+    return found if found.done else None
+
+
 def test_tasks_and_processes(builder: prt.Worker, tmp_path: Path) -> None:
     assert builder.ping()
     assert "jupyter" in builder.get_logs().lower()
@@ -304,7 +326,7 @@ def test_tasks_and_processes(builder: prt.Worker, tmp_path: Path) -> None:
     assert sum("./job.py" in command and not command.startswith("sh ") for command in commands) == 2
     builder.exec(f"touch ~/.prt/tasks/{good}/files/go ~/.prt/tasks/{bad}/files/go").check()
     for task, status, code in ((good, "succeeded", 0), (bad, "failed", 3)):
-        done = eventually("a task ends", lambda task=task: ((found := builder.check_task(task)).done and found) or None)  # type: ignore[misc]
+        done = eventually("a task ends", partial(ended_task, builder, task))
         assert (done.status, done.exit_code) == (status, code)
     builder.exec("nohup sleep 4321 >/dev/null 2>&1 &").check()
     [sleeper] = [process for process in builder.proc_list() if process.command == "sleep 4321"]
