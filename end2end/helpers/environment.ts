@@ -32,6 +32,8 @@ export const environment = {
     username: given('PRT_REGISTRY_USER'),
     password: readFileSync(file('PRT_REGISTRY_PASSWORD_FILE'), 'utf8').trim(),
   }),
+  /** This machine's address on the engine's bridge: where build steps reach it. */
+  bridge: () => given('PRT_REGISTRY_BRIDGE_IP'),
   /** The platform's worker image in the test registry: for FROM. */
   baseImage: () => `${given('PRT_REGISTRY')}/practicusai/practicus-minimal:25.5.3`,
 };

@@ -10,6 +10,7 @@ export default function setup(config: FullConfig): void {
   environment.authority();
   environment.registry();
   environment.httpRegistry();
+  environment.bridge();
   const chromium = config.projects[0]?.use.launchOptions?.executablePath;
   if (chromium && !existsSync(chromium)) {
     throw new Error(`${chromium} is missing: run scripts/setup/system-packages.sh, or set PRT_CHROMIUM to a Chromium`);

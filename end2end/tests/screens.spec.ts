@@ -1,0 +1,165 @@
+// Every page in light and dark, wide and narrow: pictures for the eye, and what a program can judge of them.
+import type { Page } from '@playwright/test';
+import { environment } from '../helpers/environment';
+import { Gate } from '../helpers/gate';
+import { expect, hydrated, test } from '../helpers/test';
+
+const LIST = '/infrastructure/container-images';
+
+test('every page fits, and its text can be read', async ({ site, browser, enter, open, problems }, info) => {
+  test.setTimeout(240_000);
+  problems.allow(/^(403|404) GET /);
+  const worker = await site.warmBuilder();
+  const repository = site.console.repository('practicus-minimal-my');
+  await site.alice.file(worker, 'hello.txt', 'Hello from the custom container image!');
+  const base = environment.baseImage();
+  const request = { ...site.console.buildRequest(worker, 'practicus-minimal-my'), tag: '25.5.3', push_image: true };
+  const good = await site.alice.buildStart(request, `FROM ${base}\nCOPY hello.txt /home/ubuntu/hello.txt\nRUN python3 --version\n`);
+  await site.alice.buildEnd(good.number);
+  const bad = await site.alice.buildStart({ ...request, tag: 'broken' }, `FROM ${base}\nRUN echo before\nRUN cat /no/such/file\n`);
+  await site.alice.buildEnd(bad.number);
+  const rules = [
+    { image: `^${repository.replaceAll('.', '\\.').replaceAll('/', '\\/')}`, name: 'Data science images', groups: ['data-science'], order: 10 },
+    { image: 'my-registry.my-company.com/team/a-rather-long-name-of-an-image', version: '25.5.3', users: ['alice'] },
+    { image: '*', name: 'Everything', description: 'For nobody yet.' },
+  ];
+  const made: string[] = [];
+  for (const rule of rules) made.push((await site.admin.post<{ id: string }>('/container-images', rule)).id);
+  const gate = await Gate.open();
+  const running = await site.alice.buildStart({ ...request, tag: '25.5.4' }, gate.dockerfile('COPY hello.txt /home/ubuntu/hello.txt\n'));
+  const lines = async () => (await site.alice.build(running.number)).lines;
+  await expect.poll(lines, { timeout: 60_000 }).toBeGreaterThan(60);
+
+  const take = async (page: Page, name: string, prepare?: () => Promise<unknown>) => {
+    for (const width of [1280, 390]) {
+      await page.setViewportSize({ width, height: width === 390 ? 844 : 800 });
+      for (const colorScheme of ['light', 'dark'] as const) {
+        await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+        await prepare?.();
+        const shot = `${name}, ${colorScheme}, ${width}`;
+        await page.screenshot({ path: info.outputPath(`${name}-${width}-${colorScheme}.png`), fullPage: true, animations: 'disabled' });
+        expect.soft(await sideways(page), `${shot}: scrolls sideways`).toEqual([]);
+        expect.soft(await faint(page), `${shot}: hard to read`).toEqual([]);
+      }
+    }
+  };
+
+  const anonymous = await browser.newContext();
+  const login = await anonymous.newPage();
+  await login.goto('/login');
+  await hydrated(login);
+  await take(login, 'login');
+  await login.getByLabel('User name').fill('alice');
+  await login.getByRole('button', { name: 'Log in' }).click();
+  await expect(login.locator('.form-errors')).toBeVisible();
+  await hydrated(login);
+  await take(login, 'login-refused');
+  await anonymous.close();
+
+  await site.console.user(`bob-${info.workerIndex}`).catch(() => undefined);
+  const empty = await enter(`bob-${info.workerIndex}`);
+  for (const [name, path] of [
+    ['workers-empty', '/workers'],
+    ['builds-empty', '/builds'],
+    ['build-new-empty', '/builds/new'],
+    ['forbidden', LIST],
+  ] as const) {
+    await open(empty, path);
+    await take(empty, name);
+  }
+
+  const page = await enter('alice');
+  for (const [name, path] of [
+    ['workers', '/workers'],
+    ['worker-new', '/workers/new?image=practicus-minimal&builder=1'],
+    ['worker', `/workers/${worker}`],
+    ['worker-terminate', `/workers/${worker}?confirm=terminate`],
+    ['builds', '/builds'],
+    ['build-new', '/builds/new'],
+    ['build-running', `/builds/${running.number}`],
+    ['build-succeeded', `/builds/${good.number}`],
+    ['build-failed', `/builds/${bad.number}`],
+    ['build-step', `/builds/${good.number}?step=2`],
+    ['build-rerun', `/builds/${good.number}?confirm=rerun`],
+    ['not-found', '/no/such/page'],
+  ] as const) {
+    await open(page, path);
+    await take(page, name);
+  }
+  await open(page, '/workers/new?image=my-registry.my-company.com/demo/x:1');
+  await page.getByRole('button', { name: 'Start the worker' }).click();
+  problems.allow(/^403 POST .*create_worker$/);
+  await expect(page.locator('.form-errors')).toBeVisible();
+  await take(page, 'worker-new-refused');
+  await open(page, '/workers');
+  await page.locator('.user-menu > summary').click();
+  await take(page, 'menu');
+  await page.locator('.user-menu > summary').click();
+  await page.locator('.nav-menu > summary').click();
+  await take(page, 'navigation');
+
+  const admin = await enter('admin');
+  for (const [name, path] of [
+    ['container-images', LIST],
+    ['container-images-none-found', `${LIST}?q=nothing`],
+    ['container-image-new', `${LIST}/new`],
+    ['container-image', `${LIST}/${made[0]}?try=${encodeURIComponent(`${repository}:1`)}`],
+    ['container-image-delete', `${LIST}/${made[0]}?confirm=delete`],
+    ['workers-of-all', '/workers'],
+  ] as const) {
+    await open(admin, path);
+    await take(admin, name);
+  }
+
+  gate.release();
+  await site.alice.buildEnd(running.number);
+  await gate.close();
+  for (const id of made) await site.admin.delete(`/container-images/${id}`);
+});
+
+/** What sticks out at the side, if the page can be scrolled there. */
+function sideways(page: Page): Promise<string[]> {
+  return page.evaluate(() => {
+    const root = document.documentElement;
+    if (root.scrollWidth <= root.clientWidth) return [];
+    const out = [...document.body.querySelectorAll('*')].filter((element) => element.getBoundingClientRect().right > root.clientWidth + 1);
+    return out.map((element) => `<${element.tagName.toLowerCase()} class="${element.getAttribute('class') ?? ''}">`).slice(0, 8);
+  });
+}
+
+/** Text with less contrast than WCAG 2.2 AA asks for. */
+function faint(page: Page): Promise<string[]> {
+  return page.evaluate(() => {
+    type Colour = [number, number, number, number];
+    const parse = (text: string): Colour => {
+      const [red = 0, green = 0, blue = 0, alpha = 1] = (/rgba?\(([^)]+)\)/.exec(text)?.[1] ?? '').split(/[ ,/]+/).map(Number);
+      return [red, green, blue, alpha];
+    };
+    const over = (top: Colour, below: Colour): Colour => {
+      const mix = (at: 0 | 1 | 2) => top[at] * top[3] + below[at] * (1 - top[3]);
+      return [mix(0), mix(1), mix(2), 1];
+    };
+    const luminance = ([red, green, blue]: Colour) => {
+      const part = (value: number) => (value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4);
+      return 0.2126 * part(red) + 0.7152 * part(green) + 0.0722 * part(blue);
+    };
+    const background = (element: Element | null): Colour => {
+      if (!element) return [255, 255, 255, 1];
+      const own = parse(getComputedStyle(element).backgroundColor);
+      return own[3] === 1 ? own : over(own, background(element.parentElement));
+    };
+    const found = new Set<string>();
+    for (const element of document.body.querySelectorAll<HTMLElement>('*')) {
+      const text = [...element.childNodes].map((node) => (node.nodeType === Node.TEXT_NODE ? node.textContent : '')).join('').trim();
+      if (!text || !element.checkVisibility({ opacityProperty: true, visibilityProperty: true }) || element.closest('.sr-only, :disabled')) continue;
+      const style = getComputedStyle(element);
+      const below = background(element);
+      const [one, other] = [luminance(over(parse(style.color), below)), luminance(below)];
+      const contrast = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
+      const size = parseFloat(style.fontSize);
+      const large = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
+      if (contrast < (large ? 3 : 4.5)) found.add(`${contrast.toFixed(2)} ${element.className || element.tagName}: ${text.slice(0, 30)}`);
+    }
+    return [...found];
+  });
+}
