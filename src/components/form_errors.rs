@@ -1,6 +1,6 @@
-//! Everything that is wrong with a form, in one place that takes the focus.
+//! Everything that is wrong with a form, in one place. It is read out; the focus goes to the first wrong field, or else here.
 
-use leptos::{html::Div, prelude::*};
+use leptos::{html::Div, prelude::*, wasm_bindgen::JsCast, web_sys::HtmlElement};
 use prt_types::{ApiError, ErrorCode};
 
 use super::{Glyph, Icon};
@@ -15,10 +15,13 @@ pub fn FormErrors(
 ) -> impl IntoView {
     let summary = NodeRef::<Div>::new();
     Effect::new(move |_| {
-        if error.with(Option::is_some) {
+        if let Some(error) = error.get() {
             // The summary is in the document after this frame.
             request_animation_frame(move || {
-                if let Some(summary) = summary.get_untracked() {
+                let focused = error.fields.iter().any(|field| focus(&control_id(&field.field)));
+                if let Some(Some(summary)) = summary.try_get_untracked()
+                    && !focused
+                {
                     _ = summary.focus();
                 }
             });
@@ -39,6 +42,21 @@ pub fn FormErrors(
             }
         })
     }
+}
+
+/// Says whether there is such a control and it could take the focus. What is folded away is unfolded for it.
+fn focus(id: &str) -> bool {
+    let Some(control) = document()
+        .get_element_by_id(id)
+        .and_then(|control| control.dyn_into::<HtmlElement>().ok())
+    else {
+        return false;
+    };
+    if let Ok(Some(details)) = control.closest("details") {
+        _ = details.set_attribute("open", "");
+    }
+    _ = control.focus();
+    document().active_element().is_some_and(|active| active.id() == id)
 }
 
 /// One wrong field's message is the message of the whole error: it is not said twice, only linked when there are more.

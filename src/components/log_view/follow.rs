@@ -69,29 +69,41 @@ impl Scroller {
             let resize = window_event_listener(leptos::ev::resize, move |_| self.measure());
             on_cleanup(move || resize.remove());
         });
+        let go_to = move |line: u64| match model.with_untracked(|model| model.find_line(line)) {
+            Some(row) => {
+                let top = geometry.with_value(|geometry| geometry.top_px(row));
+                self.scroll_to(top - self.viewport.get_untracked().height / 3.0);
+            }
+            None => on_missing_line.run(line),
+        };
         Effect::new(move |_| {
             if live.get_untracked() {
                 return;
             }
             self.measure();
             let line = line_in_address();
-            if let Some(line) = line {
-                self.follow.set(false);
-                self.selected.set(Some(line));
-            }
+            self.mark(line);
             live.set(true);
             // After the effects above have set the heights.
             request_animation_frame(move || match line {
-                Some(line) => match model.with_untracked(|model| model.find_line(line)) {
-                    Some(row) => {
-                        let top = geometry.with_value(|geometry| geometry.top_px(row));
-                        self.scroll_to(top - self.viewport.get_untracked().height / 3.0);
-                    }
-                    None => on_missing_line.run(line),
-                },
+                Some(line) => go_to(line),
                 None => self.measure(),
             });
+            // A link to another line of this page, typed or followed.
+            let moved = window_event_listener(leptos::ev::hashchange, move |_| {
+                let line = line_in_address();
+                self.mark(line);
+                line.into_iter().for_each(go_to);
+            });
+            on_cleanup(move || moved.remove());
         });
+    }
+
+    fn mark(self, line: Option<u64>) {
+        if line.is_some() {
+            self.follow.set(false);
+            self.selected.set(line);
+        }
     }
 
     /// The frame was scrolled, by the reader or by us.
