@@ -70,13 +70,16 @@ sdk_test() {
   # The tests meet the package as it is shipped, not the sources.
   quiet "$PRT_CACHE/logs/sdk-pip.log" "$venv/bin/pip" install -q --no-index --no-deps --force-reinstall "$wheel"
   export PRT_SDK_WHEEL="$wheel"
+  # The tests take their time; others may build the wheel meanwhile.
+  flock -u "$PRT_LOCK_FD"
   PYTHONDONTWRITEBYTECODE=1 "$venv/bin/python" -m pytest -p no:cacheprovider "$@"
 }
 
 command="${1:-build}"
 [ $# -eq 0 ] || shift
 case "$command" in
-  build | check | test) lock sdk ;;
+  build | check) lock sdk ;;
+  test) lock sdk-test && lock sdk ;;
   *) die "scripts/sdk.sh $command: the commands are build, check, test" ;;
 esac
 mkdir -p "$dir"

@@ -24,6 +24,7 @@ wants make make
 wants cc build-essential
 wants pkg-config pkg-config
 wants python3 python3
+python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
 wants wasm-opt binaryen
 wants shellcheck shellcheck
 wants node nodejs

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The worker image practicus-minimal: on Ubuntu 24.04 where it can be pulled, else on Debian 12.
-# prt-start and a built prtcli (argument, or in $CARGO_TARGET_DIR) go on top as a layer of their own: cheap to make again.
+# prt-start, a built prtcli (argument, or in $CARGO_TARGET_DIR) and the Python SDK go on top as a layer of their own: cheap to make again.
 #   scripts/setup/worker-image.sh [PRTCLI]
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
@@ -34,7 +34,8 @@ cli="${1:-}"
 for candidate in "$CARGO_TARGET_DIR/release/prtcli" "$CARGO_TARGET_DIR/debug/prtcli"; do
   [ -n "$cli" ] || { [ -x "$candidate" ] && cli="$candidate"; } || true
 done
-stamp="$base_stamp-$(cat "$PRT_ROOT/images/worker/prt-start" ${cli:+"$cli"} | sha256sum | cut -c1-16)"
+wheel="$("$PRT_ROOT/scripts/sdk.sh" build)"
+stamp="$base_stamp-$(cat "$PRT_ROOT/images/worker/prt-start" "$wheel" ${cli:+"$cli"} | sha256sum | cut -c1-16)"
 if [ "$(image_label "$WORKER_IMAGE" prt.stamp)" = "$stamp" ]; then
   say "worker-image: $WORKER_IMAGE is there"
   exit 0
@@ -46,11 +47,18 @@ if [ -n "$cli" ]; then
   install -m 755 "$cli" "$work/prtcli"
   ! have strip || strip "$work/prtcli"
 fi
-RECIPE="$(docker create "$base_tag")"
+recipe_begin "$base_tag"
+trap 'recipe_drop; rm -rf "$work"' EXIT
 # A tar with its own owner and mode: `docker cp` of a file would keep those of the clone.
 (cd "$work" && tar --owner=0 --group=0 --mtime=@0 -c -- *) | docker cp - "$RECIPE:/usr/local/bin/"
+# What the SDK needs came with JupyterLab. As the user, whose environment it is.
+docker exec -i "$RECIPE" sh -c 'cat >"/mnt/$1"' sh "$(basename "$wheel")" <"$wheel"
+docker exec --user 1000:1000 -e HOME=/home/ubuntu "$RECIPE" /opt/venv/bin/pip install -q --no-index --no-deps --no-cache-dir \
+  --disable-pip-version-check "/mnt/$(basename "$wheel")"
+docker exec --user 1000:1000 "$RECIPE" /opt/venv/bin/python -c 'import practicuscore' || die "the SDK does not run in the worker image"
 old="$(docker image inspect -f '{{.Id}}' "$WORKER_IMAGE" 2>/dev/null || true)"
-recipe_commit "$WORKER_IMAGE" "LABEL prt.stamp=$stamp"
+# The container was another user's and another command's: see recipe_begin.
+recipe_commit "$WORKER_IMAGE" "LABEL prt.stamp=$stamp" "USER ubuntu" 'CMD ["tini", "--", "prt-start"]'
 # Only if nothing runs on it.
 [ -z "$old" ] || docker rmi "$old" >/dev/null 2>&1 || true
-say "worker-image: $WORKER_IMAGE, $(image_megabytes "$WORKER_IMAGE")${cli:+, with prtcli}"
+say "worker-image: $WORKER_IMAGE, $(image_megabytes "$WORKER_IMAGE")${cli:+, with prtcli} and the Python SDK"

@@ -198,7 +198,8 @@ def test_a_tar_holds_what_was_scanned(tmp_path: Path) -> None:
     assert found.files == 4
     assert len(data) >= found.tar_bytes
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-        members = {member.name: member for member in archive}
+        # Python 3.9 leaves the slash at the end of a long folder's name.
+        members = {member.name.rstrip("/"): member for member in archive}
         assert list(members) == ["Dockerfile", "d" * 120, long, "link", "ünï"]
         assert (members["Dockerfile"].mode, members["Dockerfile"].uid, members["Dockerfile"].gid) == (0o751, 1000, 1000)
         assert members["d" * 120].isdir()
