@@ -46,7 +46,7 @@ fn print_openapi() -> Ended {
 
 #[tokio::main]
 async fn run(config: &Config, migrate_only: bool) -> Ended {
-    telemetry::start(config)?;
+    let _telemetry = telemetry::start(config)?;
     if migrate_only {
         prt_boot::open_store(config).await?;
         return Ok(());

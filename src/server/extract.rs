@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 
 use axum::{
+    Extension,
     extract::{ConnectInfo, FromRequest, FromRequestParts, Request, State},
-    http::{HeaderMap, HeaderValue, header, request::Parts},
+    http::{HeaderMap, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -23,26 +24,35 @@ use crate::error::AppError;
 
 /// Clients say which door they are; it is for the audit log only and gives no rights.
 const DOOR: &str = "x-prt-door";
-/// Names the request in answers and logs.
-const REQUEST_ID: &str = "x-request-id";
+
+/// The request's name in answers, logs and traces.
+#[derive(Clone, Debug)]
+pub struct RequestId(pub String);
+
+impl RequestId {
+    /// A new one.
+    pub fn generate() -> Self {
+        Self(Uuid::now_v7().simple().to_string())
+    }
+}
 
 /// Finds out who asks and leaves an [`OpContext`] in the request. A wrong token is refused here; no token at all is nobody.
-pub async fn identify(State(orchestrator): State<Orchestrator>, request: Request, next: Next) -> Response {
-    let request_id = Uuid::now_v7().simple().to_string();
+pub async fn identify(
+    State(orchestrator): State<Orchestrator>,
+    Extension(RequestId(request_id)): Extension<RequestId>,
+    request: Request,
+    next: Next,
+) -> Response {
     // The body cannot be shared between threads, so it stays out of what is awaited.
     let (parts, body) = request.into_parts();
-    let mut response = match context_of(&orchestrator, &parts, &request_id).await {
+    match context_of(&orchestrator, &parts, &request_id).await {
         Ok(cx) => {
             let mut request = Request::from_parts(parts, body);
             request.extensions_mut().insert(cx);
             next.run(request).await
         }
         Err(problem) => problem.into_response(),
-    };
-    if let Ok(value) = HeaderValue::from_str(&request_id) {
-        response.headers_mut().insert(REQUEST_ID, value);
     }
-    response
 }
 
 async fn context_of(orchestrator: &Orchestrator, parts: &Parts, request_id: &str) -> Result<OpContext, Problem> {

@@ -1,6 +1,8 @@
 //! What holds for every endpoint.
 
+use axum::{Router, body::Bytes, routing::post};
 use serde_json::Value;
+use tokio::sync::mpsc;
 
 use crate::helpers::Console;
 
@@ -103,4 +105,37 @@ async fn a_form_of_another_site_is_refused() {
         .await
         .unwrap();
     assert_eq!(answer.status(), 403);
+}
+
+#[tokio::test]
+async fn traces_reach_a_collector() {
+    let (sender, mut received) = mpsc::unbounded_channel::<Bytes>();
+    let collector = Router::new().route(
+        "/v1/traces",
+        post(async move |spans: Bytes| {
+            // The test may have seen enough already.
+            _ = sender.send(spans);
+        }),
+    );
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, collector).await });
+    let console = Console::start_with(&[("PRT_OTLP_ENDPOINT", &endpoint)]).await;
+    let name = "GET /api/v1/workers/{name}";
+    assert!(console.admin.worker("Worker-404").await.is_err());
+    let seen = async {
+        // The protocol is protobuf, in which texts are as they are.
+        while let Some(spans) = received.recv().await {
+            if spans.windows(name.len()).any(|part| part == name.as_bytes()) {
+                return spans;
+            }
+        }
+        unreachable!("the collector has ended");
+    };
+    let spans = tokio::time::timeout(std::time::Duration::from_mins(1), seen)
+        .await
+        .expect("the request's span is sent within a minute");
+    let text = String::from_utf8_lossy(&spans);
+    assert!(text.contains("service.name") && text.contains("request.id"), "{text}");
+    assert!(!text.contains("Worker-404"), "a span holds no path, only its pattern");
 }

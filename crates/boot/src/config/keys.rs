@@ -139,6 +139,17 @@ pub const KEYS: &[Key] = &[
         "",
         "Folder of the web files; the one that the build made if unset",
     ),
-    key("log", "FILTER", "info", "What is logged, e.g. info,prt_core=debug"),
+    key(
+        "log",
+        "FILTER",
+        "info,tower_sessions=warn",
+        "What is logged, e.g. info,prt_core=debug",
+    ),
     key("log_format", "FORMAT", "text", "text or json"),
+    key(
+        "otlp_endpoint",
+        "URL",
+        "",
+        "OpenTelemetry collector that gets traces by OTLP over HTTP, e.g. http://127.0.0.1:4318; unset = none",
+    ),
 ];

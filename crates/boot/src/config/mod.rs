@@ -63,6 +63,8 @@ pub struct Config {
     pub log: String,
     /// How.
     pub log_format: LogFormat,
+    /// OpenTelemetry collector for traces.
+    pub otlp_endpoint: Option<String>,
     /// Registries that need more than public HTTPS; only in the file.
     pub registries: BTreeMap<String, RegistrySettings>,
 }

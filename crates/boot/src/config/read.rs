@@ -147,6 +147,7 @@ pub(super) fn read(matches: &ArgMatches, env: impl Fn(&str) -> Option<String>) -
             other => Err(found.wrong(format!("{other:?} is neither text nor json"))),
         })?
         .unwrap_or(LogFormat::Text),
+        otlp_endpoint: parse(find("otlp_endpoint")?, |found| http_url(&found))?,
         listen,
         data_dir,
         platform_version,

@@ -19,6 +19,7 @@ enum Check<'a> {
 }
 
 /// Asks all registries at the same time. Returns what could not be checked, in words for the log.
+#[tracing::instrument(name = "registry probe", skip_all)]
 pub(super) async fn probe(registry: &RegistryClient, inputs: &Inputs) -> Result<Vec<String>> {
     let mut checks: Vec<BoxFuture<'_, (Check<'_>, Checked)>> = vec![];
     if inputs.push_image {

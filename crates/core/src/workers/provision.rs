@@ -8,6 +8,7 @@ use prt_types::{
     workers::{ContainerRole, ContainerState, WorkerReason, WorkerStatus},
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tracing::Instrument as _;
 
 use super::{
     create::BUILDER_PULL_POLICY,
@@ -85,13 +86,15 @@ impl Orchestrator {
     pub(super) fn worker_provision(&self, provision: Provision) {
         let this = self.clone();
         let id = provision.worker.id;
-        let task = self.inner.tasks.spawn(async move {
+        let span = tracing::info_span!(parent: None, "worker start", worker.name = provision.worker.name());
+        let task = async move {
             if let Err(failure) = this.provision(&provision).await
                 && let Err(error) = this.worker_fail(id, failure.reason, failure.message).await
             {
                 tracing::error!(worker.id = %id, error = &error as &dyn std::error::Error, "a failed worker is not recorded");
             }
-        });
+        };
+        let task = self.inner.tasks.spawn(task.instrument(span));
         self.inner.workers.insert(id, task.abort_handle());
     }
 
@@ -164,6 +167,7 @@ impl Orchestrator {
         self.wait_until_ready(worker).await
     }
 
+    #[tracing::instrument(skip_all, fields(container.image.name = reference))]
     async fn pull(
         &self,
         worker: &Worker,
@@ -213,6 +217,7 @@ impl Orchestrator {
     }
 
     /// Waits until both containers answer; also where a restarted console goes on.
+    #[tracing::instrument(skip_all)]
     pub(super) async fn wait_until_ready(&self, worker: &Worker) -> Result<(), Failure> {
         let all = async {
             if worker.builder {
@@ -398,13 +403,15 @@ impl Orchestrator {
     pub(super) fn worker_provision_resume(&self, worker: Worker) {
         let this = self.clone();
         let id = worker.id;
-        let task = self.inner.tasks.spawn(async move {
+        let span = tracing::info_span!(parent: None, "worker start", worker.name = worker.name());
+        let task = async move {
             if let Err(failure) = this.wait_until_ready(&worker).await
                 && let Err(error) = this.worker_fail(id, failure.reason, failure.message).await
             {
                 tracing::error!(worker.id = %id, error = &error as &dyn std::error::Error, "a failed worker is not recorded");
             }
-        });
+        };
+        let task = self.inner.tasks.spawn(task.instrument(span));
         self.inner.workers.insert(id, task.abort_handle());
     }
 }
