@@ -28,11 +28,22 @@ pub const EXIT_OUTSIDE: i64 = 93;
 pub const EXIT_DISK: i64 = 94;
 
 const COMMON: &str = include_str!("scripts/common.sh");
+const READ: &str = include_str!("scripts/read.sh");
 const LAUNCH: &str = include_str!("scripts/launch.sh");
 const RUNNER: &str = include_str!("scripts/runner.sh");
 const FOLLOW: &str = include_str!("scripts/follow.sh");
 const CANCEL: &str = include_str!("scripts/cancel.sh");
 const REMOVE: &str = include_str!("scripts/remove.sh");
+
+/// The context is not there.
+pub const REFUSED_CONTEXT: i64 = 3;
+/// Context or Dockerfile lead out of the build folder.
+pub const REFUSED_OUTSIDE: i64 = 4;
+/// The Dockerfile is not there.
+pub const REFUSED_DOCKERFILE: i64 = 5;
+
+/// A Dockerfile beyond this is refused; `read.sh` prints one byte more at most.
+pub const LONGEST_DOCKERFILE: usize = 512 * 1024;
 
 /// A build to start.
 #[derive(Clone, Debug)]
@@ -66,7 +77,23 @@ pub fn launch(launch: &Launch<'_>) -> ExecSpec {
     launch_below(SPOOL, launch)
 }
 
+/// The same in two halves, because a command in a container costs as much as a short build: prints the Dockerfile as it is and a NUL,
+/// and starts the build once it gets [`input`]. When its input ends without that, it ends and has changed nothing.
+pub fn read_and_launch(launch: &Launch<'_>) -> ExecSpec {
+    read_and_launch_below(SPOOL, launch)
+}
+
 fn launch_below(spool: &str, launch: &Launch<'_>) -> ExecSpec {
+    let script = format!("{COMMON}{LAUNCH}");
+    ExecSpec::new(argv(spool, launch, &script)).stdin(input(launch))
+}
+
+fn read_and_launch_below(spool: &str, launch: &Launch<'_>) -> ExecSpec {
+    let script = format!("{COMMON}{READ}{LAUNCH}");
+    ExecSpec::new(argv(spool, launch, &script))
+}
+
+fn argv(spool: &str, launch: &Launch<'_>, script: &str) -> Vec<String> {
     let own = format!("{spool}/{}", launch.build);
     let context = join(launch.folder, launch.context);
     let name = launch.dockerfile.rsplit('/').next().unwrap_or(launch.dockerfile);
@@ -84,11 +111,11 @@ fn launch_below(spool: &str, launch: &Launch<'_>) -> ExecSpec {
     // Our own copy of the log lies at the top of the build folder; `COPY . .` must not change with each build because of it.
     let ignored = if launch.context.is_empty() { "/build.log" } else { "" };
     let ignore_file = format!("{}.dockerignore", join(&context, launch.dockerfile));
-    let (script, runner) = (format!("{COMMON}{LAUNCH}"), format!("{COMMON}{RUNNER}"));
-    let argv = [
+    let runner = format!("{COMMON}{RUNNER}");
+    [
         "sh",
         "-c",
-        &script,
+        script,
         "prt-launch",
         spool,
         launch.build,
@@ -99,8 +126,8 @@ fn launch_below(spool: &str, launch: &Launch<'_>) -> ExecSpec {
     .into_iter()
     .chain([ignore_file.as_str(), ignored, &runner])
     .map(str::to_owned)
-    .chain(command.argv());
-    ExecSpec::new(argv).stdin(input(launch))
+    .chain(command.argv())
+    .collect()
 }
 
 /// The command that prints the progress of a started build from byte `offset` on.
@@ -185,7 +212,8 @@ pub fn join(folder: &str, path: &str) -> String {
     }
 }
 
-fn input(launch: &Launch<'_>) -> Vec<u8> {
+/// What a launch reads: the Dockerfile and the logins.
+pub fn input(launch: &Launch<'_>) -> Vec<u8> {
     let config = docker_config(launch.credentials);
     let mut tar = tar::Builder::new(Vec::new());
     for (name, content) in [("Dockerfile", launch.dockerfile_text), ("config.json", config.expose())] {

@@ -4,40 +4,18 @@ use prt_types::{
     audit::Outcome,
     builds::{BuildRequest, BuildStatus, BuildView, RerunRequest},
     ids::BuildId,
-    workers::{ContainerRole, WorkerStatus},
+    workers::WorkerStatus,
 };
 use serde_json::json;
 
-use super::{
-    probe::probe,
-    run::Start,
-    validate::{Inputs, validate},
-    view::view,
-};
+use super::{probe::probe, run::Start, validate::validate, view::view};
 use crate::{
     Orchestrator,
-    buildkit::launcher::join,
     clock::new_id,
-    engine::{EngineError, EngineErrorKind, ExecSpec, exec_collect},
     error::{Error, Result},
     op_context::OpContext,
     store::{Build, StoreError, Worker},
-    workers::BUILD_FOLDER_BUILDER,
 };
-
-/// A Dockerfile beyond this is refused.
-const LONGEST_DOCKERFILE: usize = 512 * 1024;
-
-/// Prints the Dockerfile, unless it or the context leads out of the build folder.  $1 build folder  $2 context  $3 Dockerfile
-const READ_DOCKERFILE: &str = r#"
-folder=$(cd -P "$1" && pwd -P) || exit 3
-context=$(cd -P "$2" 2>/dev/null && pwd -P) || exit 3
-file=$(readlink -f "$context/$3") || exit 5
-case $context/ in "$folder"/*) ;; *) exit 4 ;; esac
-case $file in "$folder"/*) ;; *) exit 4 ;; esac
-[ -f "$file" ] || exit 5
-exec cat "$file"
-"#;
 
 impl Orchestrator {
     /// Starts a build in a builder worker. The inputs are checked first: fields, worker, Dockerfile, logins and the right to push.
@@ -102,13 +80,13 @@ impl Orchestrator {
             }
             worker
         };
+        let id = BuildId(new_id());
         // Both take their time and neither needs the other.
-        let (dockerfile_text, notes) = futures::try_join!(
-            self.build_dockerfile(&worker, &inputs),
+        let ((dockerfile_text, offer), notes) = futures::try_join!(
+            self.build_offer(&worker, &inputs, id),
             probe(&self.inner.registry, &inputs)
         )?;
 
-        let id = BuildId(new_id());
         let sealed = match inputs.credentials.as_slice() {
             [] => None,
             logins => {
@@ -188,71 +166,14 @@ impl Orchestrator {
         )
         .await?;
         tx.save().await?;
-        self.build_start(build.clone(), Start::Launch { notes });
+        self.build_start(build.clone(), Start::Launch { notes, offer });
         self.build_changed(&build);
         Ok(view(build, None, None))
-    }
-
-    /// The Dockerfile as it is now.
-    async fn build_dockerfile(&self, worker: &Worker, inputs: &Inputs) -> Result<String> {
-        let context = join(BUILD_FOLDER_BUILDER, &inputs.context);
-        let spec = ExecSpec::new([
-            "sh",
-            "-c",
-            READ_DOCKERFILE,
-            "prt-read",
-            BUILD_FOLDER_BUILDER,
-            &context,
-            &inputs.dockerfile,
-        ])
-        .user(BUILD_FOLDER_USER);
-        let read = exec_collect(
-            &*self.inner.engine,
-            worker.id,
-            ContainerRole::Builder,
-            spec,
-            LONGEST_DOCKERFILE + 1,
-        )
-        .await;
-        let done = read.map_err(|error| builder_error(worker, error))?;
-        let path = join("~/build", &join_paths(&inputs.context, &inputs.dockerfile));
-        let refuse = |message: String| Err(Error::field("dockerfile", message));
-        match done.exit_code {
-            0 => {}
-            3 => {
-                return Err(Error::field(
-                    "context",
-                    format!("There is no folder ~/build/{}.", inputs.context),
-                ));
-            }
-            4 => return refuse(format!("{path} leads out of the build folder by a link.")),
-            _ => {
-                return refuse(format!(
-                    "There is no Dockerfile at {path}. Put one there, or name another one."
-                ));
-            }
-        }
-        if done.truncated || done.stdout.len() > LONGEST_DOCKERFILE {
-            return refuse(format!("{path} is longer than {} kB.", LONGEST_DOCKERFILE / 1024));
-        }
-        match String::from_utf8(done.stdout) {
-            Ok(text) if text.trim().is_empty() => refuse(format!("{path} is empty.")),
-            Ok(text) => Ok(text),
-            Err(_) => refuse(format!("{path} is not text in UTF-8.")),
-        }
     }
 }
 
 /// Owner of the build folder in both containers.
 pub(super) const BUILD_FOLDER_USER: &str = "1000:1000";
-
-fn join_paths(context: &str, path: &str) -> String {
-    if context.is_empty() {
-        path.to_owned()
-    } else {
-        format!("{context}/{path}")
-    }
-}
 
 /// Whether a worker can build now.
 fn builds_in(worker: &Worker) -> Result<()> {
@@ -282,22 +203,5 @@ fn busy(worker: &Worker, active: i64) -> Error {
             worker.name()
         ),
         hint: Some(format!("Wait for #{active}, cancel it, or use another worker.")),
-    }
-}
-
-fn builder_error(worker: &Worker, error: EngineError) -> Error {
-    match error.kind {
-        EngineErrorKind::NoSuchContainer => Error::conflict(format!(
-            "The builder of {} does not run. Start another builder worker.",
-            worker.name()
-        )),
-        EngineErrorKind::CannotStart => Error::field(
-            "worker",
-            format!(
-                "The builder image of {} has no shell to run builds with.",
-                worker.name()
-            ),
-        ),
-        _ => error.into(),
     }
 }

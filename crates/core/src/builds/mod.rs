@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `validate.rs` | what can be said about a request without asking anybody |
 //! | `probe.rs` | logins and the right to push, before the build |
+//! | `offer.rs` | the Dockerfile, and the command that waits for the word to build it |
 //! | `create.rs` | the request: may they, is it valid, record, start |
 //! | `run.rs` | follows one build from its start or from where a former console left it |
 //! | `attend.rs` | one connection to a build: reads, cancels, notices when it breaks |
@@ -21,6 +22,7 @@ mod cancel;
 mod create;
 mod end;
 mod failure;
+mod offer;
 mod probe;
 mod read;
 mod run;

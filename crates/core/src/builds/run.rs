@@ -12,8 +12,12 @@ use prt_types::{
     workers::{ContainerRole, ContainerState},
 };
 use tokio::{sync::watch, time::Instant};
+use tracing::Instrument as _;
 
-use super::runs::{Live, Run, Stop};
+use super::{
+    offer::Offer,
+    runs::{Live, Run, Stop},
+};
 use crate::{
     Orchestrator,
     buildkit::{
@@ -49,6 +53,8 @@ pub(super) enum Start {
     Launch {
         /// In plain words.
         notes: Vec<String>,
+        /// The command that waits there.
+        offer: Offer,
     },
     /// At what a former console left.
     Resume,
@@ -126,19 +132,22 @@ impl Orchestrator {
         }
         let o = self.clone();
         let detached = self.inner.builds.detached();
-        self.inner.tasks.spawn(async move {
+        // A trace of its own: the request that asked for the build ends long before it.
+        let span = tracing::info_span!(parent: None, "build", build.number);
+        let task = async move {
             tokio::select! {
                 biased;
                 () = detached.cancelled() => o.inner.builds.leave(build.id),
                 () = o.build_run(&build, run, start) => {}
             }
-        });
+        };
+        self.inner.tasks.spawn(task.instrument(span));
     }
 
-    async fn build_run(&self, build: &Build, run: Arc<Run>, start: Start) {
+    async fn build_run(&self, build: &Build, run: Arc<Run>, mut start: Start) {
         let leave = Leave(self, build);
         self.build_log_file_start(build);
-        match Follower::open(self, build, &run, &start).await {
+        match Follower::open(self, build, &run, &mut start).await {
             Ok(mut follower) => {
                 let outcome = follower.until_the_end(start).await;
                 let end = follower.verdict(outcome);
@@ -194,7 +203,7 @@ impl Orchestrator {
 }
 
 impl<'a> Follower<'a> {
-    async fn open(o: &'a Orchestrator, build: &'a Build, run: &'a Run, start: &Start) -> Result<Self> {
+    async fn open(o: &'a Orchestrator, build: &'a Build, run: &'a Run, start: &mut Start) -> Result<Self> {
         let logins = o.build_logins(build)?;
         let decoder = Decoder::new(
             build.created_ms,
@@ -229,7 +238,7 @@ impl<'a> Follower<'a> {
             told: None,
         };
         let notes = match start {
-            Start::Launch { notes } => notes.clone(),
+            Start::Launch { notes, .. } => std::mem::take(notes),
             Start::Resume if follower.writer.position().last_seq > 0 => vec![RESTARTED.to_owned()],
             Start::Resume => vec![],
         };
@@ -247,7 +256,10 @@ impl<'a> Follower<'a> {
 
     /// Connects to the build, again and again if it must be, until it has ended.
     async fn until_the_end(&mut self, start: Start) -> Outcome {
-        let mut launch = matches!(start, Start::Launch { .. });
+        let (mut launch, mut offer) = match start {
+            Start::Launch { offer, .. } => (true, Some(offer)),
+            Start::Resume => (false, None),
+        };
         // A build that was recorded, but perhaps never reached the builder.
         let mut may_launch = self.build.status == BuildStatus::Pending;
         let (mut looks, mut broken_since) = (0, None);
@@ -255,13 +267,16 @@ impl<'a> Follower<'a> {
             if let (true, Some(stop)) = (launch, self.stop_wish()) {
                 return Outcome::Stopped(stop);
             }
-            let spec = if launch {
-                self.launch()
-            } else {
-                launcher::follow(&self.build.id.to_string(), self.offset)
-            };
             let before = self.offset;
-            let attended = match self.exec(spec).await {
+            let handle = match (launch, offer.take()) {
+                (true, Some(offer)) => Ok(offer.accept(self.launch(launcher::input))),
+                (true, None) => self.exec(self.launch(launcher::launch)).await,
+                (false, _) => {
+                    self.exec(launcher::follow(&self.build.id.to_string(), self.offset))
+                        .await
+                }
+            };
+            let attended = match handle {
                 Ok(handle) => {
                     if let Err(error) = self.o.build_note_started(self.build).await {
                         tracing::warn!(
@@ -309,9 +324,10 @@ impl<'a> Follower<'a> {
         }
     }
 
-    fn launch(&self) -> ExecSpec {
+    /// The build as the launcher wants it.
+    fn launch<T>(&self, make: impl FnOnce(&Launch<'_>) -> T) -> T {
         let build = self.build;
-        launcher::launch(&Launch {
+        make(&Launch {
             build: &build.id.to_string(),
             folder: BUILD_FOLDER_BUILDER,
             context: &build.context,

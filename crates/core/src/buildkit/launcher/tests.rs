@@ -40,7 +40,7 @@ impl Builder {
         let mut builder = Self::new(script);
         builder.tools = builder.path("tools");
         fs::create_dir_all(&builder.tools).unwrap();
-        for name in "sh tail cat mkdir mv rm tar mktemp setsid sleep grep tr kill".split(' ') {
+        for name in "sh tail cat head readlink mkdir mv rm tar mktemp setsid sleep grep tr kill".split(' ') {
             std::os::unix::fs::symlink("/bin/busybox", builder.path("tools") + "/" + name).unwrap();
         }
         Path::new("/bin/busybox").exists().then_some(builder)
@@ -67,12 +67,20 @@ impl Builder {
     }
 
     fn launch(&self, context: &str) -> ExecSpec {
+        self.made(context, launch_below)
+    }
+
+    fn read_and_launch(&self, context: &str) -> ExecSpec {
+        self.made(context, read_and_launch_below)
+    }
+
+    fn made<T>(&self, context: &str, make: impl FnOnce(&str, &Launch<'_>) -> T) -> T {
         let credentials = [RegistryCredential {
             host: "r:5000".into(),
             username: "robot".into(),
             password: "hunter2!".into(),
         }];
-        launch_below(
+        make(
             &self.spool(),
             &Launch {
                 build: &self.build(),
@@ -331,5 +339,65 @@ fn what_keeps_a_build_from_starting_is_said() {
             .status
             .code(),
         Some(EXIT_NOT_STARTED as i32)
+    );
+}
+
+#[test]
+fn a_build_waits_for_the_word_to_start() {
+    let builder = Builder::new(r#"cat "$T/spool/$B/dockerfile/web.Dockerfile" >&2"#);
+    fs::create_dir_all(builder.path("build/docker")).unwrap();
+    fs::write(builder.path("build/docker/web.Dockerfile"), "FROM read\n").unwrap();
+    let other = builder.path("spool/other");
+    fs::create_dir_all(&other).unwrap();
+
+    // Not wanted: nothing has happened.
+    let output = builder.run(builder.read_and_launch(""));
+    assert_eq!(output.stdout, b"FROM read\n\0");
+    assert!(exists(&other) && !exists(&builder.path(&format!("spool/{}", builder.build()))));
+    let ours = format!("prt-login.{}.", builder.build());
+    let left = fs::read_dir("/dev/shm").unwrap().flatten();
+    assert!(
+        !left
+            .into_iter()
+            .any(|entry| entry.file_name().to_string_lossy().starts_with(&ours))
+    );
+
+    // Wanted: with the Dockerfile that it is given then.
+    let spec = builder
+        .read_and_launch("")
+        .stdin(builder.made("", |_, launch| input(launch)));
+    let output = builder.run(spec);
+    assert_eq!(output.stdout, b"FROM read\n\0FROM scratch\n");
+    assert_eq!(Trailer::parse(&output.stderr).exit_code, Some(0));
+    assert!(!exists(&other), "what earlier builds left is gone");
+}
+
+#[test]
+fn a_dockerfile_is_read_from_the_build_folder_only() {
+    let builder = Builder::new("true");
+    let read = || builder.run(builder.read_and_launch(""));
+    assert_eq!(read().status.code(), Some(REFUSED_DOCKERFILE as i32));
+    let file = builder.path("build/docker/web.Dockerfile");
+    fs::create_dir_all(builder.path("build/docker")).unwrap();
+    std::os::unix::fs::symlink("/etc/hostname", &file).unwrap();
+    let output = read();
+    assert_eq!(
+        (output.status.code(), output.stdout.len()),
+        (Some(REFUSED_OUTSIDE as i32), 0)
+    );
+    fs::remove_file(&file).unwrap();
+    fs::write(builder.path("build/real"), "FROM a\0b\n").unwrap();
+    std::os::unix::fs::symlink("../real", &file).unwrap();
+    assert_eq!(read().stdout, b"FROM a\xffb\n\0");
+    fs::write(builder.path("build/real"), vec![b'#'; LONGEST_DOCKERFILE + 9]).unwrap();
+    assert_eq!(read().stdout.len(), LONGEST_DOCKERFILE + 2);
+    std::os::unix::fs::symlink("/etc", builder.path("build/out")).unwrap();
+    assert_eq!(
+        builder.run(builder.read_and_launch("out")).status.code(),
+        Some(REFUSED_OUTSIDE as i32)
+    );
+    assert_eq!(
+        builder.run(builder.read_and_launch("none")).status.code(),
+        Some(REFUSED_CONTEXT as i32)
     );
 }

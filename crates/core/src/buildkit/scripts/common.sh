@@ -32,9 +32,9 @@ follow() {
   else
     tail -c "+$from" "$spool/progress"
   fi
-  if [ -e "$spool/exit" ]; then
+  if read -r code 2>/dev/null <"$spool/exit"; then
     [ -s "$spool/metadata" ] && echo "metadata $(tr -d '\n' <"$spool/metadata")" >&2
-    echo "exit $(cat "$spool/exit")" >&2
+    echo "exit $code" >&2
   else
     echo "lost" >&2
   fi

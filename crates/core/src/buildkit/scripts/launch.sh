@@ -8,8 +8,9 @@ umask 077
 root=$1 build=$2 folder=$3 context=$4 dockerfile=$5 ignore=$6 pattern=$7 runner=$8
 shift 8
 spool=$root/$build
+login=
 fail() {
-  rm -rf "$spool"
+  rm -rf "$spool" ${login:+"$login"}
   echo "$2" >&2
   exit "$1"
 }
@@ -17,8 +18,17 @@ fail() {
 for program in "$1" setsid tar; do
   command -v "$program" >/dev/null 2>&1 || fail 90 "The builder image has no $program."
 done
+# The logins are in memory only, and the runner below removes them however the build ends. Without input the build is not wanted:
+# until it comes nothing here may touch another build.
+login=$(mktemp -d "/dev/shm/prt-login.$build.XXXXXX") || fail 94 "/dev/shm cannot be written."
+if ! tar -xf - -C "$login"; then
+  rm -rf "$login"
+  echo "The Dockerfile could not be placed in the builder." >&2
+  exit 94
+fi
 mkdir -p "$root"
 if ! mkdir "$spool" 2>/dev/null; then
+  rm -rf "$login"
   [ -d "$spool" ] && exit 91
   fail 94 "$root cannot be written."
 fi
@@ -33,11 +43,7 @@ for old in "$root"/*; do
   [ "$old" = "$spool" ] || rm -rf "$old" "/dev/shm/prt-login.${old##*/}".*
 done
 
-# The logins are in memory only, and the runner below removes them however the build ends.
-login=$(mktemp -d "/dev/shm/prt-login.$build.XXXXXX") || fail 94 "/dev/shm cannot be written."
-if ! tar -xf - -C "$login" || ! mkdir "$spool/dockerfile" ||
-  ! mv "$login/Dockerfile" "$spool/dockerfile/$dockerfile"; then
-  rm -rf "$login"
+if ! mkdir "$spool/dockerfile" || ! mv "$login/Dockerfile" "$spool/dockerfile/$dockerfile"; then
   fail 94 "The Dockerfile could not be placed in the builder."
 fi
 {

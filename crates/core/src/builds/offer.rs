@@ -1,0 +1,124 @@
+//! The command of a build before the build is recorded: it has read the Dockerfile and waits for the word to start.
+
+use bytes::Bytes;
+use futures::StreamExt as _;
+use prt_types::{ids::BuildId, workers::ContainerRole};
+use tokio::sync::oneshot;
+
+use super::validate::Inputs;
+use crate::{
+    Orchestrator,
+    buildkit::launcher::{self, LONGEST_DOCKERFILE, Launch, join},
+    engine::{EngineError, EngineErrorKind, ExecHandle, ExecOutput, ExecSpec},
+    error::{Error, Result},
+    store::Worker,
+    workers::BUILD_FOLDER_BUILDER,
+};
+
+/// A command that waits. Dropping it ends it, and nothing has changed in the builder.
+pub(super) struct Offer {
+    handle: ExecHandle,
+    input: oneshot::Sender<Bytes>,
+}
+
+impl std::fmt::Debug for Offer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Offer").finish_non_exhaustive()
+    }
+}
+
+impl Offer {
+    /// Starts the build. A builder that is gone by now shows in the output.
+    pub(super) fn accept(self, input: Vec<u8>) -> ExecHandle {
+        _ = self.input.send(input.into());
+        self.handle
+    }
+}
+
+impl Orchestrator {
+    /// The Dockerfile as it is now, and the command that will build it.
+    pub(super) async fn build_offer(&self, worker: &Worker, inputs: &Inputs, id: BuildId) -> Result<(String, Offer)> {
+        let (input, wanted) = oneshot::channel();
+        let mut spec = launcher::read_and_launch(&Launch {
+            build: &id.to_string(),
+            folder: BUILD_FOLDER_BUILDER,
+            context: &inputs.context,
+            dockerfile: &inputs.dockerfile,
+            dockerfile_text: "",
+            reference: &format!("{}:{}", inputs.name, inputs.tag),
+            build_args: &inputs.build_args,
+            push: inputs.push_image,
+            insecure_registry: inputs.insecure_registry,
+            no_cache: inputs.no_cache,
+            credentials: &[],
+        });
+        spec.stdin = Some(
+            futures::stream::once(wanted)
+                .filter_map(|got| std::future::ready(got.ok()))
+                .boxed(),
+        );
+        let (text, handle) = self
+            .read_dockerfile(worker, spec)
+            .await
+            .map_err(|error| builder_error(worker, error))?;
+        let path = join(&join("~/build", &inputs.context), &inputs.dockerfile);
+        let refuse = |message: String| Err(Error::field("dockerfile", message));
+        let Some(text) = text else {
+            return match handle.exit_code.await.map_err(|error| builder_error(worker, error))? {
+                launcher::REFUSED_CONTEXT => Err(Error::field(
+                    "context",
+                    format!("There is no folder ~/build/{}.", inputs.context),
+                )),
+                launcher::REFUSED_OUTSIDE => refuse(format!("{path} leads out of the build folder by a link.")),
+                _ => refuse(format!(
+                    "There is no Dockerfile at {path}. Put one there, or name another one."
+                )),
+            };
+        };
+        if text.len() > LONGEST_DOCKERFILE {
+            return refuse(format!("{path} is longer than {} kB.", LONGEST_DOCKERFILE / 1024));
+        }
+        match String::from_utf8(text) {
+            Ok(text) if text.trim().is_empty() => refuse(format!("{path} is empty.")),
+            Ok(text) => Ok((text, Offer { handle, input })),
+            Err(_) => refuse(format!("{path} is not text in UTF-8.")),
+        }
+    }
+
+    /// What the command prints up to the NUL; `None` if it ends without one.
+    async fn read_dockerfile(
+        &self,
+        worker: &Worker,
+        spec: ExecSpec,
+    ) -> Result<(Option<Vec<u8>>, ExecHandle), EngineError> {
+        let mut handle = self.inner.engine.exec(worker.id, ContainerRole::Builder, spec).await?;
+        let mut text = vec![];
+        while let Some(piece) = handle.output.next().await {
+            let ExecOutput::Stdout(bytes) = piece? else { continue };
+            let end = bytes.iter().position(|byte| *byte == 0);
+            text.extend_from_slice(&bytes[..end.unwrap_or(bytes.len())]);
+            // After the NUL nothing comes: the command waits.
+            if end.is_some() {
+                return Ok((Some(text), handle));
+            }
+        }
+        Ok((None, handle))
+    }
+}
+
+fn builder_error(worker: &Worker, error: EngineError) -> Error {
+    match error.kind {
+        EngineErrorKind::NoSuchContainer => Error::conflict(format!(
+            "The builder of {} does not run. Start another builder worker.",
+            worker.name()
+        )),
+        EngineErrorKind::CannotStart => Error::field(
+            "worker",
+            format!(
+                "The builder image of {} has no shell to run builds with.",
+                worker.name()
+            ),
+        ),
+        _ => error.into(),
+    }
+}
