@@ -13,12 +13,7 @@ test_environment_up() {
   trap test_environment_down EXIT
   trap 'exit 130' INT TERM
   environment_up
-  # A merge's tests need the programs, not the pages' bundle.
-  if [ -n "${merge:-}" ]; then
-    (cd "$PRT_ROOT" && cargo build -p prt-cli && cargo build --features ssr -p prt-console --bin prt-console)
-  else
-    "$PRT_ROOT/scripts/build.sh" "$1"
-  fi
+  "$PRT_ROOT/scripts/build.sh" "$1"
   PRT_REGISTRY_PORT="$(free_port)"
   PRT_HTTP_REGISTRY_PORT="$(free_port)"
   export PRT_REGISTRY_PORT PRT_HTTP_REGISTRY_PORT

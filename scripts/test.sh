@@ -1,20 +1,11 @@
 #!/usr/bin/env bash
-# Everything: scripts/check.sh, all Rust tests on SQLite, Postgres and the real Docker Engine, then the browser tests.
+# Everything: scripts/check.sh, all Rust tests on SQLite, Postgres and the real Docker Engine, the browser tests, the Python SDK's.
 # Starts what it needs, stops what it started, leaves nothing behind but caches. Goes on after a failed part; fails at the end.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 source "$PRT_ROOT/scripts/test-environment.sh"
 cd "$PRT_ROOT"
 lock test 60
-
-#   scripts/test.sh            everything
-#   scripts/test.sh --merge    what .ci/run asks for
-merge=""
-case "${1:-}" in
-  "") ;;
-  --merge) merge=1 ;;
-  *) die "scripts/test.sh $1: the only option is --merge" ;;
-esac
 
 begin=$SECONDS
 failed=() closing=()
@@ -35,17 +26,10 @@ part() {
 }
 
 test_environment_up debug
-if [ -n "$merge" ]; then
-  part check '^(check: .* (passed|failed)|error:)' scripts/check.sh fmt shell layers
-  part rust '^test result: .* [1-9][0-9]* (passed|failed)|^test result: FAILED|^error' \
-    cargo test -p prt-types -p prt-client -p prt-cli -p prt-store -p prt-engine-docker --no-fail-fast
-else
 part check '^(check: .* (passed|failed)|warning: (advisories|shellcheck)|bans ok|error:)' scripts/check.sh
 part rust '^test result: .* [1-9][0-9]* (passed|failed)|^test result: FAILED|^error' cargo test --workspace --features prt-console/ssr --no-fail-fast
-if [ -r end2end/package.json ]; then
-  part browser '^ +[0-9]+ (passed|failed|flaky|skipped|did not run)|^Error' run_playwright
-fi
-fi
+part browser '^ +[0-9]+ (passed|failed|flaky|skipped|did not run)|^Error' run_playwright
+part sdk '^=+ .*(passed|failed|error)|^[0-9]+ (passed|failed)|^error' scripts/sdk.sh test
 
 say ""
 printf '%s\n' "${closing[@]}" >&2
