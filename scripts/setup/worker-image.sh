@@ -52,6 +52,7 @@ trap 'recipe_drop; rm -rf "$work"' EXIT
 # A tar with its own owner and mode: `docker cp` of a file would keep those of the clone.
 (cd "$work" && tar --owner=0 --group=0 --mtime=@0 -c -- *) | docker cp - "$RECIPE:/usr/local/bin/"
 # What the SDK needs came with JupyterLab. As the user, whose environment it is.
+# shellcheck disable=SC2094
 docker exec -i "$RECIPE" sh -c 'cat >"/mnt/$1"' sh "$(basename "$wheel")" <"$wheel"
 docker exec --user 1000:1000 -e HOME=/home/ubuntu "$RECIPE" /opt/venv/bin/pip install -q --no-index --no-deps --no-cache-dir \
   --disable-pip-version-check "/mnt/$(basename "$wheel")"
