@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -241,6 +242,13 @@ class Program:
     def interrupt(self) -> None:
         self.process.send_signal(signal.SIGINT)
 
+    def __enter__(self) -> Program:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self.process:
+            self.process.kill()
+
     def ended(self) -> tuple[int, str, str]:
         out, err = self.process.communicate(timeout=20)
         return self.process.returncode, out, err
@@ -271,16 +279,24 @@ def test_ctrl_c_cancels_on_the_console(server: Server) -> None:
     server.on("GET", "/builds/7/events", Answer(log()))
     server.on("POST", "/builds/7/cancel", Answer("bad gateway", 502), cancel)
     server.on("GET", "/builds/7", build(status="Canceled"))
-    program = Program(server, SCRIPT)
-    assert following.wait(20)
-    program.interrupt()
-    code, out, err = program.ended()
+    with Program(server, SCRIPT) as program:
+        assert following.wait(20)
+        program.interrupt()
+        code, out, err = program.ended()
     assert (code, len(server.asked("POST", "/builds/7/cancel"))) == (0, 2), err
     assert out.endswith("-- Canceled: Canceled by ada.\ninterrupted\n")
     assert "canceling…" in err
 
 
-def test_ctrl_c_before_the_answer_cancels_what_comes_of_it(server: Server) -> None:
+OWN_HANDLER = """
+import signal
+raised = signal.default_int_handler
+signal.signal(signal.SIGINT, lambda *args: raised(*args))
+"""
+
+
+@pytest.mark.parametrize("before", ["", OWN_HANDLER])
+def test_ctrl_c_before_the_answer_cancels_what_comes_of_it(server: Server, before: str) -> None:
     asked, interrupted, canceled = threading.Event(), threading.Event(), threading.Event()
 
     def create(_: Request) -> Answer:
@@ -300,25 +316,14 @@ def test_ctrl_c_before_the_answer_cancels_what_comes_of_it(server: Server) -> No
     server.on("POST", "/builds/7/cancel", cancel)
     server.on("GET", "/builds/7/events", Answer(log()))
     server.on("GET", "/builds/7", build(status="Canceled"))
-    # The program says when it has seen the signal: the answer comes only after that.
-    program = Program(
-        server,
-        """
-        import signal
-        raised = signal.getsignal(signal.SIGINT)
-        def seen(*args):
-            print("seen", flush=True)
-            raised(*args)
-        signal.signal(signal.SIGINT, seen)
-        """
-        + textwrap.indent(SCRIPT, " " * 8),
-    )
-    assert asked.wait(20)
-    program.interrupt()
-    assert program.process.stdout is not None
-    assert program.process.stdout.readline() == "seen\n"
-    interrupted.set()
-    code, out, err = program.ended()
+    with Program(server, before + SCRIPT) as program:
+        assert asked.wait(20)
+        program.interrupt()
+        # The program says when it has seen the signal: the answer comes only after that.
+        assert program.process.stderr is not None
+        assert "canceling…" in program.process.stderr.readline()
+        interrupted.set()
+        code, out, err = program.ended()
     assert (code, canceled.is_set()) == (0, True), err
     assert out.endswith("interrupted\n")
 
@@ -338,14 +343,12 @@ def test_a_second_ctrl_c_leaves_at_once(server: Server) -> None:
 
     server.on("GET", "/builds/7/events", Answer(log()))
     server.on("POST", "/builds/7/cancel", cancel)
-    program = Program(server, SCRIPT)
-    try:
+    with Program(server, SCRIPT) as program, contextlib.ExitStack() as stack:
+        stack.callback(over.set)
         assert following.wait(20)
         program.interrupt()
         assert canceling.wait(20)
         program.interrupt()
         code, out, err = program.ended()
-    finally:
-        over.set()
     assert (code, out.endswith("interrupted\n")) == (0, True), err
     assert "left build #7 before its end" in err

@@ -233,18 +233,25 @@ class Slow:
                 return
         raise AssertionError(f"{text!r} never came:\n{''.join(self.lines)}\n{self.process.communicate()[1]}")
 
+    def __enter__(self) -> Slow:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self.process:
+            self.process.kill()
+
     def ended(self) -> tuple[int, str, str]:
         out, err = self.process.communicate(timeout=120)
         return self.process.returncode, "".join(self.lines) + out, err
 
 
 def test_ctrl_c_cancels_a_real_build(ada: prt.Client, console: Console, builder: prt.Worker, tmp_path: Path) -> None:
-    slow = Slow(console, builder, tmp_path, "echo it-has-begun; exec sleep 600")
-    slow.until(" it-has-begun")
-    with pytest.raises(prt.ConflictError, match="is busy with build #"):
-        builder.build_image(slow.name, "2", context=tmp_path, progress="none")
-    slow.process.send_signal(signal.SIGINT)
-    code, out, err = slow.ended()
+    with Slow(console, builder, tmp_path, "echo it-has-begun; exec sleep 600") as slow:
+        slow.until(" it-has-begun")
+        with pytest.raises(prt.ConflictError, match="is busy with build #"):
+            builder.build_image(slow.name, "2", context=tmp_path, progress="none")
+        slow.process.send_signal(signal.SIGINT)
+        code, out, err = slow.ended()
     assert "-- Canceled" in out, err
     assert "KeyboardInterrupt" in err
     assert code != 0
@@ -253,12 +260,12 @@ def test_ctrl_c_cancels_a_real_build(ada: prt.Client, console: Console, builder:
 
 def test_a_killed_console_costs_no_line(ada: prt.Client, console: Console, builder: prt.Worker, tmp_path: Path) -> None:
     steps = "for n in $(seq 1 60); do echo line-$n-; sleep 0.1; done"
-    slow = Slow(console, builder, tmp_path, steps)
-    slow.until(" line-5-")
-    console.kill()
-    restarted = threading.Thread(target=console.run)
-    restarted.start()
-    code, out, err = slow.ended()
+    with Slow(console, builder, tmp_path, steps) as slow:
+        slow.until(" line-5-")
+        console.kill()
+        restarted = threading.Thread(target=console.run)
+        restarted.start()
+        code, out, err = slow.ended()
     restarted.join()
     assert code == 0, err
     assert out.endswith("ended Succeeded\n")

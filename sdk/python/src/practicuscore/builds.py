@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import signal
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +26,7 @@ T = TypeVar("T")
 
 _TICK = 0.1
 """Seconds between looks at the clock while nothing comes."""
+_CANCELING = "canceling… (interrupt again to leave at once)"
 _BATCH = 4096
 """Records shown at once: many of a log that is already there, one of a live log."""
 
@@ -214,26 +216,21 @@ def request(
 def run(client: Client, body: Mapping[str, Any], progress: str) -> Build:
     """Starts a build, shows it, and gives it as it ended. Ctrl-C cancels it on the console; a second one leaves at once."""
     check_mode(progress)
-    build, interrupted = _start(client, body)
-    display = display_for(progress)
-    with _Watch(client, build.number) as watch:
-        if interrupted:
-            watch.cancel(display)
-        while True:
-            try:
-                watch.show(display)
-                break
-            except KeyboardInterrupt:
-                if watch.canceling:
+    with _Interrupts() as interrupts:
+        build = _start(client, body, interrupts)
+        display = display_for(progress)
+        with _Watch(client, build.number) as watch:
+            while watch.show(display, interrupts) is None:
+                if interrupts.count > 1:
                     display.remark(f"left build #{build.number} before its end")
-                    raise
+                    raise KeyboardInterrupt
                 watch.cancel(display)
-    # The log's end can come a moment before a console that restarts answers again.
-    ended = build.refresh()
-    if ended.succeeded:
-        display.say(_success(ended))
-    if watch.canceling:
-        raise KeyboardInterrupt
+        # The log's end can come a moment before a console that restarts answers again.
+        ended = build.refresh()
+        if ended.succeeded:
+            display.say(_success(ended))
+        if interrupts.count:
+            raise KeyboardInterrupt
     return ended
 
 
@@ -248,18 +245,49 @@ def _success(build: Build) -> str:
     return f"built and pushed {build.reference}{digest}\nstart a worker with it: worker_image={build.reference!r}"
 
 
-def _start(client: Client, body: Mapping[str, Any]) -> tuple[Build, bool]:
+def _start(client: Client, body: Mapping[str, Any], interrupts: _Interrupts) -> Build:
     """Asks for the build. A Ctrl-C while the console checks the inputs must still cancel what comes of it, so it waits."""
     answer = _Thread(lambda: as_object(client.create("builds", body=body)))
-    interrupted = False
-    while True:
+    said = 0
+    while not answer.is_done:
+        answer.wait(_TICK)
+        if interrupts.count > 1:
+            print("left before the build's start; look at practicuscore.list_builds()", file=sys.stderr, flush=True)
+            raise KeyboardInterrupt
+        if interrupts.count > said:
+            said = interrupts.count
+            print(_CANCELING, file=sys.stderr, flush=True)
+    return Build.from_json(client, answer.result())
+
+
+class _Interrupts:
+    """Ctrl-C, counted. An exception could come anywhere: in the middle of a line, or before the build's number is known."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._before: Any = None
+
+    def __enter__(self) -> _Interrupts:
+        # Only the main thread is interrupted, and a program that ignores Ctrl-C goes on doing so.
+        before = signal.getsignal(signal.SIGINT)
+        if threading.current_thread() is threading.main_thread() and callable(before):
+            self._before = before
+            signal.signal(signal.SIGINT, self._seen)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+
+    def _seen(self, signum: int, frame: Any) -> None:
         try:
-            return Build.from_json(client, answer.result()), interrupted
+            # A program's own handling; what it leaves as an exception is meant for us.
+            self._before(signum, frame)
         except KeyboardInterrupt:
-            if interrupted:
-                print("left before the build's start; look at practicuscore.list_builds()", file=sys.stderr)
+            self.count += 1
+            if self.count > 2:
+                # Nobody has listened to the second one.
                 raise
-            interrupted = True
 
 
 class _Thread:
@@ -284,6 +312,9 @@ class _Thread:
     def is_done(self) -> bool:
         return self._done.is_set()
 
+    def wait(self, seconds: float) -> None:
+        self._done.wait(seconds)
+
     def result(self) -> Any:
         self._done.wait()
         if self._error is not None:
@@ -301,6 +332,7 @@ class _Watch:
         self._items: queue.Queue[Followed | PrtError | None] = queue.Queue(maxsize=4 * _BATCH)
         self._left = threading.Event()
         self._canceled: _Thread | None = None
+        self._interrupts = 0
         self._thread = threading.Thread(target=self._follow, name="practicuscore-follow", daemon=True)
 
     def __enter__(self) -> _Watch:
@@ -311,21 +343,20 @@ class _Watch:
         self._left.set()
         self._follower.stop()
 
-    @property
-    def canceling(self) -> bool:
-        return self._canceled is not None
-
     def cancel(self, display: Display) -> None:
         """Asks the console, on a thread: it may be out of reach for a while."""
-        display.remark("canceling… (interrupt again to leave at once)")
+        display.remark(_CANCELING)
         self._canceled = _Thread(self._cancel)
 
-    def show(self, display: Display) -> BuildEnd:
-        """Shows what comes up to the end."""
+    def show(self, display: Display, interrupts: _Interrupts | None = None) -> BuildEnd | None:
+        """Shows what comes up to the end, or to the next interrupt."""
         while True:
             records, end = self._take(display)
             if records:
                 display.take(records)
+            if interrupts is not None and interrupts.count > self._interrupts and end is None:
+                self._interrupts = interrupts.count
+                return None
             if end is not None:
                 display.remark(None)
                 display.finish()

@@ -89,9 +89,10 @@ class NotebookDisplay:
         self._received = time.monotonic()
 
     def remark(self, text: str | None) -> None:
-        """Stands beside the title."""
-        self._remark = text
-        self._drawn = 0.0
+        """Stands beside the title, at once: it may be the last thing that is drawn."""
+        if text != self._remark:
+            self._remark = text
+            self._draw()
 
     def tick(self) -> None:
         """Draws again if it is time."""
