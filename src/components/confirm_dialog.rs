@@ -59,8 +59,14 @@ pub fn ConfirmDialog(
         }
     });
     let navigate = use_navigate();
-    let on_cancel = move |event: leptos::ev::Event| {
-        event.prevent_default();
+    // Closing gives the focus back to where it was; a dialog that is only taken out of the page does not.
+    let shut = move || {
+        if let Some(dialog) = node.get_untracked() {
+            dialog.close();
+        }
+    };
+    let on_cancel = move |_: leptos::ev::Event| {
+        shut();
         let options = NavigateOptions {
             replace: true,
             scroll: false,
@@ -83,7 +89,9 @@ pub fn ConfirmDialog(
                 <h2 id=heading.clone()>{title.get_value()}</h2>
                 {children.with_value(|children| children())}
                 <div class="dialog-keep">
-                    <ButtonLink href=close attr:data-noscroll="true">{keep}</ButtonLink>
+                    <ButtonLink href=close attr:data-noscroll="true" on:click=move |_| shut()>
+                        {keep}
+                    </ButtonLink>
                 </div>
             </dialog>
         </Show>
