@@ -29,10 +29,8 @@ const [forConsole, forBuilder] = [wanted(inConsole), wanted(inBuilder)];
 if (forConsole.length + forBuilder.length) {
   await part('console', async () => {
     const prt = await Console.start();
-    const stop = async () => {
-      await prt.stop();
-      process.exit(130);
-    };
+    // Nothing is measured while the console is being taken away.
+    const stop = () => prt.stop().finally(() => process.exit(130));
     process.once('SIGINT', stop).once('SIGTERM', stop);
     try {
       for (const [name, run] of forConsole) await part(name, () => run(prt));

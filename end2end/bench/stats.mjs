@@ -44,7 +44,7 @@ export async function interleave(count, ours, reference) {
 
 /**
  * The time of day in milliseconds, finer than Date.now(). Made anew for each run: the two clocks drift apart by more than what is
- * measured within minutes. As text too, because the browser needs the same.
+ * measured within minutes. The browser gets its text, so it uses nothing from here.
  */
 export function wallClock() {
   const tick = Date.now();
