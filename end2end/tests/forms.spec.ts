@@ -105,7 +105,8 @@ for (const script of BOTH) {
       await page.getByRole('link', { name: 'Terminate' }).click();
       await dialog.getByLabel('Reason').fill('no longer needed');
       await dialog.getByRole('button', { name: 'Terminate' }).click();
-      await expect(page.getByText('The worker is being terminated.')).toBeVisible();
+      // The answer waits a while for the engine.
+      await expect(page.getByText('The worker is being terminated.')).toBeVisible({ timeout: 45_000 });
       await reaches(page, live, /Terminated/);
       await expect(page.getByText('no longer needed').first()).toBeVisible();
       expect((await site.alice.worker(name)).stop_reason).toBe('no longer needed');

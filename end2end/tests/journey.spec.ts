@@ -106,6 +106,9 @@ test('from a refusal by way of a build to a worker on the new image, and its end
     expect(found).toEqual(wanted);
     expect(await user.evaluate(() => 'stayed' in window)).toBe(true);
     await expect(user.locator('[data-digest]')).toHaveAttribute('data-digest', build.digest ?? '');
+    // The steps stand as in the Dockerfile; BuildKit tells of them in any order.
+    const steps = (await user.locator('.step-name').allTextContents()).flatMap((name) => /\[(\d)\/3\]/.exec(name)?.[1] ?? []);
+    expect(steps).toEqual(['1', '2', '3']);
   });
 
   await test.step('a worker runs on the image', async () => {

@@ -50,7 +50,7 @@ pub fn StepTree(
     let steps = Memo::new(move |_| {
         // Read, not only tracked: a memo that nobody has read does not know what it depends on.
         version.get();
-        model.with_untracked(|model| model.steps.iter().map(|row| row.step.step).collect::<Vec<_>>())
+        model.with_untracked(LogModel::order)
     });
     let empty = move || steps.with(Vec::is_empty);
     let ended = move || model.with(|model| model.end.is_some());

@@ -206,6 +206,28 @@ impl LogModel {
             .map(|at| &self.steps[at])
     }
 
+    /// The steps' numbers, each step after those that it needs. BuildKit tells of them in no order at all.
+    pub fn order(&self) -> Vec<u32> {
+        let mut depths = vec![0usize; self.steps.len()];
+        // Each round settles at least one more step; numbers that lead in a circle end it as well.
+        for _ in 0..self.steps.len() {
+            let mut settled = true;
+            for (at, row) in self.steps.iter().enumerate() {
+                let inputs = row.step.inputs.iter();
+                let known = inputs.filter_map(|input| self.steps.binary_search_by_key(input, |row| row.step.step).ok());
+                let depth = known.map(|input| depths[input] + 1).max().unwrap_or(0);
+                settled &= depth == depths[at];
+                depths[at] = depth;
+            }
+            if settled {
+                break;
+            }
+        }
+        let mut order: Vec<usize> = (0..self.steps.len()).collect();
+        order.sort_by_key(|at| depths[*at]);
+        order.into_iter().map(|at| self.steps[at].step.step).collect()
+    }
+
     /// Index of the row with this line number.
     pub fn find_line(&self, line: u64) -> Option<usize> {
         // Headings between lines have no number: they count as the line before them.
@@ -412,6 +434,31 @@ mod tests {
         assert_eq!(model.steps.iter().map(|row| row.step.step).collect::<Vec<_>>(), [1, 2]);
         assert_eq!(model.row(2).and_then(|row| row.took_ms(0)), Some(2000));
         assert_eq!(model.counts(), (1, 1, 2));
+    }
+
+    #[test]
+    fn steps_stand_after_what_they_need() {
+        let needs = |number, inputs: &[u32]| match step(number, StepState::Waiting) {
+            BuildEvent::Step(step) => BuildEvent::Step(Step {
+                inputs: inputs.to_vec(),
+                ..step
+            }),
+            other => other,
+        };
+        let mut model = LogModel::default();
+        fold(
+            &mut model,
+            vec![
+                needs(1, &[]),
+                needs(2, &[3]),
+                needs(3, &[4, 9]),
+                needs(4, &[]),
+                needs(5, &[2]),
+            ],
+        );
+        assert_eq!(model.order(), [1, 4, 3, 2, 5]);
+        fold(&mut model, vec![needs(4, &[5])]);
+        assert_eq!(model.order().len(), 5, "a circle is no reason to lose a step");
     }
 
     #[test]
