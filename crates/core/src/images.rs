@@ -74,6 +74,11 @@ impl ImageRef {
         format!("{}/{}", self.registry, self.repository)
     }
 
+    /// The tag that decides which image this is: none if a digest does.
+    pub fn effective_tag(&self) -> Option<&str> {
+        self.tag.as_deref().filter(|_| self.digest.is_none())
+    }
+
     /// The same image pinned to a digest.
     pub fn pinned(&self, digest: &str) -> String {
         format!("{}@{digest}", self.name())

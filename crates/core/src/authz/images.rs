@@ -3,6 +3,9 @@
 //! Deny by default. A rule's `image` is an exact name, `*`, or a regular expression. Expressions are anchored at the start whether or
 //! not they say `^`, and a match must end at a boundary of the reference, so that a rule for `registry` does not open
 //! `registry.evil.com/…`, and `…/demo` does not open `…/demo-secret`. Matching is linear in time (`regex`).
+//!
+//! Registries ignore the tag of a reference that has a digest too, so rules and minimum versions do: `demo:good@sha256:…` may be any
+//! image of `demo`.
 
 use regex::Regex;
 use regex_syntax::hir::{Look, LookSet};
@@ -41,6 +44,9 @@ impl Matcher {
     /// Reads a rule's `image`; an error says what is wrong with it.
     pub fn parse(text: &str, default_registry: &str) -> Result<Self, String> {
         let text = text.trim();
+        if text.is_empty() {
+            return Err("Name an image, a regular expression, or * for any image.".into());
+        }
         match kind(text) {
             MatchKind::Any => Ok(Self::Any),
             MatchKind::Pattern => Self::pattern(text),
@@ -81,14 +87,18 @@ impl Matcher {
         match self {
             Self::Any => true,
             Self::Exact { name, tag, digest } => {
-                *name == image.name()
-                    && tag.as_ref().is_none_or(|tag| image.tag.as_ref() == Some(tag))
-                    && digest
-                        .as_ref()
-                        .is_none_or(|digest| image.digest.as_ref() == Some(digest))
+                let same = match (digest, tag) {
+                    (Some(digest), _) => image.digest.as_ref() == Some(digest),
+                    (None, Some(tag)) => image.effective_tag() == Some(tag.as_str()),
+                    (None, None) => true,
+                };
+                same && *name == image.name()
             }
             Self::Pattern { whole, ends } => {
-                let text = image.to_string();
+                let text = match &image.digest {
+                    Some(digest) => image.pinned(digest),
+                    None => image.to_string(),
+                };
                 whole.is_match(&text) || (!ends && boundaries(&text).any(|end| whole.is_match(&text[..end])))
             }
         }
@@ -140,6 +150,7 @@ pub fn decide<'a>(
 ) -> Decision<'a> {
     let mut known = false;
     let mut too_old = None;
+    let mut unversioned = None;
     for (rule, matcher) in rules {
         if !matcher.matches(image) {
             continue;
@@ -148,31 +159,37 @@ pub fn decide<'a>(
             known = true;
             continue;
         }
-        if is_older(image.tag.as_deref(), &rule.minimum_version) {
-            too_old = Some(&rule.minimum_version);
-            continue;
+        if let Some(minimum) = numbers(&rule.minimum_version) {
+            match image.effective_tag().and_then(numbers) {
+                Some(version) if version >= minimum => {}
+                Some(_) => {
+                    too_old = Some(&rule.minimum_version);
+                    continue;
+                }
+                None => {
+                    unversioned = Some(&rule.minimum_version);
+                    continue;
+                }
+            }
         }
         return Decision::Allowed(rule);
     }
     let who = &actor.username;
-    Decision::Denied(match (too_old, known) {
-        (Some(minimum), _) => format!("{image} is older than the minimum version {minimum} in {WHERE}."),
-        (None, true) => format!("{who} has no access to the image {image}. An admin can grant it in {WHERE}."),
-        (None, false) => format!("No rule allows the image {image} for {who}. An admin can grant it in {WHERE}."),
+    Decision::Denied(match (too_old, unversioned, known) {
+        (Some(minimum), _, _) => format!("{image} is older than the minimum version {minimum} in {WHERE}."),
+        (None, Some(minimum), _) => format!(
+            "{image} cannot be compared with the minimum version {minimum} in {WHERE}. Name a tag such as {minimum}, without a digest."
+        ),
+        (None, None, true) => {
+            format!("{who} has no access to the image {image}. An admin can grant it in {WHERE}.")
+        }
+        (None, None, false) => format!("No rule allows the image {image} for {who}. An admin can grant it in {WHERE}."),
     })
 }
 
-/// Whether `version` is lower than `minimum`, number by number. What is not a version is not older.
-fn is_older(version: Option<&str>, minimum: &str) -> bool {
-    let numbers = |text: &str| {
-        text.split('.')
-            .map(|part| part.parse::<u64>().ok())
-            .collect::<Option<Vec<_>>>()
-    };
-    match (version.and_then(numbers), numbers(minimum)) {
-        (Some(version), Some(minimum)) => version < minimum,
-        _ => false,
-    }
+/// A version that can be compared, number by number: `25.5.3`.
+pub fn numbers(version: &str) -> Option<Vec<u64>> {
+    version.split('.').map(|part| part.parse().ok()).collect()
 }
 
 #[cfg(test)]
@@ -220,12 +237,24 @@ mod tests {
             (r"^h\.io/demo$", "h.io/demo/x", false),
             (r"^h\.io/demo:1$", "h.io/demo:1", true),
             (r"^h\.io/demo:1$", "h.io/demo:12", false),
+            // A digest says what runs; the tag beside it says nothing.
+            ("h.io/demo:good", "h.io/demo:good@DIGEST", false),
+            ("h.io/demo:good", "h.io/demo@DIGEST", false),
+            ("h.io/demo", "h.io/demo:good@DIGEST", true),
+            ("h.io/demo@DIGEST", "h.io/demo@DIGEST", true),
+            ("h.io/demo:x@DIGEST", "h.io/demo:y@DIGEST", true),
+            ("h.io/demo@DIGEST", "h.io/demo:good", false),
+            (r"^h\.io/demo:2", "h.io/demo:2@DIGEST", false),
+            (r"^h\.io/demo", "h.io/demo:2@DIGEST", true),
+            (r"^h\.io/demo$", "h.io/demo@DIGEST", false),
             // Alternatives stay inside the anchors.
             (r"^a\.io/x|b\.io/y", "evil.com/b.io/y", false),
             (r"^a\.io/x|b\.io/y", "b.io/y:1", true),
             (r"^a\.io/.*-gpu", "a.io/team/x-gpu:1", true),
         ] {
-            assert_eq!(matches(rule, image), expected, "{rule} on {image}");
+            let digest = format!("sha256:{}", "1".repeat(64));
+            let (rule, image) = (rule.replace("DIGEST", &digest), image.replace("DIGEST", &digest));
+            assert_eq!(matches(&rule, &image), expected, "{rule} on {image}");
         }
     }
 
@@ -315,6 +344,17 @@ mod tests {
                 .contains("older than the minimum version 25.5.0")
         );
         assert_eq!(outcome(&alice, &rules, "practicus-minimal:25.10.0"), Ok(()));
-        assert_eq!(outcome(&alice, &rules, "practicus-minimal:latest"), Ok(()));
+        for (image, minimum) in [
+            ("practicus-minimal:latest", "cannot be compared"),
+            ("practicus-minimal:v25.6.0", "cannot be compared"),
+            ("practicus-minimal:25.6.0-rc1", "cannot be compared"),
+            (
+                "practicus-minimal:99.0.0@sha256:1111111111111111111111111111111111111111111111111111111111111111",
+                "cannot be compared",
+            ),
+        ] {
+            let refused = outcome(&alice, &rules, image).unwrap_err();
+            assert!(refused.contains(minimum), "{image}: {refused}");
+        }
     }
 }
