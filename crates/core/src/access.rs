@@ -25,6 +25,9 @@ const PASSWORD_MIN: usize = 10;
 const LAST_USED_EVERY_MS: i64 = 60_000;
 const DAY_MS: i64 = 86_400_000;
 
+/// Longest user name.
+const USERNAME_MAX: usize = 64;
+
 /// Name of the group of all users.
 pub const EVERYONE: &str = "Everyone";
 
@@ -76,7 +79,15 @@ impl Orchestrator {
     pub async fn login(&self, cx: &OpContext, request: LoginRequest) -> Result<Actor> {
         let LoginRequest { username, password } = request;
         let now = self.now_ms();
-        let keys = [format!("user {username}"), format!("address {}", cx.address)];
+        let address = LoginKey::Address(cx.address.clone());
+        if !is_username(&username) {
+            // Nobody has it. It is kept short: whoever is not logged in does not fill the audit log.
+            self.inner.throttle.failed(address, now);
+            let object: String = username.chars().take(USERNAME_MAX).collect();
+            return self.login_refused(cx, &object).await;
+        }
+        let name = LoginKey::Name(username.clone());
+        let keys = [name.clone(), address];
         if let Some(seconds) = keys.iter().filter_map(|key| self.inner.throttle.wait_s(key, now)).max() {
             return Err(Error::Unauthenticated(format!(
                 "Too many failed logins. Try again in {seconds} s."
@@ -84,24 +95,29 @@ impl Orchestrator {
         }
         let user = self.read().await?.user_by_name(&username).await?;
         let right = verify_password(password, user.as_ref().map(|user| user.password_hash.clone())).await?;
-        let mut tx = self.write().await?;
         let (Some(user), true) = (user, right) else {
             for key in keys {
                 self.inner.throttle.failed(key, now);
             }
-            let details = json!({ "reason": "wrong user name or password" });
-            self.audit_add(&mut *tx, cx, "login", &username, Outcome::Refused, details)
-                .await?;
-            tx.save().await?;
-            return Err(Error::Unauthenticated("Wrong user name or password.".into()));
+            return self.login_refused(cx, &username).await;
         };
-        self.inner.throttle.succeeded(&keys[0]);
+        self.inner.throttle.succeeded(&name);
+        let mut tx = self.write().await?;
         let actor = actor_of(&mut *tx, user, None).await?;
         let cx = cx.clone().with_actor(actor.clone());
         self.audit_add(&mut *tx, &cx, "login", &username, Outcome::Done, json!(null))
             .await?;
         tx.save().await?;
         Ok(actor)
+    }
+
+    async fn login_refused(&self, cx: &OpContext, username: &str) -> Result<Actor> {
+        let mut tx = self.write().await?;
+        let details = json!({ "reason": "wrong user name or password" });
+        self.audit_add(&mut *tx, cx, "login", username, Outcome::Refused, details)
+            .await?;
+        tx.save().await?;
+        Err(Error::Unauthenticated("Wrong user name or password.".into()))
     }
 
     /// Records that a browser session was ended by its user.
@@ -278,9 +294,11 @@ impl Orchestrator {
     async fn user_create_checked(&self, cx: &OpContext, input: &UserInput) -> Result<UserView> {
         cx.admin("make users")?;
         let mut fields = Fields::new();
-        let name_ok = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-');
-        if input.username.is_empty() || input.username.len() > 64 || !input.username.chars().all(name_ok) {
-            fields.add("username", "Use 1 to 64 lower-case letters, digits, '.', '_' or '-'.");
+        if !is_username(&input.username) {
+            fields.add(
+                "username",
+                format!("Use 1 to {USERNAME_MAX} lower-case letters, digits, '.', '_' or '-'."),
+            );
         }
         if input.password.expose().chars().count() < PASSWORD_MIN {
             fields.add(
@@ -505,42 +523,78 @@ pub(crate) async fn grantees(tx: &mut dyn Repository, users: &[String], groups: 
     Ok(grants)
 }
 
-/// Slows down guessing: after five failures in a row a name or an address waits, longer each time.
+fn is_username(text: &str) -> bool {
+    let name_ok = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-');
+    !text.is_empty() && text.len() <= USERNAME_MAX && text.chars().all(name_ok)
+}
+
+/// Whose failed logins are counted together.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum LoginKey {
+    /// Of one user name.
+    Name(String),
+    /// From one address. Behind a reverse proxy that is everybody.
+    Address(String),
+}
+
+impl LoginKey {
+    /// Failures that cost no time.
+    fn free(&self) -> u32 {
+        match self {
+            Self::Name(_) => 5,
+            Self::Address(_) => 100,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Failures {
+    count: u32,
+    last_ms: i64,
+    /// No login before this.
+    until_ms: i64,
+}
+
+/// Slows down guessing: after some failures a name or an address waits, longer each time. Forgets after a while.
 #[derive(Debug, Default)]
-pub(crate) struct LoginThrottle(Mutex<HashMap<String, (u32, i64)>>);
+pub(crate) struct LoginThrottle(Mutex<HashMap<LoginKey, Failures>>);
 
 impl LoginThrottle {
-    const FREE: u32 = 5;
     const LONGEST_S: i64 = 300;
-    /// Past this many keys those whose wait is over are forgotten.
+    const FORGET_MS: i64 = 15 * 60_000;
+    /// Past this many keys those that are over are removed.
     const KEYS: usize = 10_000;
 
-    fn map(&self) -> std::sync::MutexGuard<'_, HashMap<String, (u32, i64)>> {
+    fn map(&self) -> std::sync::MutexGuard<'_, HashMap<LoginKey, Failures>> {
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    fn wait_s(&self, key: &str, now_ms: i64) -> Option<i64> {
-        let (_, until) = *self.map().get(key)?;
-        (until > now_ms).then(|| (until - now_ms).div_euclid(1000) + 1)
+    fn wait_s(&self, key: &LoginKey, now_ms: i64) -> Option<i64> {
+        let until_ms = self.map().get(key)?.until_ms;
+        (until_ms > now_ms).then(|| (until_ms - now_ms).div_euclid(1000) + 1)
     }
 
-    fn failed(&self, key: String, now_ms: i64) {
+    fn failed(&self, key: LoginKey, now_ms: i64) {
+        let fresh = |failures: &Failures| now_ms - failures.last_ms < Self::FORGET_MS;
         let mut map = self.map();
         if map.len() >= Self::KEYS {
-            map.retain(|_, (_, until)| *until + Self::LONGEST_S * 1000 > now_ms);
+            map.retain(|_, failures| fresh(failures));
         }
-        let (count, until) = map.entry(key).or_insert((0, now_ms));
-        *count += 1;
-        let over = count.saturating_sub(Self::FREE);
-        *until = now_ms
-            + if over == 0 {
-                0
-            } else {
-                (1_i64 << over.min(9)).min(Self::LONGEST_S) * 1000
-            };
+        let before = map.get(&key).filter(|failures| fresh(failures));
+        let count = before.map_or(0, |failures| failures.count) + 1;
+        let wait_s = match count.saturating_sub(key.free()) {
+            0 => 0,
+            over => (1_i64 << over.min(9)).min(Self::LONGEST_S),
+        };
+        let failures = Failures {
+            count,
+            last_ms: now_ms,
+            until_ms: now_ms + wait_s * 1000,
+        };
+        map.insert(key, failures);
     }
 
-    fn succeeded(&self, key: &str) {
+    fn succeeded(&self, key: &LoginKey) {
         self.map().remove(key);
     }
 }
@@ -550,20 +604,38 @@ mod tests {
     use super::*;
 
     #[test]
-    fn guessing_gets_slower_and_a_success_forgives() {
+    fn guessing_gets_slower_and_a_success_or_time_forgives() {
         let throttle = LoginThrottle::default();
+        let [alice, bob] = ["alice", "bob"].map(|name| LoginKey::Name(name.into()));
         for _ in 0..5 {
-            throttle.failed("alice".into(), 0);
-            assert_eq!(throttle.wait_s("alice", 1), None);
+            throttle.failed(alice.clone(), 0);
+            assert_eq!(throttle.wait_s(&alice, 1), None);
         }
-        throttle.failed("alice".into(), 0);
-        assert_eq!(throttle.wait_s("alice", 1), Some(2));
+        throttle.failed(alice.clone(), 0);
+        assert_eq!(throttle.wait_s(&alice, 1), Some(2));
         for _ in 0..20 {
-            throttle.failed("alice".into(), 0);
+            throttle.failed(alice.clone(), 0);
         }
-        assert_eq!(throttle.wait_s("alice", 1), Some(300));
-        assert_eq!(throttle.wait_s("bob", 1), None);
-        throttle.succeeded("alice");
-        assert_eq!(throttle.wait_s("alice", 1), None);
+        assert_eq!(throttle.wait_s(&alice, 1), Some(300));
+        assert_eq!(throttle.wait_s(&bob, 1), None);
+        throttle.failed(alice.clone(), LoginThrottle::FORGET_MS);
+        assert_eq!(throttle.wait_s(&alice, LoginThrottle::FORGET_MS), None);
+        for _ in 0..6 {
+            throttle.failed(alice.clone(), LoginThrottle::FORGET_MS);
+        }
+        throttle.succeeded(&alice);
+        assert_eq!(throttle.wait_s(&alice, LoginThrottle::FORGET_MS), None);
+    }
+
+    #[test]
+    fn many_people_may_share_an_address() {
+        let throttle = LoginThrottle::default();
+        let proxy = LoginKey::Address("10.0.0.1".into());
+        for _ in 0..100 {
+            throttle.failed(proxy.clone(), 0);
+        }
+        assert_eq!(throttle.wait_s(&proxy, 0), None);
+        throttle.failed(proxy.clone(), 0);
+        assert!(throttle.wait_s(&proxy, 0).is_some());
     }
 }

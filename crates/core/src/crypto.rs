@@ -84,8 +84,18 @@ pub fn token_hash(value: &str) -> String {
     hex::encode(Sha256::digest(value.as_bytes()))
 }
 
+/// Each hash takes 19 MiB and a core: a crowd that logs in, or guesses, waits in line.
+async fn turn() -> Result<tokio::sync::SemaphorePermit<'static>> {
+    static TURNS: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(4);
+    TURNS
+        .acquire()
+        .await
+        .map_err(|error| Error::internal("waiting for the password check", error))
+}
+
 /// Hashes a password with argon2id, off the async threads because it is slow on purpose.
 pub async fn hash_password(password: Secret) -> Result<String> {
+    let _turn = turn().await?;
     tokio::task::spawn_blocking(move || {
         Argon2::default()
             .hash_password(password.expose().as_bytes())
@@ -101,6 +111,7 @@ pub async fn verify_password(password: Secret, hash: Option<String>) -> Result<b
     // A hash of a random value, with the default parameters.
     const NOBODY: &str =
         "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$Wc1vZ0Qz1bWqVx6dWJtJ8yYc1Zb8mJ0cW6sW1f3Zr0k";
+    let _turn = turn().await?;
     tokio::task::spawn_blocking(move || {
         let known = hash.is_some();
         let hash = hash.unwrap_or_else(|| NOBODY.to_owned());
