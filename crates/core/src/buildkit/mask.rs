@@ -39,7 +39,11 @@ impl Masker {
             }
             patterns.push(secret.into());
             patterns.push(percent_encoded(secret).into());
-            patterns.push(json_escaped(secret).into());
+            // BuildKit quotes a command in its error, and the error once more: JSON within JSON.
+            let once = json_escaped(secret);
+            let twice = json_escaped(&once);
+            patterns.push(json_escaped(&twice).into());
+            patterns.extend([once.into(), twice.into()]);
             patterns.extend((0..3).filter_map(|offset| base64_core(secret.as_bytes(), offset)));
         }
         patterns.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
@@ -231,6 +235,10 @@ mod tests {
 
     #[test]
     fn a_secret_is_masked_in_all_its_forms() {
+        let quoted = masker(&["pass\"word"]);
+        for form in [r#"pass"word"#, r#"pass\"word"#, r#"pass\\\"word"#] {
+            assert_eq!(quoted.mask(form), "***", "{form}");
+        }
         let masker = masker(&["hunter2/+secret", "hunter2"]);
         assert_eq!(masker.mask("login with hunter2!"), "login with ***!");
         assert_eq!(masker.mask("login with hunter2/+secret!"), "login with ***!");
