@@ -87,7 +87,7 @@ async fn a_connection_dropped_in_the_middle_leaves_the_log_whole() {
     assert_eq!(
         text(&output.stdout),
         "#1 0.000 line 1\n#1 0.000 line 2\n#1 0.000 line 3\n#1 0.000 line 4\n-- Succeeded: it ended\n-- digest sha256:ab\n\
-         built and pushed r/x:1@sha256:ab\nstart a worker with it: prtcli worker create --image r/x:1\n"
+         built and pushed r/x:1@sha256:ab\nstart a worker with it: prtcli worker create --image r/x:1 --pull-policy Always\n"
     );
     assert!(
         text(&output.stderr).contains("reconnecting…"),

@@ -77,8 +77,9 @@ fn Detail(detail: BuildDetail, drafts: Drafts) -> impl IntoView {
         now
     });
     let reference = view.with_untracked(|view| view.reference.clone());
+    // The engine may hold an older image of the same name.
     let worker_href = format!(
-        "/workers/new?image={}",
+        "/workers/new?pull_policy=Always&image={}",
         leptos_router::location::Url::escape(&reference)
     );
     let worker_href = StoredValue::new(worker_href);

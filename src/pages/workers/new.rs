@@ -17,7 +17,7 @@ use crate::{
     forms::form_state,
 };
 
-/// The form that starts a worker; `?image=…&size=…&builder=1` fill it in.
+/// The form that starts a worker; `?image=…&size=…&builder=1&pull_policy=…` fill it in.
 #[component]
 pub fn WorkerNewPage() -> impl IntoView {
     let query = use_query_map();
@@ -48,6 +48,7 @@ fn prefilled(query: &leptos_router::params::ParamsMap) -> WorkerForm {
         worker_size: query.get("size").unwrap_or_default(),
         image_config: ImageForm {
             builder: query.get("builder").is_some(),
+            pull_policy: query.get("pull_policy").unwrap_or_default(),
             ..ImageForm::default()
         },
         ..WorkerForm::default()

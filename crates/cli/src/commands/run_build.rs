@@ -113,7 +113,9 @@ fn success(build: &BuildView, end: &BuildEnd) -> String {
         .as_ref()
         .map(|digest| format!("@{digest}"))
         .unwrap_or_default();
-    format!("built and pushed {reference}{digest}\nstart a worker with it: prtcli worker create --image {reference}")
+    format!(
+        "built and pushed {reference}{digest}\nstart a worker with it: prtcli worker create --image {reference} --pull-policy Always"
+    )
 }
 
 /// The exit code and the words of an end.
@@ -186,7 +188,7 @@ pub mod tests {
     fn the_last_lines_say_what_to_do_next() {
         assert_eq!(
             success(&build(true), &end(BuildStatus::Succeeded)),
-            "built and pushed r/x:1@sha256:ab\nstart a worker with it: prtcli worker create --image r/x:1"
+            "built and pushed r/x:1@sha256:ab\nstart a worker with it: prtcli worker create --image r/x:1 --pull-policy Always"
         );
         assert!(success(&build(false), &end(BuildStatus::Succeeded)).starts_with("built r/x:1, not pushed\n"));
     }
