@@ -12,13 +12,14 @@ use crate::{
     access::{EVERYONE, grantees},
     authz::{
         granted,
-        images::{Decision, Matcher, WHERE, decide, kind},
+        images::{Decision, Matcher, WHERE, decide, kind, numbers},
     },
     clock::new_id,
     error::{Error, Fields, Result},
-    images::ImageRef,
+    images::{ImageRef, is_tag},
     op_context::{Actor, OpContext},
     orchestrator::Change,
+    registry::login,
     store::{ContainerImage, Grantee, Repository},
 };
 
@@ -113,7 +114,6 @@ impl Orchestrator {
         input: &ContainerImageInput,
     ) -> Result<ContainerImageView> {
         cx.admin("change Container Images")?;
-        self.validate(input)?;
         let now = self.now_ms();
         let mut tx = self.write().await?;
         let before = match id {
@@ -129,10 +129,12 @@ impl Orchestrator {
         {
             return Err(changed_meanwhile());
         }
+        self.validate(input, before.as_ref())?;
         let id = before
             .as_ref()
             .map_or_else(|| ContainerImageId(new_id()), |before| before.id);
         let repo_password_sealed = match &input.repo_password {
+            None if input.repo_username.trim().is_empty() => None,
             None => before.as_ref().and_then(|before| before.repo_password_sealed.clone()),
             Some(empty) if empty.is_empty() => None,
             Some(password) => Some(self.inner.sealer.seal(&sealed_for(id), password.expose().as_bytes())?),
@@ -180,34 +182,98 @@ impl Orchestrator {
         Ok(saved)
     }
 
-    fn validate(&self, input: &ContainerImageInput) -> Result<()> {
+    fn validate(&self, input: &ContainerImageInput, before: Option<&ContainerImage>) -> Result<()> {
         let mut fields = Fields::new();
+        let mut matcher = None;
         if input.image.trim().is_empty() {
             fields.add(
                 "image",
                 "Write an image name, * for any image, or a regular expression that starts with ^.",
             );
-        } else if let Err(message) = Matcher::parse(&input.image, &self.inner.settings.default_registry) {
-            fields.add("image", message);
-        }
-        if input
-            .repo_password
-            .as_ref()
-            .is_some_and(|password| !password.is_empty())
-            && input.repo_username.trim().is_empty()
-        {
-            fields.add("repo_username", "A password needs a user name.");
-        }
-        for (field, text) in [
-            ("name", &input.name),
-            ("version", &input.version),
-            ("minimum_version", &input.minimum_version),
-        ] {
-            if text.chars().count() > 200 {
-                fields.add(field, "At most 200 characters.");
+        } else {
+            match Matcher::parse(&input.image, &self.inner.settings.default_registry) {
+                Ok(parsed) => matcher = Some(parsed),
+                Err(message) => fields.add("image", message),
             }
         }
+        self.validate_login(input, before, matcher.as_ref(), &mut fields);
+        if input.name.chars().count() > 200 {
+            fields.add("name", "At most 200 characters.");
+        }
+        for (field, text) in [
+            ("version", &input.version),
+            ("recommended_version", &input.recommended_version),
+        ] {
+            if !text.trim().is_empty() && !is_tag(text.trim()) {
+                let message =
+                    "A version is a tag: letters, digits, _, . and - only, not beginning with . or -, at most 128.";
+                fields.add(field, message);
+            }
+        }
+        let minimum = input.minimum_version.trim();
+        if !minimum.is_empty() && (numbers(minimum).is_none() || !is_tag(minimum)) {
+            let message = "A minimum version is made of numbers and dots, such as 25.5.3: others cannot be compared.";
+            fields.add("minimum_version", message);
+        }
+        if input.startup_script.contains('\0') {
+            fields.add("startup_script", "The script contains a NUL character.");
+        }
         fields.check()
+    }
+
+    /// A login belongs to one registry. Users write the image's name, so a login that goes wherever a rule matches would go wherever
+    /// they want.
+    fn validate_login(
+        &self,
+        input: &ContainerImageInput,
+        before: Option<&ContainerImage>,
+        matcher: Option<&Matcher>,
+        fields: &mut Fields,
+    ) {
+        let username = input.repo_username.trim();
+        let stored = before.is_some_and(|before| before.repo_password_sealed.is_some());
+        let given = input.repo_password.as_ref().filter(|password| !password.is_empty());
+        // Without its user name a stored password is forgotten.
+        let kept = input.repo_password.is_none() && stored && !username.is_empty();
+        match (username.is_empty(), given.is_some() || kept) {
+            (true, true) => fields.add("repo_username", "A password needs a user name."),
+            (false, false) => fields.add("repo_password", "A user name needs a password."),
+            (true, false) => return,
+            (false, true) => {}
+        }
+        if !username.is_empty()
+            && let Err(message) = login::check_username(username)
+        {
+            fields.add("repo_username", message);
+        }
+        if let Some(Err(message)) = given.map(login::check_password) {
+            fields.add("repo_password", message);
+        }
+        let Some(matcher) = matcher.filter(|_| !username.is_empty()) else {
+            return;
+        };
+        match (matcher.host(), before.and_then(|before| self.image_login_host(before))) {
+            (None, _) => fields.add(
+                "repo_username",
+                "A login is sent to one registry only, and this rule matches images of several. Write the registry's whole name \
+                 up to the slash, with each dot as \\., such as ^my-registry\\.my-company\\.com\\/, or leave the login out.",
+            ),
+            (Some(host), Some(was)) if kept && host != was => fields.add(
+                "repo_password",
+                format!("The stored password is for {was}. Give the one for {host}."),
+            ),
+            // One that was never sent is not sent now because an edit fixes a registry.
+            (Some(host), None) if kept => {
+                fields.add("repo_password", format!("Give the password for {host} again."));
+            }
+            (Some(_), _) => {}
+        }
+    }
+
+    /// The registry that a rule's login may be sent to.
+    pub(crate) fn image_login_host(&self, rule: &ContainerImage) -> Option<String> {
+        let matcher = Matcher::parse(&rule.image, &self.inner.settings.default_registry).ok()?;
+        matcher.host().map(str::to_owned)
     }
 
     /// Removes a rule. Admins only.

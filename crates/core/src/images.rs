@@ -85,6 +85,13 @@ impl ImageRef {
     }
 }
 
+/// Whether a registry takes it as a tag.
+pub fn is_tag(text: &str) -> bool {
+    let first = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let other = |c: char| first(c) || c == '.' || c == '-';
+    text.len() <= 128 && text.starts_with(first) && text.chars().all(other)
+}
+
 impl fmt::Display for ImageRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.registry, self.repository)?;

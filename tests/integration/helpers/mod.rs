@@ -2,11 +2,13 @@
 
 mod console;
 mod docker;
+mod fake_registry;
 mod postgres;
 mod registry;
 
 pub use console::{ADMIN_PASSWORD, Console, USER_PASSWORD, builder_worker, canary, plain_worker};
 pub use docker::docker;
+pub use fake_registry::FakeRegistry;
 pub use postgres::postgres_database;
 pub use registry::{base_image, http_registry, registry};
 

@@ -8,7 +8,7 @@
 //! image of `demo`.
 
 use regex::Regex;
-use regex_syntax::hir::{Look, LookSet};
+use regex_syntax::hir::{Look, LookSet, literal};
 
 use super::granted;
 use crate::{images::ImageRef, op_context::Actor, store::ContainerImage};
@@ -37,6 +37,8 @@ pub enum Matcher {
         whole: Regex,
         /// Whether it says itself where the reference ends (`$`), so that it must match all of it.
         ends: bool,
+        /// The one registry whose images it can match, if its text fixes one.
+        host: Option<String>,
     },
 }
 
@@ -79,7 +81,21 @@ impl Matcher {
             .size_limit(PROGRAM_LIMIT)
             .build()
             .map_err(|error| wrong(&error))?;
-        Ok(Self::Pattern { whole, ends })
+        Ok(Self::Pattern {
+            whole,
+            ends,
+            host: literal_host(&hir),
+        })
+    }
+
+    /// The one registry whose images it can match: the place where a login that goes with a rule may be sent. `None` if there can be
+    /// several, or if the text does not say so letter by letter.
+    pub fn host(&self) -> Option<&str> {
+        match self {
+            Self::Any => None,
+            Self::Exact { name, .. } => name.split_once('/').map(|(host, _)| host),
+            Self::Pattern { host, .. } => host.as_deref(),
+        }
     }
 
     /// Whether it matches a full reference.
@@ -94,7 +110,7 @@ impl Matcher {
                 };
                 same && *name == image.name()
             }
-            Self::Pattern { whole, ends } => {
+            Self::Pattern { whole, ends, .. } => {
                 let text = match &image.digest {
                     Some(digest) => image.pinned(digest),
                     None => image.to_string(),
@@ -103,6 +119,14 @@ impl Matcher {
             }
         }
     }
+}
+
+/// What every match begins with, up to its first slash: a full reference begins with its registry, and expressions are anchored.
+fn literal_host(hir: &regex_syntax::hir::Hir) -> Option<String> {
+    let beginnings = literal::Extractor::new().extract(hir);
+    let common = std::str::from_utf8(beginnings.longest_common_prefix()?).ok()?;
+    let (host, _) = common.split_once('/')?;
+    (!host.is_empty()).then(|| host.to_owned())
 }
 
 /// How a rule's `image` is read: what is a valid name is a name, all else is an expression.
@@ -159,14 +183,15 @@ pub fn decide<'a>(
             known = true;
             continue;
         }
-        if let Some(minimum) = numbers(&rule.minimum_version) {
-            match image.effective_tag().and_then(numbers) {
-                Some(version) if version >= minimum => {}
-                Some(_) => {
+        if !rule.minimum_version.is_empty() {
+            // A minimum that is no version, from before they were checked, lets nothing through: it was meant to keep something out.
+            match (numbers(&rule.minimum_version), image.effective_tag().and_then(numbers)) {
+                (Some(minimum), Some(version)) if version >= minimum => {}
+                (Some(_), Some(_)) => {
                     too_old = Some(&rule.minimum_version);
                     continue;
                 }
-                None => {
+                (Some(_) | None, None) | (None, Some(_)) => {
                     unversioned = Some(&rule.minimum_version);
                     continue;
                 }
@@ -255,6 +280,38 @@ mod tests {
             let digest = format!("sha256:{}", "1".repeat(64));
             let (rule, image) = (rule.replace("DIGEST", &digest), image.replace("DIGEST", &digest));
             assert_eq!(matches(&rule, &image), expected, "{rule} on {image}");
+        }
+    }
+
+    #[test]
+    fn a_rule_fixes_its_registry_only_if_every_match_begins_with_it() {
+        for (rule, host) in [
+            ("*", None),
+            ("practicus-minimal", Some("ghcr.io")),
+            ("h.io:5000/demo/x:1", Some("h.io:5000")),
+            ("library/python", Some("docker.io")),
+            (r"^h\.io\/demo\/", Some("h.io")),
+            (r"h\.io/", Some("h.io")),
+            (r"^h\.io:5000/(a|b)[0-9]+$", Some("h.io:5000")),
+            (r"^(?:h\.io/a|h\.io/b)", Some("h.io")),
+            (r"^h\.io/x|^h\.io/y", Some("h.io")),
+            (r"^127\.0\.0\.1:9977/", Some("127.0.0.1:9977")),
+            // A dot is any character, and an end before the slash may go on.
+            (r"^h.io/demo/", None),
+            (r"^h\.io", None),
+            (r"^h\.io(/|\.evil\.com/)", None),
+            (r"^h\.io(:[0-9]+)?/", None),
+            (r"^(a|b)\.io/x", None),
+            (r"^a\.io/x|b\.io/y", None),
+            (r"(?i)^h\.io/", None),
+            (r".*h\.io/", None),
+            (r"^(h\.io/)?x", None),
+            (r"^(h\.io/)*x", None),
+            (r"|h\.io/", None),
+            (r"^/", None),
+        ] {
+            let matcher = Matcher::parse(rule, "ghcr.io/practicusai").unwrap();
+            assert_eq!(matcher.host(), host, "{rule}");
         }
     }
 
@@ -356,5 +413,11 @@ mod tests {
             let refused = outcome(&alice, &rules, image).unwrap_err();
             assert!(refused.contains(minimum), "{image}: {refused}");
         }
+        let unreadable = [rule("practicus-minimal", "abc", vec![Grantee::Group(group)])];
+        let refused = outcome(&alice, &unreadable, "practicus-minimal:99.0").unwrap_err();
+        assert!(
+            refused.contains("cannot be compared with the minimum version abc"),
+            "{refused}"
+        );
     }
 }

@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use oci_spec::distribution::Reference;
 use prt_types::builds::{BuildRequest, CredentialView, RegistryCredential};
 
-use crate::error::{Fields, Result};
+use crate::{
+    error::{Fields, Result},
+    images::is_tag,
+    registry::login::{LONGEST_PASSWORD, is_host},
+};
 
-/// Longer ones would make trouble for whoever has to hold them, and nobody's password is as long.
-const LONGEST_PASSWORD: usize = 8192;
 const LONGEST_ARGS: usize = 64 * 1024;
 
 /// Checked inputs of a build.
@@ -103,19 +105,17 @@ fn name(name: &str) -> Result<String, String> {
         return Err(format!("{name:?} has a tag or digest; the tag has a field of its own."));
     }
     match name.parse::<Reference>() {
-        Ok(parsed) if registry_host(host) && parsed.repository().len() < 200 => Ok(name.to_owned()),
+        Ok(parsed) if is_host(host) && parsed.repository().len() < 200 => Ok(name.to_owned()),
         Ok(_) => Err(format!("{name:?} is no image name. {EXAMPLE}.")),
         Err(error) => Err(format!("{name:?} is no image name: {error}. {EXAMPLE}.")),
     }
 }
 
 fn tag(tag: &str) -> Result<String, String> {
-    let first = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let other = |c: char| first(c) || c == '.' || c == '-';
     if tag.is_empty() {
         return Err("The image needs a tag, e.g. 25.5.3.".into());
     }
-    if tag.len() > 128 || !tag.starts_with(first) || !tag.chars().all(other) {
+    if !is_tag(tag) {
         return Err(format!(
             "{tag:?} is no tag: letters, digits, _, . and - only, not beginning with . or -, at most 128."
         ));
@@ -171,7 +171,7 @@ fn credentials(credentials: Vec<RegistryCredential>, wrong: &mut Fields) -> Vec<
     let mut checked = vec![];
     for login in credentials {
         let host = login.host.to_ascii_lowercase();
-        if !registry_host(&host) {
+        if !is_host(&host) {
             let message = format!(
                 "{:?} is no registry; write its host name, with :port if it has one, and nothing else.",
                 login.host
@@ -210,25 +210,6 @@ fn credentials(credentials: Vec<RegistryCredential>, wrong: &mut Fields) -> Vec<
         checked.push(RegistryCredential { host, ..login });
     }
     checked
-}
-
-/// `host` or `host:port`, `[v6]:port` included.
-fn registry_host(host: &str) -> bool {
-    let (name, port) = match host.rsplit_once(':') {
-        Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
-        _ => (host, None),
-    };
-    let port_fits = port.is_none_or(|port| !port.starts_with('+') && port.parse::<u16>().is_ok_and(|port| port > 0));
-    let name_fits = match name.strip_prefix('[').and_then(|name| name.strip_suffix(']')) {
-        Some(v6) => v6.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => name.len() <= 253 && name.split('.').all(label),
-    };
-    port_fits && name_fits
-}
-
-fn label(label: &str) -> bool {
-    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
-    (1..=63).contains(&label.len()) && label.chars().all(inner) && !label.starts_with('-') && !label.ends_with('-')
 }
 
 #[cfg(test)]

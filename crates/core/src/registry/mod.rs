@@ -9,6 +9,7 @@ mod address;
 mod asking;
 mod challenge;
 mod error;
+pub(crate) mod login;
 
 use std::{collections::BTreeMap, sync::OnceLock, time::Duration};
 

@@ -153,7 +153,20 @@ impl Orchestrator {
         if rule.repo_username.is_empty() {
             return Ok(None);
         }
-        let password = self.image_password(rule)?.unwrap_or_default().into();
+        // The name of the image is the user's; the login goes to the registry that the admin wrote and to no other.
+        let host = self.image_login_host(rule);
+        if host.as_deref() != Some(image.registry.as_str()) {
+            tracing::warn!(
+                image.rule = rule.image,
+                image.name = %image,
+                "the login of a Container Image rule was not sent: the rule does not fix this registry"
+            );
+            return Ok(None);
+        }
+        let Some(password) = self.image_password(rule)? else {
+            return Ok(None);
+        };
+        let password = password.into();
         Ok(Some(RegistryLogin {
             host: image.registry.clone(),
             username: rule.repo_username.clone(),

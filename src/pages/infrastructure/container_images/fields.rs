@@ -125,7 +125,9 @@ pub fn RunCard(
                 path="repo_username"
                 label="Registry user name"
                 value=values.repo_username
-                hint=|| "For a private registry. Taken when a worker brings no credentials of its own."
+                hint=|| {
+                    "For a private registry; only for a rule that fixes one, letter by letter. Taken when a worker brings no credentials of its own."
+                }
             />
             <PasswordField
                 path="repo_password"
