@@ -79,6 +79,7 @@ async fn run(config: &Config, migrate_only: bool) -> Ended {
     )
     .await;
     orchestrator.shutdown().await;
+    drop(booted.lock);
     Ok(())
 }
 

@@ -7,6 +7,7 @@
 
 pub mod config;
 mod key_file;
+mod lock;
 pub mod telemetry;
 
 use std::{sync::Arc, time::Duration};
@@ -19,6 +20,7 @@ use prt_store::AnyStore;
 use prt_types::Secret;
 
 pub use config::{Config, ConfigError};
+pub use lock::DataDirLock;
 
 /// Key of the stored name of this installation.
 const INSTANCE: &str = "instance";
@@ -61,6 +63,8 @@ pub struct Booted {
     pub orchestrator: Orchestrator,
     /// The admin's generated password, at the first start without a given one.
     pub admin_password: Option<Secret>,
+    /// To be held until the end.
+    pub lock: Arc<DataDirLock>,
 }
 
 /// Opens the database, and brings its schema up to date.
@@ -73,6 +77,9 @@ pub async fn open_store(config: &Config) -> Result<Arc<AnyStore>, BootError> {
 
 /// Puts the parts together and picks up what a former console left.
 pub async fn start(config: &Config) -> Result<Booted, BootError> {
+    key_file::private_folder(&config.data_dir)?;
+    // Before anything else: what follows changes files and rows.
+    let lock = Arc::new(DataDirLock::take(&config.data_dir)?);
     let store = open_store(config).await?;
     let key = match &config.secret_key {
         Some(key) => *key,
@@ -98,6 +105,7 @@ pub async fn start(config: &Config) -> Result<Booted, BootError> {
     Ok(Booted {
         orchestrator,
         admin_password,
+        lock,
     })
 }
 

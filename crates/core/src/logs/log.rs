@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use super::{
     index::{self, Entry},
-    segment::{self, Reader},
+    segment::{self, Numbering, Reader},
 };
 
 /// Records of the end of a log that are kept in memory while it is open, so that any number of viewers read it without the disk.
@@ -151,16 +151,18 @@ impl Log {
         Some(out)
     }
 
-    /// Records after `after` from disk.
+    /// Records after `after` from disk. A record that the disk does not give back is a notice that says so.
     pub(super) fn read_disk(&self, after: u64, limit: usize) -> io::Result<Vec<BuildRecord>> {
-        let mut out = vec![];
+        let mut out: Vec<BuildRecord> = vec![];
         let mut bytes = 0;
         self.scan(
             |entry| entry.seq <= after + 1,
             |seq, line| {
                 if seq > after {
-                    bytes += line.len();
-                    out.push(parse(line)?);
+                    bytes += line.map_or(0, <[u8]>::len);
+                    let at_ms = out.last().map_or(0, |record| record.at_ms);
+                    let record = line.and_then(segment::record).filter(|record| record.seq == seq);
+                    out.push(record.unwrap_or_else(|| unreadable(seq, at_ms)));
                 }
                 Ok(out.len() < limit && bytes < READ_BYTES)
             },
@@ -175,12 +177,12 @@ impl Log {
         self.scan(
             |entry| entry.next_line <= line,
             |_, raw| {
-                if segment::tag(raw) == b"log" {
-                    let record = parse(raw)?;
-                    if matches!(&record.event, BuildEvent::Log(log) if log.line >= line) {
-                        bytes += raw.len();
-                        out.push(record);
-                    }
+                if let Some(raw) = raw.filter(|raw| segment::tag(raw) == b"log")
+                    && let Some(record) = segment::record(raw)
+                    && matches!(&record.event, BuildEvent::Log(log) if log.line >= line)
+                {
+                    bytes += raw.len();
+                    out.push(record);
                 }
                 Ok(out.len() < limit && bytes < READ_BYTES)
             },
@@ -189,11 +191,11 @@ impl Log {
     }
 
     /// Calls `each` with number and bytes of the records from the last index entry on for which `before` holds, until it says
-    /// `false`. Reads only what the writer has published.
+    /// `false`. Reads only what the writer has published. A number without bytes is a record that damage to the file has hit.
     pub(super) fn scan(
         &self,
         before: impl Fn(&Entry) -> bool,
-        mut each: impl FnMut(u64, &[u8]) -> io::Result<bool>,
+        mut each: impl FnMut(u64, Option<&[u8]>) -> io::Result<bool>,
     ) -> io::Result<()> {
         let (start, last_seq, last_segment) = {
             let state = self.state();
@@ -203,7 +205,7 @@ impl Log {
             };
             (start, state.position.last_seq, state.end_segment)
         };
-        let mut seq = start.seq;
+        let mut numbering = Numbering::from(start.seq);
         for number in start.segment..=last_segment {
             let offset = if number == start.segment { start.offset } else { 0 };
             let mut reader = match Reader::open(&self.dir, number, offset) {
@@ -212,18 +214,39 @@ impl Log {
                 Err(error) if error.kind() == io::ErrorKind::NotFound && number == last_segment => return Ok(()),
                 Err(error) => return Err(error),
             };
-            while seq <= last_seq {
+            while numbering.next() <= last_seq {
                 let Some(line) = reader.next()? else { break };
-                if !each(seq, line)? {
+                let expected = numbering.next();
+                let seq = segment::seq(line).filter(|seq| *seq <= last_seq);
+                if !numbering.take(seq, line.len()) {
+                    continue;
+                }
+                let found = numbering.next() - 1;
+                for missing in expected..found {
+                    if !each(missing, None)? {
+                        return Ok(());
+                    }
+                }
+                if !each(found, Some(line))? {
                     return Ok(());
                 }
-                seq += 1;
+            }
+        }
+        for missing in numbering.next()..=last_seq {
+            if !each(missing, None)? {
+                return Ok(());
             }
         }
         Ok(())
     }
 }
 
-fn parse(line: &[u8]) -> io::Result<BuildRecord> {
-    serde_json::from_slice(line).map_err(io::Error::from)
+fn unreadable(seq: u64, at_ms: i64) -> BuildRecord {
+    BuildRecord {
+        seq,
+        at_ms,
+        event: BuildEvent::Notice {
+            text: format!("Record {seq} of this log is damaged and cannot be shown."),
+        },
+    }
 }

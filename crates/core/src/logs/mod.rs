@@ -3,7 +3,7 @@
 //! Below `<data_dir>/build-logs/<build id>/` lie segment files with one record of JSON a line, and an index that says where every
 //! 256th record is. A [`LogWriter`] is the only one that appends; it numbers the records, writes a batch with one call and then
 //! wakes the followers. [`LogStore::follow`] is a read after the last number seen, again and again: what happens between two reads
-//! is in the next one, so nothing is lost or repeated.
+//! is in the next one, so nothing is lost or repeated. Damage to a file costs the records that it hit: a notice stands in their place.
 
 mod index;
 mod log;
@@ -155,6 +155,8 @@ impl LogStore {
             store.log(build)?.scan(
                 |entry| entry.seq <= 1,
                 |_, raw| {
+                    // What damage has hit was most likely the decoder's: it must not come a second time.
+                    let raw = raw.unwrap_or_default();
                     match segment::tag(raw) {
                         b"notice" => cut |= raw.windows(CUT_NOTICE.len()).any(|part| part == CUT_NOTICE.as_bytes()),
                         b"end" => {}

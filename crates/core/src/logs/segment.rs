@@ -44,8 +44,46 @@ pub(super) struct End {
     pub ended: bool,
 }
 
-/// Reads what the index does not cover, adds the missing entries, and finds the end. What a crash left half-written at the very
-/// end is cut off, because the next record has to start on a line of its own.
+/// Gives lines their numbers, whatever lies between them.
+///
+/// Damage costs the records that it hit and no other: a line that is no record is passed over, and the numbers that are missing then
+/// are reported, so that readers who count on numbers without gaps can be told. A number is believed if it follows the last one, or
+/// if what was passed over can have held the records between; any other is part of the damage.
+pub(super) struct Numbering {
+    /// The number that should come next.
+    next: u64,
+    /// Bytes passed over since the last record.
+    passed: u64,
+}
+
+impl Numbering {
+    /// No record is shorter.
+    const SHORTEST: u64 = 40;
+
+    pub(super) fn from(next: u64) -> Self {
+        Self { next, passed: 0 }
+    }
+
+    /// The number that should come next.
+    pub(super) fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Takes a line whose number is `seq`, if it has one: whether it is the record of that number.
+    pub(super) fn take(&mut self, seq: Option<u64>, len: usize) -> bool {
+        let furthest = self.next.saturating_add(self.passed.div_ceil(Self::SHORTEST));
+        let Some(seq) = seq.filter(|seq| (self.next..=furthest).contains(seq)) else {
+            self.passed += len as u64;
+            return false;
+        };
+        (self.next, self.passed) = (seq + 1, 0);
+        true
+    }
+}
+
+/// Reads what the index does not cover, adds the missing entries, and finds the end: the last record that can be read. What lies
+/// behind it in the last segment is what a crash left half-written; it is cut off, because the next record has to start on a line of
+/// its own.
 pub(super) fn recover(dir: &Path, lengths: &[u64], entries: &mut Vec<Entry>) -> io::Result<End> {
     let first = entries.last().copied().unwrap_or(Entry {
         seq: 1,
@@ -60,19 +98,19 @@ pub(super) fn recover(dir: &Path, lengths: &[u64], entries: &mut Vec<Entry>) -> 
         offset: first.offset,
         ended: false,
     };
+    let mut numbering = Numbering::from(first.seq);
     for segment in first.segment..=lengths.len() as u64 {
         let mut offset = if segment == first.segment { first.offset } else { 0 };
+        (end.segment, end.offset) = (segment, offset);
         let mut reader = Reader::open(dir, segment, offset)?;
-        let mut torn = false;
         while let Some(line) = reader.next()? {
-            let record = match serde_json::from_slice::<BuildRecord>(line) {
-                Ok(record) if line.ends_with(b"\n") && record.seq == end.seq + 1 => record,
-                _ => {
-                    torn = true;
-                    break;
-                }
-            };
-            let len = line.len() as u64;
+            let start = offset;
+            offset += line.len() as u64;
+            let record = record(line);
+            if !numbering.take(record.as_ref().map(|record| record.seq), line.len()) {
+                continue;
+            }
+            let Some(record) = record else { continue };
             if entries
                 .last()
                 .is_none_or(|last| record.seq >= last.seq + index::EVERY || segment > last.segment)
@@ -81,10 +119,9 @@ pub(super) fn recover(dir: &Path, lengths: &[u64], entries: &mut Vec<Entry>) -> 
                     seq: record.seq,
                     next_line: end.line + 1,
                     segment,
-                    offset,
+                    offset: start,
                 });
             }
-            offset += len;
             end = End {
                 seq: record.seq,
                 line: line_of(&record).unwrap_or(end.line),
@@ -93,22 +130,39 @@ pub(super) fn recover(dir: &Path, lengths: &[u64], entries: &mut Vec<Entry>) -> 
                 ended: is_end(&record),
             };
         }
-        end.segment = segment;
-        end.offset = offset;
-        if torn {
+        if segment == lengths.len() as u64 && end.offset < offset {
+            tracing::warn!(
+                dir = %dir.display(),
+                bytes = offset - end.offset,
+                "a build's log ends with what is no record; it is cut off"
+            );
             OpenOptions::new()
                 .write(true)
                 .open(path(dir, segment))?
-                .set_len(offset)?;
-            for later in segment + 1..=lengths.len() as u64 {
-                fs::remove_file(path(dir, later))?;
-            }
-            break;
+                .set_len(end.offset)?;
         }
     }
     // An entry may point at what was cut off.
     entries.retain(|entry| entry.seq <= end.seq);
     Ok(end)
+}
+
+/// The record of a line, if it is one.
+pub(super) fn record(line: &[u8]) -> Option<BuildRecord> {
+    line.ends_with(b"\n")
+        .then(|| serde_json::from_slice(line).ok())
+        .flatten()
+}
+
+/// A record's number, from its first bytes: without reading all of it.
+pub(super) fn seq(line: &[u8]) -> Option<u64> {
+    let digits = line.strip_suffix(b"}\n")?.strip_prefix(br#"{"seq":"#)?;
+    let len = digits.iter().position(|byte| !byte.is_ascii_digit())?;
+    let (digits, rest) = digits.split_at(len);
+    if !rest.starts_with(br#","at_ms":"#) {
+        return None;
+    }
+    std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
 /// A record's `type`, from its bytes. Within a JSON string a quote is escaped, so this cannot be something that a build printed.

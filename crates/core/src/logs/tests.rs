@@ -140,6 +140,109 @@ async fn a_torn_last_record_is_cut_off_and_the_numbers_go_on() {
     assert_eq!(seqs(&store.read(id, 598, 10).await.unwrap()), [599, 600, 601]);
 }
 
+/// Byte range of the records `seqs` in a log of one segment.
+fn bytes_of(file: &[u8], seqs: std::ops::RangeInclusive<usize>) -> std::ops::Range<usize> {
+    let ends: Vec<usize> = file
+        .iter()
+        .enumerate()
+        .filter_map(|(at, byte)| (*byte == b'\n').then_some(at + 1))
+        .collect();
+    seqs.start().checked_sub(2).map_or(0, |before| ends[before])..ends[seqs.end() - 1]
+}
+
+#[tokio::test]
+async fn damage_costs_the_records_that_it_hit_and_no_other() {
+    let (_dir, store, id) = store();
+    let mut writer = store.writer(id).await.unwrap();
+    writer.append(lines(1..=600)).await.unwrap();
+    drop(writer);
+    let path = segment_file(&store, id);
+    let whole = fs::read(&path).unwrap();
+    let garbled = |range: std::ops::Range<usize>, with: &[u8]| {
+        let mut bytes = whole.clone();
+        bytes.splice(range, with.iter().copied());
+        bytes
+    };
+    let one = bytes_of(&whole, 300..=300);
+    let block = bytes_of(&whole, 298..=302);
+    let text = whole[one.clone()].to_vec();
+    let other_number = String::from_utf8(text.clone()).unwrap().replace(":300,", ":500,");
+    let cases: [(&str, Vec<u8>, &[u64]); 6] = [
+        (
+            "another type",
+            garbled(
+                one.clone(),
+                br#"{"seq":{},"x":1}
+"#,
+            ),
+            &[300],
+        ),
+        (
+            "a flipped byte in the text",
+            garbled(one.start + 40..one.start + 41, b"\xff"),
+            &[300],
+        ),
+        ("another number", garbled(one.clone(), other_number.as_bytes()), &[300]),
+        (
+            "a block of zeros",
+            garbled(block.start + 7..block.end - 3, &vec![0; block.len() - 10]),
+            &[298, 299, 300, 301, 302],
+        ),
+        ("a repeated record", garbled(one.end..one.end, &text), &[]),
+        ("a foreign line", garbled(one.end..one.end, b"no record\n"), &[]),
+    ];
+    for (what, bytes, hit) in cases {
+        fs::write(&path, bytes).unwrap();
+        // With the index, without it, and by a store that had the log open before.
+        for (opened, index) in [(true, true), (false, true), (false, false)] {
+            if !index {
+                fs::remove_file(store.dir(id).join("index")).unwrap();
+            }
+            let again = if opened {
+                store.clone()
+            } else {
+                LogStore::new(store.inner.root.clone())
+            };
+            let mut records = again.read(id, 0, 10_000).await.unwrap();
+            assert_eq!(seqs(&records), (1..=600).collect::<Vec<_>>(), "{what}");
+            for (record, (_, event)) in records.iter().zip(lines(1..=600)) {
+                if hit.contains(&record.seq) {
+                    assert!(
+                        matches!(&record.event, BuildEvent::Notice { text } if text.contains("damaged")),
+                        "{what}: {record:?}"
+                    );
+                } else {
+                    assert_eq!(record.event, event, "{what}");
+                }
+            }
+            // From anywhere it is the same.
+            assert_eq!(
+                again.read(id, 299, 1).await.unwrap()[0].event,
+                records.remove(299).event,
+                "{what}"
+            );
+            assert_eq!(again.read_lines(id, 450, 1).await.unwrap()[0].seq, 450, "{what}");
+            assert_eq!(again.decoded(id).await.unwrap().whole, 600, "{what}");
+            drop(again.writer(id).await.unwrap());
+        }
+    }
+    fs::write(&path, garbled(one, b"no record\n")).unwrap();
+    let again = LogStore::new(store.inner.root.clone());
+    again
+        .writer(id)
+        .await
+        .unwrap()
+        .append(vec![line(601, "goes on"), end()])
+        .await
+        .unwrap();
+    let followed = LogStore::new(store.inner.root.clone())
+        .follow(id, 0)
+        .collect::<Vec<_>>()
+        .await
+        .concat();
+    assert_eq!(seqs(&followed), (1..=602).collect::<Vec<_>>());
+}
+
 #[tokio::test]
 async fn a_lost_or_short_index_is_made_again() {
     let (_dir, store, id) = store();
