@@ -222,11 +222,74 @@ mod tests {
                 vec![],
                 vec!["extra_hosts", "name:address"],
             ),
+            (
+                "platform_version = \"not valid!\"",
+                vec![],
+                vec![],
+                vec!["platform_version", "not valid!"],
+            ),
+            ("platform_version = \"1@2\"", vec![], vec![], vec!["platform_version"]),
+            (
+                "default_registry = \"UPPER/x\"",
+                vec![],
+                vec![],
+                vec!["default_registry", "UPPER/x"],
+            ),
+            (
+                "default_registry = \"http://x\"",
+                vec![],
+                vec![],
+                vec!["default_registry", "http://x"],
+            ),
+            ("builder_image = \"A B\"", vec![], vec![], vec!["builder_image", "A B"]),
+            (
+                "privileged_builder_image = \"A B\"",
+                vec![],
+                vec![],
+                vec!["privileged_builder_image", "A B"],
+            ),
+            (
+                "[registries.\"http://h/x\"]\nhttp = true",
+                vec![],
+                vec![],
+                vec!["registries", "http://h/x"],
+            ),
+            (
+                "[registries.\"H:5000\"]\nhttp = true",
+                vec![],
+                vec![],
+                vec!["registries", "H:5000"],
+            ),
+            (
+                "build_timeout_s = 99999999999999",
+                vec![],
+                vec![],
+                vec!["build_timeout_s", "99999999999999"],
+            ),
+            (
+                "ready_timeout_s = 99999999999999",
+                vec![],
+                vec![],
+                vec!["ready_timeout_s", "99999999999999"],
+            ),
+            (
+                "",
+                vec![],
+                vec!["--site-root", "/nope"],
+                vec!["site_root", "--site-root", "/nope"],
+            ),
+            (
+                "admin_password = \"pw-canary\"",
+                vec![],
+                vec![],
+                vec!["admin_password", "10 characters"],
+            ),
         ] {
-            let error = config(file, &env, &flags).unwrap_err();
+            let error = config(file, &env, &flags).expect_err(&format!("{file} {env:?} {flags:?}"));
             for word in words {
                 assert!(error.contains(word), "{error:?} does not say {word:?}");
             }
+            assert!(!error.contains("pw-canary"), "a password is shown: {error:?}");
         }
     }
 
@@ -239,6 +302,9 @@ mod tests {
         )
         .unwrap();
         assert!(read.registries["h:5000"].http);
+        for host in ["localhost", "docker.io", "127.0.0.1:5000", "registry.my-company.com"] {
+            config(&format!("[registries.\"{host}\"]\nhttp = true"), &[], &[]).unwrap();
+        }
         assert_eq!(
             read.registries["t:5443"].ca_file.as_deref(),
             Some(std::path::Path::new("/ca.crt"))

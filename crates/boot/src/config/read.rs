@@ -7,7 +7,7 @@ use std::{
 };
 
 use clap::{ArgMatches, parser::ValueSource};
-use prt_core::settings::RegistrySettings;
+use prt_core::{access::PASSWORD_MIN, images::ImageRef, settings::RegistrySettings};
 use prt_types::{Secret, container_images::PullPolicy};
 use serde::Deserialize;
 
@@ -15,6 +15,9 @@ use super::{Config, ConfigError, DEFAULT_FILE, FILE_KEY, KEYS, LogFormat};
 
 /// The web files' folder beside the program, as `scripts/build.sh` and packages lay it out.
 const SITE_BESIDE_PROGRAM: &str = "site";
+
+/// Thirty days: whoever writes more has lost count of the zeros.
+const LONGEST_S: u64 = 30 * 24 * 60 * 60;
 
 /// A value with the place it came from.
 struct Found {
@@ -99,9 +102,13 @@ pub(super) fn read(matches: &ArgMatches, env: impl Fn(&str) -> Option<String>) -
     })?
     .unwrap_or_default();
     let data_dir = text("data_dir")?.map_or_else(|| default_data_dir(&env), PathBuf::from);
-    let platform_version = or_empty("platform_version")?;
-    let default_registry = or_empty("default_registry")?.trim_end_matches('/').to_owned();
+    let platform_version = parse(find("platform_version")?, |found| version(&found))?.unwrap_or_default();
+    let default_registry = parse(find("default_registry")?, |found| registry_path(&found))?.unwrap_or_default();
     let own_image = |name: &str| format!("{default_registry}/{name}:{platform_version}");
+    let builder = |key: &str, name: &str| {
+        let image = parse(find(key)?, |found| image(&found))?;
+        Ok::<_, ConfigError>(image.unwrap_or_else(|| own_image(name)))
+    };
     Ok(Config {
         public_url: parse(find("public_url")?, |found| http_url(&found))?
             .unwrap_or_else(|| format!("http://{}", listen[0])),
@@ -117,7 +124,7 @@ pub(super) fn read(matches: &ArgMatches, env: impl Fn(&str) -> Option<String>) -
             }
         })?
         .unwrap_or_else(|| format!("sqlite:{}", data_dir.join("console.db").display())),
-        admin_password: text("admin_password")?.map(Secret::new),
+        admin_password: parse(find("admin_password")?, |found| admin_password(&found))?,
         secret_key: parse(find("secret_key")?, |found| {
             let bytes = hex::decode(&found.text)
                 .ok()
@@ -133,13 +140,12 @@ pub(super) fn read(matches: &ArgMatches, env: impl Fn(&str) -> Option<String>) -
             other => Err(found.wrong(format!("{other:?} is none of Always, IfNotPresent, Never"))),
         })?
         .unwrap_or(PullPolicy::IfNotPresent),
-        builder_image: text("builder_image")?.unwrap_or_else(|| own_image("practicus-builder")),
-        privileged_builder_image: text("privileged_builder_image")?
-            .unwrap_or_else(|| own_image("practicus-builder-privileged")),
+        builder_image: builder("builder_image", "practicus-builder")?,
+        privileged_builder_image: builder("privileged_builder_image", "practicus-builder-privileged")?,
         extra_hosts: parse(find("extra_hosts")?, |found| extra_hosts(&found))?.unwrap_or_default(),
         ready_timeout_s: parse(find("ready_timeout_s")?, |found| seconds(&found))?.unwrap_or_default(),
         build_timeout_s: parse(find("build_timeout_s")?, |found| seconds(&found))?.unwrap_or_default(),
-        site_root: text("site_root")?.map_or_else(default_site_root, PathBuf::from),
+        site_root: parse(find("site_root")?, |found| folder(&found))?.unwrap_or_else(default_site_root),
         log: or_empty("log")?,
         log_format: parse(find("log_format")?, |found| match found.text.as_str() {
             "text" => Ok(LogFormat::Text),
@@ -210,6 +216,14 @@ fn registries(file: &Path, value: Option<toml::Value>) -> Result<BTreeMap<String
             let table: RegistryTable = table
                 .try_into()
                 .map_err(|error: toml::de::Error| wrong(&key, error.message().to_owned()))?;
+            // As images name it: with a scheme, a path or capital letters no image would ever match.
+            let named = ImageRef::resolve(&format!("{host}/image"), "", "tag");
+            if host.chars().any(char::is_uppercase) || !named.is_ok_and(|image| image.registry == host) {
+                return Err(wrong(
+                    &key,
+                    format!("{host:?} is no registry; write its host name, with :port if it has one, and nothing else"),
+                ));
+            }
             if table.http && table.ca_file.is_some() {
                 return Err(wrong(&key, "http = true needs no ca_file".into()));
             }
@@ -236,8 +250,59 @@ fn http_url(found: &Found) -> Result<String, ConfigError> {
 
 fn seconds(found: &Found) -> Result<u64, ConfigError> {
     match found.text.parse() {
-        Ok(seconds) if seconds > 0 => Ok(seconds),
-        _ => Err(found.wrong(format!("{:?} is no whole number of seconds above 0", found.text))),
+        Ok(seconds) if (1..=LONGEST_S).contains(&seconds) => Ok(seconds),
+        _ => Err(found.wrong(format!(
+            "{:?} is no whole number of seconds from 1 to {LONGEST_S}",
+            found.text
+        ))),
+    }
+}
+
+fn version(found: &Found) -> Result<String, ConfigError> {
+    let named = ImageRef::resolve("host.example/image", "", &found.text);
+    // `resolve` takes the default tag as it is; whether it is one shows when it is written out.
+    match named.and_then(|image| ImageRef::resolve(&image.to_string(), "", "")) {
+        Ok(image) if image.tag.as_deref() == Some(&found.text) => Ok(found.text.clone()),
+        _ => Err(found.wrong(format!(
+            "{:?} cannot be the tag of an image, such as 25.5.3",
+            found.text
+        ))),
+    }
+}
+
+fn registry_path(found: &Found) -> Result<String, ConfigError> {
+    let path = found.text.trim_end_matches('/');
+    match ImageRef::resolve(&format!("{path}/image"), "", "tag") {
+        // Engines take a host in capitals for another one than its own spelling in rules and logins.
+        Ok(_) if !path.chars().any(char::is_uppercase) => Ok(path.to_owned()),
+        _ => Err(found.wrong(format!(
+            "{:?} is no host or host/path in lower case without a scheme, such as ghcr.io/practicusai",
+            found.text
+        ))),
+    }
+}
+
+fn image(found: &Found) -> Result<String, ConfigError> {
+    match ImageRef::resolve(&found.text, "docker.io/library", "latest") {
+        Ok(_) => Ok(found.text.clone()),
+        Err(error) => Err(found.wrong(error.to_string())),
+    }
+}
+
+/// The words leave the password out: they go to a terminal or a log.
+fn admin_password(found: &Found) -> Result<Secret, ConfigError> {
+    if found.text.chars().count() < PASSWORD_MIN {
+        return Err(found.wrong(format!("a password has at least {PASSWORD_MIN} characters")));
+    }
+    Ok(Secret::new(found.text.clone()))
+}
+
+fn folder(found: &Found) -> Result<PathBuf, ConfigError> {
+    let path = PathBuf::from(&found.text);
+    if path.is_dir() {
+        Ok(path)
+    } else {
+        Err(found.wrong(format!("{:?} is no folder that can be read", found.text)))
     }
 }
 
