@@ -1,5 +1,7 @@
 //! What holds for every endpoint.
 
+use std::collections::{HashMap, HashSet};
+
 use axum::{Router, body::Bytes, routing::post};
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -105,6 +107,106 @@ async fn a_form_of_another_site_is_refused() {
         .await
         .unwrap();
     assert_eq!(answer.status(), 403);
+}
+
+#[tokio::test]
+async fn the_openapi_document_is_valid() {
+    let console = Console::start().await;
+    let http = reqwest::Client::builder().build().unwrap();
+    let answer = http
+        .get(format!("{}/api/v1/openapi.json", console.url))
+        .send()
+        .await
+        .unwrap();
+    let document: Value = answer.json().await.unwrap();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1."));
+    for key in ["title", "version"] {
+        assert!(
+            document["info"][key].as_str().is_some_and(|text| !text.is_empty()),
+            "info.{key}"
+        );
+    }
+    let mut ids = HashMap::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let in_path: HashSet<&str> = path
+            .split('/')
+            .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+            .collect();
+        for (method, operation) in item.as_object().unwrap() {
+            let place = format!("{method} {path}");
+            assert!(["get", "put", "post", "delete"].contains(&method.as_str()), "{place}");
+            let id = operation["operationId"]
+                .as_str()
+                .unwrap_or_else(|| panic!("{place} has no id"));
+            if let Some(other) = ids.insert(id, place.clone()) {
+                panic!("{place} and {other} are both called {id}");
+            }
+            assert!(
+                operation["summary"].as_str().is_some_and(|text| !text.is_empty()),
+                "{place} has no summary"
+            );
+            assert_eq!(
+                operation["tags"].as_array().map(Vec::len),
+                Some(1),
+                "{place} has one tag"
+            );
+            let mut seen = HashSet::new();
+            let mut described = HashSet::new();
+            for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                let name = parameter["name"].as_str().unwrap();
+                let from = parameter["in"].as_str().unwrap();
+                assert!(seen.insert((name, from)), "{place}: {name} is there twice");
+                assert!(["path", "query"].contains(&from), "{place}: {name} is in {from}");
+                assert!(parameter["schema"].is_object(), "{place}: {name} has no schema");
+                if from == "path" {
+                    assert_eq!(parameter["required"], true, "{place}: {name}");
+                    described.insert(name);
+                }
+            }
+            assert_eq!(described, in_path, "{place} describes its path");
+            let body = &operation["requestBody"];
+            assert!(
+                body.is_null() || body["content"].as_object().is_some_and(|content| !content.is_empty()),
+                "{place}"
+            );
+            let answers = operation["responses"].as_object().unwrap();
+            assert!(answers.contains_key("default") && answers.len() > 1, "{place}");
+            for (status, answer) in answers {
+                assert!(
+                    status == "default" || status.parse::<u16>().is_ok_and(|status| (200..300).contains(&status)),
+                    "{place}: {status}"
+                );
+                assert!(
+                    answer["description"].as_str().is_some_and(|text| !text.is_empty()),
+                    "{place}: {status} has no description"
+                );
+            }
+        }
+    }
+    assert!(ids.len() > 30, "only {} operations are documented", ids.len());
+    refer(&document, &document, "#");
+}
+
+/// All references lead to something.
+fn refer(document: &Value, part: &Value, place: &str) {
+    match part {
+        Value::Object(members) => {
+            if let Some(target) = members.get("$ref") {
+                let target = target.as_str().unwrap();
+                let found = target.strip_prefix('#').and_then(|pointer| document.pointer(pointer));
+                assert!(found.is_some(), "{place} refers to {target}, which is not there");
+            }
+            for (key, member) in members {
+                refer(document, member, &format!("{place}/{key}"));
+            }
+        }
+        Value::Array(items) => {
+            for (at, item) in items.iter().enumerate() {
+                refer(document, item, &format!("{place}/{at}"));
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 #[tokio::test]

@@ -34,7 +34,7 @@ pub fn router() -> OpenApiRouter<AppState> {
 }
 
 /// Logs in with name and password: gives an API token for 30 days.
-#[utoipa::path(post, path = "/login", tag = "access", security(()), request_body = LoginRequest, responses((status = OK, body = TokenCreated)))]
+#[utoipa::path(post, path = "/login", operation_id = "login", tag = "access", security(()), request_body = LoginRequest, responses((status = OK, description = "The API token", body = TokenCreated)))]
 async fn login(
     State(orchestrator): State<Orchestrator>,
     Cx(cx): Cx,
@@ -52,19 +52,19 @@ async fn login(
 }
 
 /// Who asks.
-#[utoipa::path(get, path = "/me", tag = "access", responses((status = OK, body = Me)))]
+#[utoipa::path(get, path = "/me", operation_id = "me", tag = "access", responses((status = OK, description = "Who asks", body = Me)))]
 async fn me(State(orchestrator): State<Orchestrator>, Cx(cx): Cx) -> Answer<Me> {
     answer(orchestrator.me(&cx).await, &cx)
 }
 
 /// The asker's API tokens.
-#[utoipa::path(get, path = "/tokens", tag = "access", responses((status = OK, body = Vec<TokenView>)))]
+#[utoipa::path(get, path = "/tokens", operation_id = "token_list", tag = "access", responses((status = OK, description = "The tokens, without their values", body = Vec<TokenView>)))]
 async fn tokens(State(orchestrator): State<Orchestrator>, Cx(cx): Cx) -> Answer<Vec<TokenView>> {
     answer(orchestrator.token_list(&cx).await, &cx)
 }
 
 /// Makes an API token; its value is in this answer only.
-#[utoipa::path(post, path = "/tokens", tag = "access", request_body = TokenInput, responses((status = CREATED, body = TokenCreated)))]
+#[utoipa::path(post, path = "/tokens", operation_id = "token_create", tag = "access", request_body = TokenInput, responses((status = CREATED, description = "The token, with its value", body = TokenCreated)))]
 async fn token_create(
     State(orchestrator): State<Orchestrator>,
     Cx(cx): Cx,
@@ -77,7 +77,7 @@ async fn token_create(
 }
 
 /// Ends an API token of the asker.
-#[utoipa::path(delete, path = "/tokens/{id}", tag = "access", params(("id" = String, Path)), responses((status = NO_CONTENT)))]
+#[utoipa::path(delete, path = "/tokens/{id}", operation_id = "token_revoke", tag = "access", params(("id" = String, Path)), responses((status = NO_CONTENT, description = "The token has ended")))]
 async fn token_revoke(
     State(orchestrator): State<Orchestrator>,
     Cx(cx): Cx,
@@ -94,13 +94,13 @@ async fn token_revoke(
 }
 
 /// All users. Admins only.
-#[utoipa::path(get, path = "/users", tag = "access", responses((status = OK, body = Vec<UserView>)))]
+#[utoipa::path(get, path = "/users", operation_id = "user_list", tag = "access", responses((status = OK, description = "The users", body = Vec<UserView>)))]
 async fn users(State(orchestrator): State<Orchestrator>, Cx(cx): Cx) -> Answer<Vec<UserView>> {
     answer(orchestrator.user_list(&cx).await, &cx)
 }
 
 /// Makes a user. Admins only.
-#[utoipa::path(post, path = "/users", tag = "access", request_body = UserInput, responses((status = CREATED, body = UserView)))]
+#[utoipa::path(post, path = "/users", operation_id = "user_create", tag = "access", request_body = UserInput, responses((status = CREATED, description = "The user", body = UserView)))]
 async fn user_create(
     State(orchestrator): State<Orchestrator>,
     Cx(cx): Cx,
@@ -113,13 +113,13 @@ async fn user_create(
 }
 
 /// All groups. Admins only.
-#[utoipa::path(get, path = "/groups", tag = "access", responses((status = OK, body = Vec<GroupView>)))]
+#[utoipa::path(get, path = "/groups", operation_id = "group_list", tag = "access", responses((status = OK, description = "The groups", body = Vec<GroupView>)))]
 async fn groups(State(orchestrator): State<Orchestrator>, Cx(cx): Cx) -> Answer<Vec<GroupView>> {
     answer(orchestrator.group_list(&cx).await, &cx)
 }
 
 /// Makes a group. Admins only.
-#[utoipa::path(post, path = "/groups", tag = "access", request_body = GroupInput, responses((status = CREATED, body = GroupView)))]
+#[utoipa::path(post, path = "/groups", operation_id = "group_create", tag = "access", request_body = GroupInput, responses((status = CREATED, description = "The group", body = GroupView)))]
 async fn group_create(
     State(orchestrator): State<Orchestrator>,
     Cx(cx): Cx,
@@ -132,7 +132,7 @@ async fn group_create(
 }
 
 /// Replaces the members of a group. Admins only.
-#[utoipa::path(put, path = "/groups/{name}", tag = "access", params(("name" = String, Path)), request_body = GroupInput, responses((status = OK, body = GroupView)))]
+#[utoipa::path(put, path = "/groups/{name}", operation_id = "group_update", tag = "access", params(("name" = String, Path)), request_body = GroupInput, responses((status = OK, description = "The group as it is now", body = GroupView)))]
 async fn group_update(
     State(orchestrator): State<Orchestrator>,
     Cx(cx): Cx,

@@ -24,7 +24,7 @@ struct Page {
 }
 
 /// Rows of the audit log, newest first. Admins only.
-#[utoipa::path(get, path = "/audit", tag = "audit", params(Page), responses((status = OK, body = Vec<AuditView>)))]
+#[utoipa::path(get, path = "/audit", operation_id = "audit_list", tag = "audit", params(Page), responses((status = OK, description = "The rows", body = Vec<AuditView>)))]
 async fn list(
     State(orchestrator): State<Orchestrator>,
     Cx(cx): Cx,

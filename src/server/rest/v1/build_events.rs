@@ -43,7 +43,7 @@ struct AfterQuery {
 }
 
 /// Server-sent events `record` with the record's number as id. Ends after the build's last record.
-#[utoipa::path(get, path = "/builds/{number}/events", tag = "builds", params(("number" = i64, Path), AfterQuery), responses((status = OK, body = BuildRecord, content_type = "text/event-stream")))]
+#[utoipa::path(get, path = "/builds/{number}/events", operation_id = "build_follow", tag = "builds", params(("number" = i64, Path), AfterQuery), responses((status = OK, description = "The stream", body = BuildRecord, content_type = "text/event-stream")))]
 async fn events(
     State(orchestrator): State<Orchestrator>,
     Cx(cx): Cx,
@@ -66,7 +66,7 @@ async fn events(
 }
 
 /// A page of records.
-#[utoipa::path(get, path = "/builds/{number}/records", tag = "builds", params(("number" = i64, Path), AfterQuery), responses((status = OK, body = Vec<BuildRecord>)))]
+#[utoipa::path(get, path = "/builds/{number}/records", operation_id = "build_record_list", tag = "builds", params(("number" = i64, Path), AfterQuery), responses((status = OK, description = "The records", body = Vec<BuildRecord>)))]
 async fn records(
     State(orchestrator): State<Orchestrator>,
     Cx(cx): Cx,
@@ -84,7 +84,7 @@ struct LogQuery {
 }
 
 /// The log as text, as far as it goes.
-#[utoipa::path(get, path = "/builds/{number}/log", tag = "builds", params(("number" = i64, Path), LogQuery), responses((status = OK, body = String, content_type = "text/plain")))]
+#[utoipa::path(get, path = "/builds/{number}/log", operation_id = "build_log", tag = "builds", params(("number" = i64, Path), LogQuery), responses((status = OK, description = "The log", body = String, content_type = "text/plain")))]
 async fn log(
     State(orchestrator): State<Orchestrator>,
     Cx(cx): Cx,

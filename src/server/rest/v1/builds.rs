@@ -39,7 +39,7 @@ struct ListQuery {
 }
 
 /// The asker's builds, newest first; all users' for an admin.
-#[utoipa::path(get, path = "/builds", tag = "builds", params(ListQuery), responses((status = OK, body = Vec<BuildView>)))]
+#[utoipa::path(get, path = "/builds", operation_id = "build_list", tag = "builds", params(ListQuery), responses((status = OK, description = "The builds", body = Vec<BuildView>)))]
 async fn list(
     State(orchestrator): State<Orchestrator>,
     Cx(cx): Cx,
@@ -68,7 +68,7 @@ async fn list(
 }
 
 /// Starts a build.
-#[utoipa::path(post, path = "/builds", tag = "builds", request_body = BuildRequest, responses((status = CREATED, body = BuildView)))]
+#[utoipa::path(post, path = "/builds", operation_id = "build_create", tag = "builds", request_body = BuildRequest, responses((status = CREATED, description = "The build, which goes on", body = BuildView)))]
 async fn create(
     State(orchestrator): State<Orchestrator>,
     Cx(cx): Cx,
@@ -81,19 +81,19 @@ async fn create(
 }
 
 /// One build.
-#[utoipa::path(get, path = "/builds/{number}", tag = "builds", params(("number" = i64, Path)), responses((status = OK, body = BuildView)))]
+#[utoipa::path(get, path = "/builds/{number}", operation_id = "build_get", tag = "builds", params(("number" = i64, Path)), responses((status = OK, description = "The build", body = BuildView)))]
 async fn get(State(orchestrator): State<Orchestrator>, Cx(cx): Cx, Path(number): Path<i64>) -> Answer<BuildView> {
     answer(orchestrator.build_get(&cx, number).await, &cx)
 }
 
 /// Asks for a build's end.
-#[utoipa::path(post, path = "/builds/{number}/cancel", tag = "builds", params(("number" = i64, Path)), responses((status = OK, body = BuildView)))]
+#[utoipa::path(post, path = "/builds/{number}/cancel", operation_id = "build_cancel", tag = "builds", params(("number" = i64, Path)), responses((status = OK, description = "The build as it is now", body = BuildView)))]
 async fn cancel(State(orchestrator): State<Orchestrator>, Cx(cx): Cx, Path(number): Path<i64>) -> Answer<BuildView> {
     answer(orchestrator.build_cancel(&cx, number).await, &cx)
 }
 
 /// Runs a build's inputs again.
-#[utoipa::path(post, path = "/builds/{number}/rerun", tag = "builds", params(("number" = i64, Path)), request_body = RerunRequest, responses((status = CREATED, body = BuildView)))]
+#[utoipa::path(post, path = "/builds/{number}/rerun", operation_id = "build_rerun", tag = "builds", params(("number" = i64, Path)), request_body = RerunRequest, responses((status = CREATED, description = "The new build, which goes on", body = BuildView)))]
 async fn rerun(
     State(orchestrator): State<Orchestrator>,
     Cx(cx): Cx,

@@ -34,13 +34,13 @@ fn id(text: &str) -> prt_core::Result<ContainerImageId> {
 }
 
 /// All rules. Admins only.
-#[utoipa::path(get, path = "/container-images", tag = "container images", responses((status = OK, body = Vec<ContainerImageView>)))]
+#[utoipa::path(get, path = "/container-images", operation_id = "container_image_list", tag = "container images", responses((status = OK, description = "The rules", body = Vec<ContainerImageView>)))]
 async fn list(State(orchestrator): State<Orchestrator>, Cx(cx): Cx) -> Answer<Vec<ContainerImageView>> {
     answer(orchestrator.container_image_list(&cx).await, &cx)
 }
 
 /// Adds a rule. Admins only.
-#[utoipa::path(post, path = "/container-images", tag = "container images", request_body = ContainerImageInput, responses((status = CREATED, body = ContainerImageView)))]
+#[utoipa::path(post, path = "/container-images", operation_id = "container_image_create", tag = "container images", request_body = ContainerImageInput, responses((status = CREATED, description = "The rule", body = ContainerImageView)))]
 async fn create(
     State(orchestrator): State<Orchestrator>,
     Cx(cx): Cx,
@@ -53,7 +53,7 @@ async fn create(
 }
 
 /// One rule. Admins only.
-#[utoipa::path(get, path = "/container-images/{id}", tag = "container images", params(("id" = String, Path)), responses((status = OK, body = ContainerImageView)))]
+#[utoipa::path(get, path = "/container-images/{id}", operation_id = "container_image_get", tag = "container images", params(("id" = String, Path)), responses((status = OK, description = "The rule", body = ContainerImageView)))]
 async fn get(
     State(orchestrator): State<Orchestrator>,
     Cx(cx): Cx,
@@ -64,7 +64,7 @@ async fn get(
 }
 
 /// Changes a rule. Admins only.
-#[utoipa::path(put, path = "/container-images/{id}", tag = "container images", params(("id" = String, Path)), request_body = ContainerImageInput, responses((status = OK, body = ContainerImageView)))]
+#[utoipa::path(put, path = "/container-images/{id}", operation_id = "container_image_update", tag = "container images", params(("id" = String, Path)), request_body = ContainerImageInput, responses((status = OK, description = "The rule as it is now", body = ContainerImageView)))]
 async fn update(
     State(orchestrator): State<Orchestrator>,
     Cx(cx): Cx,
@@ -76,7 +76,7 @@ async fn update(
 }
 
 /// Removes a rule. Admins only.
-#[utoipa::path(delete, path = "/container-images/{id}", tag = "container images", params(("id" = String, Path)), responses((status = NO_CONTENT)))]
+#[utoipa::path(delete, path = "/container-images/{id}", operation_id = "container_image_delete", tag = "container images", params(("id" = String, Path)), responses((status = NO_CONTENT, description = "The rule is gone")))]
 async fn delete(
     State(orchestrator): State<Orchestrator>,
     Cx(cx): Cx,
@@ -96,7 +96,7 @@ struct CheckQuery {
 }
 
 /// What an image name means, and whether the asker may run it.
-#[utoipa::path(get, path = "/container-images/check", tag = "container images", params(CheckQuery), responses((status = OK, body = ImageCheck)))]
+#[utoipa::path(get, path = "/container-images/check", operation_id = "container_image_check", tag = "container images", params(CheckQuery), responses((status = OK, description = "The full name and the decision", body = ImageCheck)))]
 async fn check(
     State(orchestrator): State<Orchestrator>,
     Cx(cx): Cx,
@@ -106,7 +106,7 @@ async fn check(
 }
 
 /// Images that the asker may run, for pickers.
-#[utoipa::path(get, path = "/container-images/choices", tag = "container images", responses((status = OK, body = Vec<ImageChoice>)))]
+#[utoipa::path(get, path = "/container-images/choices", operation_id = "container_image_choices", tag = "container images", responses((status = OK, description = "The images", body = Vec<ImageChoice>)))]
 async fn choices(State(orchestrator): State<Orchestrator>, Cx(cx): Cx) -> Answer<Vec<ImageChoice>> {
     answer(orchestrator.image_choices(&cx).await, &cx)
 }

@@ -34,7 +34,7 @@ struct ServerInfo {
 }
 
 /// What this installation is.
-#[utoipa::path(get, path = "/server", tag = "server", security(()), responses((status = OK, body = ServerInfo)))]
+#[utoipa::path(get, path = "/server", operation_id = "server_info", tag = "server", security(()), responses((status = OK, description = "Versions and defaults", body = ServerInfo)))]
 async fn info(State(orchestrator): State<Orchestrator>) -> Json<ServerInfo> {
     let info = orchestrator.info();
     Json(ServerInfo {
@@ -45,7 +45,7 @@ async fn info(State(orchestrator): State<Orchestrator>) -> Json<ServerInfo> {
 }
 
 /// Server-sent events `change`: a worker, a build or an image rule that the asker may see has changed.
-#[utoipa::path(get, path = "/events", tag = "server", responses((status = OK, content_type = "text/event-stream")))]
+#[utoipa::path(get, path = "/events", operation_id = "change_follow", tag = "server", responses((status = OK, description = "The stream", content_type = "text/event-stream")))]
 async fn events(
     State(orchestrator): State<Orchestrator>,
     Cx(cx): Cx,

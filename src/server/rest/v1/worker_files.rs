@@ -32,7 +32,7 @@ struct PathQuery {
 }
 
 /// Replaces a folder below the build folder by the content of a tar stream.
-#[utoipa::path(put, path = "/workers/{name}/context", tag = "workers", params(("name" = String, Path), PathQuery), request_body(content_type = "application/x-tar"), responses((status = NO_CONTENT)))]
+#[utoipa::path(put, path = "/workers/{name}/context", operation_id = "worker_context_put", tag = "workers", params(("name" = String, Path), PathQuery), request_body(content_type = "application/x-tar"), responses((status = NO_CONTENT, description = "The files are in the build folder")))]
 async fn context_put(
     State(orchestrator): State<Orchestrator>,
     Cx(cx): Cx,
@@ -50,7 +50,7 @@ async fn context_put(
 }
 
 /// Reads a file of the build folder.
-#[utoipa::path(get, path = "/workers/{name}/files", tag = "workers", params(("name" = String, Path), PathQuery), responses((status = OK, content_type = "application/octet-stream")))]
+#[utoipa::path(get, path = "/workers/{name}/files", operation_id = "worker_file_get", tag = "workers", params(("name" = String, Path), PathQuery), responses((status = OK, description = "The file", content_type = "application/octet-stream")))]
 async fn file_get(
     State(orchestrator): State<Orchestrator>,
     Cx(cx): Cx,
@@ -64,7 +64,7 @@ async fn file_get(
 }
 
 /// Writes a file of the build folder.
-#[utoipa::path(put, path = "/workers/{name}/files", tag = "workers", params(("name" = String, Path), PathQuery), request_body(content_type = "application/octet-stream"), responses((status = NO_CONTENT)))]
+#[utoipa::path(put, path = "/workers/{name}/files", operation_id = "worker_file_put", tag = "workers", params(("name" = String, Path), PathQuery), request_body(content_type = "application/octet-stream"), responses((status = NO_CONTENT, description = "The file is in the build folder")))]
 async fn file_put(
     State(orchestrator): State<Orchestrator>,
     Cx(cx): Cx,

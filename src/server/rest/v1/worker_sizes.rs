@@ -13,7 +13,7 @@ pub fn router() -> OpenApiRouter<AppState> {
 }
 
 /// The sizes that the asker may use.
-#[utoipa::path(get, path = "/worker-sizes", tag = "workers", responses((status = OK, body = Vec<WorkerSizeView>)))]
+#[utoipa::path(get, path = "/worker-sizes", operation_id = "worker_size_list", tag = "workers", responses((status = OK, description = "The sizes", body = Vec<WorkerSizeView>)))]
 async fn list(State(orchestrator): State<Orchestrator>, Cx(cx): Cx) -> Answer<Vec<WorkerSizeView>> {
     answer(orchestrator.worker_size_list(&cx).await, &cx)
 }

@@ -42,7 +42,7 @@ struct ListQuery {
 }
 
 /// The asker's workers, newest first; all users' for an admin.
-#[utoipa::path(get, path = "/workers", tag = "workers", params(ListQuery), responses((status = OK, body = Vec<WorkerView>)))]
+#[utoipa::path(get, path = "/workers", operation_id = "worker_list", tag = "workers", params(ListQuery), responses((status = OK, description = "The workers", body = Vec<WorkerView>)))]
 async fn list(
     State(orchestrator): State<Orchestrator>,
     Cx(cx): Cx,
@@ -52,7 +52,7 @@ async fn list(
 }
 
 /// Starts a worker. It comes back in Provisioning; ask `wait` for its readiness.
-#[utoipa::path(post, path = "/workers", tag = "workers", request_body = WorkerConfig, responses((status = CREATED, body = WorkerView)))]
+#[utoipa::path(post, path = "/workers", operation_id = "worker_create", tag = "workers", request_body = WorkerConfig, responses((status = CREATED, description = "The worker, which goes on starting", body = WorkerView)))]
 async fn create(
     State(orchestrator): State<Orchestrator>,
     Cx(cx): Cx,
@@ -65,7 +65,7 @@ async fn create(
 }
 
 /// One worker with its containers and events.
-#[utoipa::path(get, path = "/workers/{name}", tag = "workers", params(("name" = String, Path)), responses((status = OK, body = WorkerView)))]
+#[utoipa::path(get, path = "/workers/{name}", operation_id = "worker_get", tag = "workers", params(("name" = String, Path)), responses((status = OK, description = "The worker", body = WorkerView)))]
 async fn get(State(orchestrator): State<Orchestrator>, Cx(cx): Cx, Path(name): Path<String>) -> Answer<WorkerView> {
     answer(orchestrator.worker_get(&cx, &name).await, &cx)
 }
@@ -77,7 +77,7 @@ struct WaitQuery {
 }
 
 /// The worker as soon as it answers, has failed or ended; as it is at the time limit.
-#[utoipa::path(get, path = "/workers/{name}/wait", tag = "workers", params(("name" = String, Path), WaitQuery), responses((status = OK, body = WorkerView)))]
+#[utoipa::path(get, path = "/workers/{name}/wait", operation_id = "worker_wait", tag = "workers", params(("name" = String, Path), WaitQuery), responses((status = OK, description = "The worker as it is now", body = WorkerView)))]
 async fn wait(
     State(orchestrator): State<Orchestrator>,
     Cx(cx): Cx,
@@ -89,7 +89,7 @@ async fn wait(
 }
 
 /// Removes a worker: containers, volumes, its token.
-#[utoipa::path(post, path = "/workers/{name}/terminate", tag = "workers", params(("name" = String, Path)), request_body = TerminateRequest, responses((status = OK, body = WorkerView)))]
+#[utoipa::path(post, path = "/workers/{name}/terminate", operation_id = "worker_terminate", tag = "workers", params(("name" = String, Path)), request_body = TerminateRequest, responses((status = OK, description = "The worker as it is now", body = WorkerView)))]
 async fn terminate(
     State(orchestrator): State<Orchestrator>,
     Cx(cx): Cx,
@@ -108,7 +108,7 @@ struct LogsQuery {
 }
 
 /// The end of a container's own output.
-#[utoipa::path(get, path = "/workers/{name}/logs", tag = "workers", params(("name" = String, Path), LogsQuery), responses((status = OK, body = String, content_type = "text/plain")))]
+#[utoipa::path(get, path = "/workers/{name}/logs", operation_id = "worker_logs", tag = "workers", params(("name" = String, Path), LogsQuery), responses((status = OK, description = "The output", body = String, content_type = "text/plain")))]
 async fn logs(
     State(orchestrator): State<Orchestrator>,
     Cx(cx): Cx,
@@ -124,7 +124,7 @@ async fn logs(
 }
 
 /// Runs a command in the primary container and waits for its end.
-#[utoipa::path(post, path = "/workers/{name}/exec", tag = "workers", params(("name" = String, Path)), request_body = ExecRequest, responses((status = OK, body = ExecResult)))]
+#[utoipa::path(post, path = "/workers/{name}/exec", operation_id = "worker_exec", tag = "workers", params(("name" = String, Path)), request_body = ExecRequest, responses((status = OK, description = "The exit code and the output", body = ExecResult)))]
 async fn exec(
     State(orchestrator): State<Orchestrator>,
     Cx(cx): Cx,
