@@ -1,13 +1,13 @@
 //! Logins, tokens, users and groups.
 
-use prt_client::Client;
+use prt_client::{Client, ContextBody};
 use prt_types::{
     ErrorCode,
     access::{GroupInput, LoginRequest, Role, TokenInput, UserInput},
     audit::Outcome,
 };
 
-use crate::helpers::{ADMIN_PASSWORD, Console};
+use crate::helpers::{ADMIN_PASSWORD, Console, plain_worker};
 
 #[tokio::test]
 async fn tokens_work_until_they_are_revoked() {
@@ -63,6 +63,45 @@ async fn a_user_cannot_do_what_admins_do() {
         .find(|row| row.action == "user.create" && row.outcome == Outcome::Refused)
         .unwrap();
     assert_eq!((refused.actor.as_str(), refused.object.as_str()), ("alice", "mallory"));
+    // Looking is refused and recorded as well.
+    for action in ["user.list", "container_image.list", "audit.list"] {
+        let row = audit.iter().find(|row| row.action == action);
+        let row = row.unwrap_or_else(|| panic!("no row for {action}"));
+        assert_eq!(
+            (row.actor.as_str(), row.outcome),
+            ("alice", Outcome::Refused),
+            "{action}"
+        );
+        assert!(row.details.contains("Only an admin can"), "{}", row.details);
+    }
+}
+
+#[tokio::test]
+async fn uploads_are_recorded() {
+    let console = Console::start().await;
+    let alice = console.user("alice", &[]).await;
+    let worker = console.worker(&alice, &plain_worker("X-Small")).await;
+    alice
+        .worker_put_file(&worker.name, "app/secret.txt", "content".into())
+        .await
+        .unwrap();
+    // An archive of nothing: two empty blocks.
+    let parts = futures::stream::iter([Ok(bytes::Bytes::from_static(&[0; 1024]))]);
+    alice
+        .worker_put_context(&worker.name, "ctx", ContextBody::new(parts))
+        .await
+        .unwrap();
+    let audit = console.admin.audit(None, None).await.unwrap();
+    let rows: Vec<_> = audit.iter().filter(|row| row.action == "worker.upload").collect();
+    assert_eq!(rows.len(), 2, "{audit:?}");
+    for (row, path) in rows.into_iter().zip(["ctx", "app/secret.txt"]) {
+        assert_eq!(
+            (row.actor.as_str(), row.object.as_str()),
+            ("alice", worker.name.as_str())
+        );
+        assert!(row.details.contains(&format!("\"path\":\"{path}\"")), "{}", row.details);
+        assert!(!row.details.contains("content"), "{}", row.details);
+    }
 }
 
 #[tokio::test]

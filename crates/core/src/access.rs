@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Shortest password that is accepted.
-const PASSWORD_MIN: usize = 10;
+pub const PASSWORD_MIN: usize = 10;
 /// A token's `last_used_ms` is not written more often than this.
 const LAST_USED_EVERY_MS: i64 = 60_000;
 const DAY_MS: i64 = 86_400_000;
@@ -186,7 +186,7 @@ impl Orchestrator {
 
     /// The asker's API tokens.
     pub async fn token_list(&self, cx: &OpContext) -> Result<Vec<TokenView>> {
-        let actor = cx.person("list API tokens")?;
+        let actor = self.person(cx, "list API tokens", "token.list").await?;
         Ok(self
             .read()
             .await?
@@ -199,7 +199,7 @@ impl Orchestrator {
 
     /// Makes an API token with the asker's rights.
     pub async fn token_create(&self, cx: &OpContext, input: TokenInput) -> Result<TokenCreated> {
-        let actor = cx.person("make API tokens")?;
+        let actor = self.person(cx, "make API tokens", "token.create").await?;
         let mut fields = Fields::new();
         if input.name.trim().is_empty() || input.name.chars().count() > 100 {
             fields.add("name", "Say in 1 to 100 characters what the token is for.");
@@ -230,7 +230,7 @@ impl Orchestrator {
 
     /// Ends one of the asker's API tokens.
     pub async fn token_revoke(&self, cx: &OpContext, id: TokenId) -> Result<()> {
-        let actor = cx.person("revoke API tokens")?;
+        let actor = self.person(cx, "revoke API tokens", "token.revoke").await?;
         let mut tx = self.write().await?;
         if !tx.token_remove(actor.user_id, id).await? {
             return Err(Error::not_found("token", id));
@@ -276,7 +276,7 @@ impl Orchestrator {
 
     /// All users. Admins only.
     pub async fn user_list(&self, cx: &OpContext) -> Result<Vec<UserView>> {
-        cx.admin("list users")?;
+        self.admin(cx, "list users", "user.list").await?;
         let mut tx = self.read().await?;
         let mut views = Vec::new();
         for user in tx.users().await? {
@@ -338,7 +338,7 @@ impl Orchestrator {
 
     /// All groups. Admins only.
     pub async fn group_list(&self, cx: &OpContext) -> Result<Vec<GroupView>> {
-        cx.admin("list groups")?;
+        self.admin(cx, "list groups", "group.list").await?;
         let mut tx = self.read().await?;
         let mut views = Vec::new();
         for group in tx.groups().await? {
@@ -528,20 +528,23 @@ fn is_username(text: &str) -> bool {
     !text.is_empty() && text.len() <= USERNAME_MAX && text.chars().all(name_ok)
 }
 
-/// Whose failed logins are counted together.
+/// What is counted together: failed logins, or refusals before a request was looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum LoginKey {
     /// Of one user name.
     Name(String),
     /// From one address. Behind a reverse proxy that is everybody.
     Address(String),
+    /// A kind of refusal of one asker.
+    Refusal(String),
 }
 
 impl LoginKey {
-    /// Failures that cost no time.
+    /// As many cost no time.
     fn free(&self) -> u32 {
         match self {
             Self::Name(_) => 5,
+            Self::Refusal(_) => 10,
             Self::Address(_) => 100,
         }
     }
@@ -594,6 +597,16 @@ impl LoginThrottle {
         map.insert(key, failures);
     }
 
+    /// Whether one more refusal is worth a row in the audit log; rarer and rarer while they go on.
+    pub(crate) fn worth_a_row(&self, refusal: String, now_ms: i64) -> bool {
+        let key = LoginKey::Refusal(refusal);
+        let worth = self.wait_s(&key, now_ms).is_none();
+        if worth {
+            self.failed(key, now_ms);
+        }
+        worth
+    }
+
     fn succeeded(&self, key: &LoginKey) {
         self.map().remove(key);
     }
@@ -625,6 +638,23 @@ mod tests {
         }
         throttle.succeeded(&alice);
         assert_eq!(throttle.wait_s(&alice, LoginThrottle::FORGET_MS), None);
+    }
+
+    #[test]
+    fn refusals_without_end_are_recorded_now_and_then() {
+        let throttle = LoginThrottle::default();
+        let rows = |from_s: i64, to_s: i64| {
+            let mut times = (from_s * 10..to_s * 10).map(|tenth| tenth * 100);
+            times
+                .by_ref()
+                .filter(|now| throttle.worth_a_row("token.use  10.0.0.1".into(), *now))
+                .count()
+        };
+        let first = rows(0, 3600);
+        assert!((10..40).contains(&first), "{first} rows in the first hour");
+        let later = rows(3600, 7200);
+        assert!((10..=13).contains(&later), "{later} rows in an hour");
+        assert!(throttle.worth_a_row("token.use  10.0.0.2".into(), 0));
     }
 
     #[test]

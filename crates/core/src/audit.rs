@@ -1,6 +1,7 @@
 //! The audit log: a row for every login, grant change, refusal, and action on workers and builds.
 
 use prt_types::{
+    access::Door,
     audit::{AuditView, Outcome},
     ids::AuditId,
 };
@@ -9,17 +10,19 @@ use crate::{
     Orchestrator,
     clock::new_id,
     error::{Error, Result},
-    op_context::OpContext,
+    op_context::{Actor, OpContext},
     store::{AuditRow, Repository},
 };
 
 /// Most rows that one call returns.
 const PAGE: i64 = 500;
+/// Most characters of what a stranger asked for.
+const OBJECT: usize = 200;
 
 impl Orchestrator {
     /// Rows before an id, newest first. Admins only.
     pub async fn audit_list(&self, cx: &OpContext, before: Option<AuditId>, limit: i64) -> Result<Vec<AuditView>> {
-        cx.admin("read the audit log")?;
+        self.admin(cx, "read the audit log", "audit.list").await?;
         let rows = self.read().await?.audit(before, limit.clamp(1, PAGE)).await?;
         Ok(rows
             .into_iter()
@@ -50,9 +53,11 @@ impl Orchestrator {
         let row = AuditRow {
             id: AuditId(new_id()),
             at_ms: self.inner.clock.now_ms(),
-            actor: cx
-                .actor_opt()
-                .map_or_else(|| "system".to_owned(), |actor| actor.username.clone()),
+            actor: match (cx.actor_opt(), cx.door) {
+                (Some(actor), _) => actor.username.clone(),
+                (None, Door::System) => "system".to_owned(),
+                (None, _) => String::new(),
+            },
             door: cx.door,
             address: cx.address.clone(),
             action: action.to_owned(),
@@ -65,6 +70,35 @@ impl Orchestrator {
             },
         };
         Ok(tx.audit_add(&row).await?)
+    }
+
+    /// The asker if an admin, as [`OpContext::admin`]; a refusal is recorded under `action`.
+    pub async fn admin<'a>(&self, cx: &'a OpContext, what: &str, action: &str) -> Result<&'a Actor> {
+        self.audit_refusal(cx, action, "", cx.admin(what)).await
+    }
+
+    /// The asker if a person, as [`OpContext::person`]; a refusal is recorded under `action`.
+    pub(crate) async fn person<'a>(&self, cx: &'a OpContext, what: &str, action: &str) -> Result<&'a Actor> {
+        self.audit_refusal(cx, action, "", cx.person(what)).await
+    }
+
+    /// Records a refusal that came before any operation was asked for. Who goes on and on gets a row now and then only: whoever is not
+    /// logged in does not fill the audit log.
+    pub async fn audit_at_door(&self, cx: &OpContext, action: &str, object: &str, reason: &str) -> Result<()> {
+        let name = cx.actor_opt().map_or("", |actor| actor.username.as_str());
+        if !self
+            .inner
+            .throttle
+            .worth_a_row(format!("{action} {name} {}", cx.address), self.now_ms())
+        {
+            return Ok(());
+        }
+        let object: String = object.chars().take(OBJECT).collect();
+        let mut tx = self.write().await?;
+        let details = serde_json::json!({ "reason": reason });
+        self.audit_add(&mut *tx, cx, action, &object, Outcome::Refused, details)
+            .await?;
+        Ok(tx.save().await?)
     }
 
     /// Passes a result on; if it is a refusal, it is recorded first.

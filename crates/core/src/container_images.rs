@@ -64,7 +64,7 @@ impl Orchestrator {
 
     /// All rules. Admins only.
     pub async fn container_image_list(&self, cx: &OpContext) -> Result<Vec<ContainerImageView>> {
-        cx.admin("list Container Images")?;
+        self.admin(cx, "list Container Images", "container_image.list").await?;
         let mut tx = self.read().await?;
         let mut views = Vec::new();
         for image in tx.container_images().await? {
@@ -75,7 +75,7 @@ impl Orchestrator {
 
     /// One rule. Admins only.
     pub async fn container_image_get(&self, cx: &OpContext, id: ContainerImageId) -> Result<ContainerImageView> {
-        cx.admin("read Container Images")?;
+        self.admin(cx, "read Container Images", "container_image.get").await?;
         let mut tx = self.read().await?;
         let image = tx
             .container_image(id)

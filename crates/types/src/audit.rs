@@ -23,7 +23,7 @@ pub struct AuditView {
     pub id: AuditId,
     /// When, milliseconds since 1970.
     pub at_ms: i64,
-    /// Login name, or `system`.
+    /// Login name; `system`, or empty if nobody was logged in.
     pub actor: String,
     /// Where the request came in.
     pub door: Door,

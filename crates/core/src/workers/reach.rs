@@ -114,6 +114,20 @@ impl Orchestrator {
         tar: TarStream,
         replace: bool,
     ) -> Result<()> {
+        let details = json!({ "path": path, "replace": replace });
+        self.files_put(cx, name, path, tar, replace, details).await
+    }
+
+    /// As [`Self::build_files_put`]; `details` go to the audit log.
+    async fn files_put(
+        &self,
+        cx: &OpContext,
+        name: &str,
+        path: &str,
+        tar: TarStream,
+        replace: bool,
+        details: serde_json::Value,
+    ) -> Result<()> {
         let worker = self.worker_reachable(cx, name).await?;
         let relative = confine(path)?;
         let folder = if relative.is_empty() {
@@ -124,6 +138,11 @@ impl Orchestrator {
         if replace && relative.is_empty() {
             return Err(Error::field("path", "Name a folder below the build folder to replace."));
         }
+        // Before it begins, as with commands: what breaks off was tried all the same.
+        let mut tx = self.write().await?;
+        self.audit_add(&mut *tx, cx, "worker.upload", name, Outcome::Done, details)
+            .await?;
+        tx.save().await?;
         // The worker's own tar unpacks as the worker's user: a link or a `..` in the stream can reach what that user can, no more.
         let script = "set -e\nif [ \"$2\" = replace ]; then rm -rf -- \"$1\"; fi\nmkdir -p -- \"$1\"\nexec tar -x -C \"$1\" --no-same-owner -f -";
         let mode = if replace { "replace" } else { "merge" };
@@ -172,7 +191,8 @@ impl Orchestrator {
             .into_inner()
             .map_err(|error| Error::internal("packing a file", error))?;
         let stream = futures::stream::once(async move { Ok(Bytes::from(bytes)) }).boxed();
-        self.build_files_put(cx, name, folder, stream, false).await
+        let details = json!({ "path": relative, "replace": true });
+        self.files_put(cx, name, folder, stream, false, details).await
     }
 
     /// Reads one file of the build folder, up to 16 MiB.

@@ -53,7 +53,8 @@ pub async fn container_image_editor(id: String, tried: String) -> Result<Editor,
     let (orchestrator, cx) = extract::context().await?;
     let wrong = |error| app_error(error, &cx);
     // Asked first, so that who may not edit rules is told so and not that they cannot list users.
-    cx.admin("change Container Images").map_err(wrong)?;
+    let asked = orchestrator.admin(&cx, "change Container Images", "container_image.get");
+    asked.await.map_err(wrong)?;
     let rule = if id.is_empty() {
         None
     } else {
@@ -94,7 +95,10 @@ pub async fn container_image_editor(id: String, tried: String) -> Result<Editor,
 
 /// Adds a rule (empty `id`) or changes one, and leads to the list.
 #[server(prefix = "/_fn", endpoint = "save_container_image")]
-pub async fn save_container_image(#[server(default)] id: String, input: ContainerImageForm) -> Result<(), AppError> {
+pub async fn save_container_image(
+    #[server(default)] id: String,
+    #[server(default)] input: ContainerImageForm,
+) -> Result<(), AppError> {
     use super::LIST;
     use crate::server::{draft, extract, problem::app_error};
 
@@ -161,7 +165,9 @@ pub async fn container_image_preview(image: String, tried: String) -> Result<Pre
     use crate::server::{extract, problem::app_error};
 
     let (orchestrator, cx) = extract::context().await?;
-    cx.admin("change Container Images")
+    orchestrator
+        .admin(&cx, "change Container Images", "container_image.preview")
+        .await
         .map_err(|error| app_error(error, &cx))?;
     let info = orchestrator.info();
     let matcher = Matcher::parse(&image, &info.default_registry);
