@@ -1,6 +1,6 @@
 //! Refused forms of browsers without WebAssembly: values and error wait in the session until the page is rendered again.
 
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use http::request::Parts;
 use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
@@ -8,6 +8,9 @@ use serde::Serialize;
 use tower_sessions::Session;
 
 use crate::{error::AppError, forms::Draft};
+
+/// On an answer that leads back to a form with the refusal in it. Does not leave the server (see [`super::functions`]).
+pub const MARK: HeaderName = HeaderName::from_static("x-prt-draft");
 
 /// Ends a server function that a form calls.
 ///
@@ -59,6 +62,9 @@ pub async fn refuse<T: Serialize>(key: &str, page: &str, values: &T, error: &App
     }
     // Ours replaces Leptos' redirect, which would append the whole error to the address.
     leptos_axum::redirect(page);
+    if let Some(response) = use_context::<ResponseOptions>() {
+        response.insert_header(MARK, HeaderValue::from_static("1"));
+    }
 }
 
 /// Takes the draft of form `key` out of the session, as JSON.

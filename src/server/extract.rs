@@ -4,21 +4,21 @@ use std::net::SocketAddr;
 
 use axum::{
     Extension,
-    extract::{ConnectInfo, FromRequest, FromRequestParts, Request, State},
-    http::{HeaderMap, header, request::Parts},
+    extract::{ConnectInfo, FromRequestParts, Request, State},
+    http::{Extensions, HeaderMap, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use leptos::prelude::use_context;
 use prt_core::{OpContext, Orchestrator};
-use prt_types::{ErrorCode, access::Door};
-use serde::de::DeserializeOwned;
+use prt_types::{ErrorCode, Secret, access::Door};
 use tower_sessions::Session;
 use uuid::Uuid;
 
 use super::{
     problem::{Problem, app_error},
     session,
+    standing::Credential,
 };
 use crate::error::AppError;
 
@@ -34,6 +34,11 @@ impl RequestId {
     pub fn generate() -> Self {
         Self(Uuid::now_v7().simple().to_string())
     }
+
+    /// The one that the outermost layer has given to the request.
+    pub fn of(extensions: &Extensions) -> Self {
+        extensions.get().cloned().unwrap_or_else(Self::generate)
+    }
 }
 
 /// Finds out who asks and leaves an [`OpContext`] in the request. A wrong token is refused here; no token at all is nobody.
@@ -46,8 +51,15 @@ pub async fn identify(
     // The body cannot be shared between threads, so it stays out of what is awaited.
     let (parts, body) = request.into_parts();
     match context_of(&orchestrator, &parts, &request_id).await {
-        Ok(cx) => {
+        Ok((cx, credential)) => {
             let mut request = Request::from_parts(parts, body);
+            if let Some(credential) = credential {
+                if matches!(credential, Credential::Token(_)) {
+                    // Such a request is not checked for where it comes from, so a browser's cookie must not count in it.
+                    request.extensions_mut().remove::<Session>();
+                }
+                request.extensions_mut().insert(credential);
+            }
             request.extensions_mut().insert(cx);
             next.run(request).await
         }
@@ -55,7 +67,11 @@ pub async fn identify(
     }
 }
 
-async fn context_of(orchestrator: &Orchestrator, parts: &Parts, request_id: &str) -> Result<OpContext, Problem> {
+async fn context_of(
+    orchestrator: &Orchestrator,
+    parts: &Parts,
+    request_id: &str,
+) -> Result<(OpContext, Option<Credential>), Problem> {
     let headers = &parts.headers;
     let address = parts
         .extensions
@@ -65,21 +81,21 @@ async fn context_of(orchestrator: &Orchestrator, parts: &Parts, request_id: &str
     let cx = OpContext::anonymous(request_id, door(headers, api), address);
     let failed = |error| Problem::new(error, &cx);
     if let Some(value) = bearer(headers) {
-        let actor = orchestrator.actor_by_token(value).await.map_err(failed)?;
-        let unknown = || {
-            let message = "This API token is unknown, has ended or was revoked.";
-            let mut problem = Problem::of(ErrorCode::Unauthenticated, message, request_id);
-            problem.0.hint = Some("Log in again (prtcli login).".into());
-            problem
-        };
-        return Ok(cx.with_actor(actor.ok_or_else(unknown)?));
+        if let Some(actor) = orchestrator.actor_by_token(value).await.map_err(failed)? {
+            return Ok((cx.with_actor(actor), Some(Credential::Token(Secret::new(value)))));
+        }
+        let message = "This API token is unknown, has ended or was revoked.";
+        refused(orchestrator, &cx, "token.use", parts, message).await;
+        let mut problem = Problem::of(ErrorCode::Unauthenticated, message, request_id);
+        problem.0.hint = Some("Log in again (prtcli login).".into());
+        return Err(problem);
     }
     let Some(session) = parts
         .extensions
         .get::<Session>()
         .filter(|_| headers.contains_key(header::COOKIE))
     else {
-        return Ok(cx);
+        return Ok((cx, None));
     };
     let user = session::user(session).await.map_err(|error| {
         tracing::error!(
@@ -89,14 +105,28 @@ async fn context_of(orchestrator: &Orchestrator, parts: &Parts, request_id: &str
         );
         Problem::of(ErrorCode::Unavailable, "The session cannot be read.", request_id)
     })?;
-    let Some(user) = user else { return Ok(cx) };
+    let Some(user) = user else { return Ok((cx, None)) };
     Ok(match orchestrator.actor_by_user(user).await.map_err(failed)? {
-        Some(actor) => cx.with_actor(actor),
-        None => cx,
+        Some(actor) => (cx.with_actor(actor), session.id().map(Credential::Session)),
+        None => (cx, None),
     })
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+/// Records a refusal that comes before any operation.
+pub async fn refused(orchestrator: &Orchestrator, cx: &OpContext, action: &str, parts: &Parts, reason: &str) {
+    let object = format!("{} {}", parts.method, parts.uri.path());
+    if let Err(error) = orchestrator.audit_at_door(cx, action, &object, reason).await {
+        // It stays a refusal.
+        tracing::error!(
+            request.id = cx.request_id,
+            error = &error as &dyn std::error::Error,
+            "a refusal could not be recorded"
+        );
+    }
+}
+
+/// The API token of a request, which is the only use of `Authorization`; what a proxy in front of the console asks for counts as none.
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, value) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| value.trim())
 }
@@ -127,36 +157,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Cx {
     }
 }
 
-/// A JSON body; what does not fit is an `invalid_input` like any other.
-pub struct Body<T>(pub T);
-
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
-    type Rejection = Problem;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let request_id = request
-            .extensions()
-            .get::<OpContext>()
-            .map_or_else(String::new, |cx| cx.request_id.clone());
-        match axum::Json::<T>::from_request(request, state).await {
-            Ok(axum::Json(value)) => Ok(Self(value)),
-            Err(rejection) => {
-                let text = rejection.body_text();
-                // axum says which extractor failed; the part after it says what is wrong with the body.
-                let text = text
-                    .rsplit_once("target type: ")
-                    .map_or(text.as_str(), |(_, words)| words);
-                Err(Problem::of(
-                    ErrorCode::InvalidInput,
-                    format!("The request cannot be read: {text}."),
-                    &request_id,
-                ))
-            }
-        }
-    }
-}
-
-/// The same for server functions.
+/// The same for server functions, with the system itself.
 pub async fn context() -> Result<(Orchestrator, OpContext), AppError> {
     let parts = use_context::<Parts>();
     let orchestrator = use_context::<Orchestrator>();

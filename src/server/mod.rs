@@ -3,6 +3,8 @@
 pub mod build_upload;
 pub mod draft;
 pub mod extract;
+pub mod functions;
+pub mod input;
 pub mod metrics;
 pub mod openapi;
 pub mod problem;
@@ -11,4 +13,5 @@ pub mod router;
 pub mod security;
 pub mod serve;
 pub mod session;
+pub mod standing;
 pub mod state;

@@ -33,6 +33,19 @@ impl Problem {
             request_id: request_id.to_owned(),
         })
     }
+
+    /// A known address with a method that it does not have. The status is HTTP's; for a client it is one more thing that is not there.
+    pub fn method_not_allowed(request_id: &str) -> Response {
+        let mut problem = Self::of(
+            ErrorCode::NotFound,
+            "This address does not take this method.",
+            request_id,
+        );
+        problem.0.hint = Some("The endpoints are in /api/v1/openapi.json.".into());
+        let mut response = problem.into_response();
+        *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+        response
+    }
 }
 
 impl IntoResponse for Problem {

@@ -1,25 +1,24 @@
 //! All routes: pages, server functions, REST, live events, health.
 
+use std::collections::BTreeSet;
+
 use axum::{
-    Json, Router,
+    Extension, Json, Router,
     extract::{Request, State},
     http::{HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{any, get},
 };
-use leptos::prelude::provide_context;
-use leptos_axum::{
-    LeptosRoutes, file_and_error_handler_with_context, generate_route_list_with_exclusions,
-    handle_server_fns_with_context,
-};
+use leptos::{prelude::provide_context, server_fn};
+use leptos_axum::{LeptosRoutes, file_and_error_handler_with_context, generate_route_list_with_exclusions};
 use prt_core::Orchestrator;
 use prt_types::ErrorCode;
 use tower_http::{compression::CompressionLayer, services::ServeDir};
 
 use super::{
-    extract::{self, Cx},
-    metrics, openapi,
+    extract::{self, RequestId},
+    functions, metrics, openapi,
     problem::Problem,
     rest, security, session,
     state::AppState,
@@ -39,7 +38,8 @@ pub fn router(state: AppState) -> Router {
     let page = move || shell(options.clone());
     let functions = {
         let provide = provide.clone();
-        any(move |request: Request| handle_server_fns_with_context(provide.clone(), request))
+        let style = format!("/{}/{}.css", state.leptos.site_pkg_dir, state.leptos.output_name);
+        any(move |request: Request| functions::call(provide, style, request))
     };
     let not_found = file_and_error_handler_with_context::<AppState, _>(provide.clone(), shell);
     let files = ServeDir::new(&*state.leptos.site_root)
@@ -58,13 +58,22 @@ pub fn router(state: AppState) -> Router {
         );
     let (api, document) = rest::v1::router().split_for_parts();
     let document = openapi::complete(document);
-    let identified = Router::new()
-        .route("/_fn/{*name}", functions)
+    // A route for each, so that each is measured for itself.
+    let functions = server_fn::axum::server_fn_paths()
+        .map(|(path, _)| path)
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .fold(Router::new(), |router, path| router.route(path, functions.clone()))
+        .route("/_fn/{*name}", functions);
+    let identified = functions
         .leptos_routes_with_context(&state, pages(), provide, page)
         .merge(api)
         .route("/api/v1/openapi.json", get(async move || Json(document)))
         .route("/api/{*rest}", any(no_such_endpoint))
-        .layer(middleware::from_fn(security::same_origin))
+        .layer(middleware::from_fn_with_state(
+            state.orchestrator.clone(),
+            security::same_origin,
+        ))
         .layer(middleware::from_fn_with_state(
             state.orchestrator.clone(),
             extract::identify,
@@ -75,6 +84,7 @@ pub fn router(state: AppState) -> Router {
         .route("/health/liveness/", get(async || "alive\n"))
         .route("/health/readiness/", get(readiness))
         .route("/metrics", get(metrics::render))
+        .method_not_allowed_fallback(method_not_allowed)
         .fallback_service(
             tower::ServiceBuilder::new()
                 .layer(middleware::from_fn(keep_built_files))
@@ -86,16 +96,24 @@ pub fn router(state: AppState) -> Router {
         .with_state(state)
 }
 
-/// The pages' addresses. The page for unknown ones is no address: files and the server's fallback come first.
+/// The pages' addresses. The page for unknown ones is no address: files and the server's fallback come first. Neither are server
+/// functions, for which Leptos would make routes of its own.
 fn pages() -> Vec<leptos_axum::AxumRouteListing> {
-    generate_route_list_with_exclusions(App, Some(vec!["/{*any}".to_owned()]))
+    let functions = server_fn::axum::server_fn_paths().map(|(path, _)| path.to_owned());
+    let excluded = functions.chain(["/{*any}".to_owned()]).collect();
+    generate_route_list_with_exclusions(App, Some(excluded))
 }
 
 /// An unknown address below `/api/`: an error like any other.
-async fn no_such_endpoint(Cx(cx): Cx) -> Problem {
-    let mut problem = Problem::of(ErrorCode::NotFound, "There is no such endpoint.", &cx.request_id);
+async fn no_such_endpoint(Extension(RequestId(id)): Extension<RequestId>) -> Problem {
+    let mut problem = Problem::of(ErrorCode::NotFound, "There is no such endpoint.", &id);
     problem.0.hint = Some("The endpoints are in /api/v1/openapi.json.".into());
     problem
+}
+
+/// A known address with a method that it does not have.
+async fn method_not_allowed(Extension(RequestId(id)): Extension<RequestId>) -> Response {
+    Problem::method_not_allowed(&id)
 }
 
 /// Built files carry a version in their address and may be kept for good.

@@ -1,16 +1,20 @@
 //! Headers that confine pages, and the check that a form was sent by a page of ours.
 
 use axum::{
-    extract::Request,
+    extract::{Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use leptos::{nonce::use_nonce, prelude::use_context};
 use leptos_axum::ResponseOptions;
+use prt_core::{OpContext, Orchestrator};
 use prt_types::ErrorCode;
 
-use super::problem::Problem;
+use super::{
+    extract::{RequestId, bearer, refused},
+    problem::Problem,
+};
 
 /// For answers that are no pages.
 const NO_PAGE: &str = "default-src 'none'; frame-ancestors 'none'";
@@ -49,20 +53,25 @@ pub async fn headers(request: Request, next: Next) -> Response {
 }
 
 /// Refuses what another site makes a browser send. Server functions do no such check of their own. A bearer token is not sent by
-/// browsers on their own, so requests with one need no check.
-pub async fn same_origin(request: Request, next: Next) -> Response {
+/// browsers on their own, so requests with one need no check; cookies do not count beside it (see [`super::extract::identify`]).
+pub async fn same_origin(State(orchestrator): State<Orchestrator>, request: Request, next: Next) -> Response {
     if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) || is_from_us(request.headers()) {
         return next.run(request).await;
     }
     let message = "This request came from another site and was refused.";
-    let mut problem = Problem::of(ErrorCode::Forbidden, message, "");
+    // The body cannot be shared between threads, so it stays out of what is awaited.
+    let (parts, _) = request.into_parts();
+    if let Some(cx) = parts.extensions.get::<OpContext>() {
+        refused(&orchestrator, cx, "request.cross_site", &parts, message).await;
+    }
+    let mut problem = Problem::of(ErrorCode::Forbidden, message, &RequestId::of(&parts.extensions).0);
     problem.0.hint = Some("Use the console's own pages, or an API token.".into());
     problem.into_response()
 }
 
 fn is_from_us(headers: &HeaderMap) -> bool {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    if headers.contains_key(header::AUTHORIZATION) {
+    if bearer(headers).is_some() {
         return true;
     }
     if let Some(site) = text(HeaderName::from_static("sec-fetch-site")) {
@@ -100,5 +109,18 @@ mod tests {
         assert!(!from_us(&[("host", "h:1"), ("cookie", "a=b")]));
         assert!(from_us(&[("host", "h:1")]));
         assert!(from_us(&[("authorization", "Bearer x"), ("origin", "http://evil")]));
+        for other in ["Basic x", "Bearer", "Bearer\u{a0}x", "x"] {
+            let pairs = [
+                ("authorization", other),
+                ("sec-fetch-site", "cross-site"),
+                ("cookie", "a=b"),
+            ];
+            assert!(!from_us(&pairs), "{other}");
+        }
+        assert!(from_us(&[
+            ("authorization", "Basic x"),
+            ("sec-fetch-site", "same-origin"),
+            ("cookie", "a=b")
+        ]));
     }
 }

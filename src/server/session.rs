@@ -105,6 +105,15 @@ pub async fn sign_out(session: &Session) -> Result<(), tower_sessions::session::
     session.flush().await
 }
 
+/// The user of a session as it is stored now; none if it has ended.
+pub async fn user_of(orchestrator: &Orchestrator, id: &Id) -> StoreResult<Option<UserId>> {
+    let Some(record) = Sessions(orchestrator.store()).load(id).await? else {
+        return Ok(None);
+    };
+    let user = record.data.get(USER_ID).cloned().map(serde_json::from_value);
+    user.transpose().map_err(|error| Error::Decode(error.to_string()))
+}
+
 /// The user of a session.
 pub async fn user(session: &Session) -> Result<Option<UserId>, tower_sessions::session::Error> {
     session.get(USER_ID).await

@@ -2,7 +2,7 @@
 
 use prt_client::{Client, ContextBody};
 use prt_types::{
-    ErrorCode,
+    ErrorCode, Secret,
     access::{GroupInput, LoginRequest, Role, TokenInput, UserInput},
     audit::Outcome,
 };
@@ -73,6 +73,26 @@ async fn a_user_cannot_do_what_admins_do() {
             "{action}"
         );
         assert!(row.details.contains("Only an admin can"), "{}", row.details);
+    }
+}
+
+#[tokio::test]
+async fn wrong_tokens_are_recorded_and_do_not_fill_the_log() {
+    let console = Console::start().await;
+    let value = "prt_0123456789012345678901234567890123456789";
+    let stranger = Client::new(&console.url, Some(Secret::new(value))).unwrap();
+    for _ in 0..100 {
+        let error = stranger.me().await.unwrap_err();
+        assert_eq!(error.code(), Some(ErrorCode::Unauthenticated));
+    }
+    let audit = console.admin.audit(None, None).await.unwrap();
+    let rows: Vec<_> = audit.iter().filter(|row| row.action == "token.use").collect();
+    assert!((10..40).contains(&rows.len()), "{} rows for 100 tries", rows.len());
+    for row in rows {
+        assert_eq!((row.actor.as_str(), row.outcome), ("", Outcome::Refused));
+        assert_eq!(row.object, "GET /api/v1/me");
+        assert!(!row.address.is_empty());
+        assert!(!format!("{row:?}").contains(&value[4..12]), "{row:?}");
     }
 }
 

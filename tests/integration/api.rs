@@ -3,10 +3,11 @@
 use std::collections::{HashMap, HashSet};
 
 use axum::{Router, body::Bytes, routing::post};
-use serde_json::Value;
+use prt_types::audit::Outcome;
+use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::helpers::Console;
+use crate::helpers::{ADMIN_PASSWORD, Console, USER_PASSWORD};
 
 /// Answered without a login.
 const OPEN: [(&str, &str); 2] = [("post", "/api/v1/login"), ("get", "/api/v1/server")];
@@ -42,7 +43,14 @@ async fn every_endpoint_of_the_document_wants_a_login() {
                     .replace("{name}", "Worker-1")
                     .replace("{id}", "018f0000-0000-7000-8000-000000000001")
             );
-            let url = format!("{url}?path=x&image=x");
+            let needed: Vec<String> = item[method]["parameters"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter(|parameter| parameter["in"] == "query" && parameter["required"] == true)
+                .map(|parameter| format!("{}=x", parameter["name"].as_str().unwrap()))
+                .collect();
+            let url = format!("{url}?{}", needed.join("&"));
             let method: reqwest::Method = method.to_uppercase().parse().unwrap();
             // A body that fits no request type must not tell a stranger more than a fitting one.
             let answer = http
@@ -107,6 +115,279 @@ async fn a_form_of_another_site_is_refused() {
         .await
         .unwrap();
     assert_eq!(answer.status(), 403);
+    let id = answer.headers()["x-request-id"].to_str().unwrap().to_owned();
+    let error: Value = answer.json().await.unwrap();
+    assert_eq!(
+        (error["code"].as_str(), error["request_id"].as_str()),
+        (Some("forbidden"), Some(id.as_str()))
+    );
+    let audit = console.admin.audit(None, None).await.unwrap();
+    let row = audit.iter().find(|row| row.action == "request.cross_site").unwrap();
+    assert_eq!((row.actor.as_str(), row.object.as_str()), ("", "POST /api/v1/login"));
+    assert_eq!(row.outcome, Outcome::Refused);
+}
+
+/// A browser with its cookies, logged in as `username`.
+async fn browser(console: &Console, username: &str, password: &str) -> reqwest::Client {
+    let http = reqwest::Client::builder()
+        .cookie_store(true)
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap();
+    let answer = http
+        .post(format!("{}/_fn/login", console.url))
+        .header("sec-fetch-site", "same-origin")
+        .header("accept", "text/html")
+        .form(&[("username", username), ("password", password)])
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 302, "{username} cannot log in");
+    assert_eq!(answer.headers()["location"], "/");
+    http
+}
+
+#[tokio::test]
+async fn another_site_gains_nothing_by_an_authorization_header() {
+    let console = Console::start().await;
+    let alice = console.user("alice", &[]).await;
+    let http = browser(&console, "alice", USER_PASSWORD).await;
+    let make_token = async |authorization: Option<&str>, site: &str| {
+        let mut request = http
+            .post(format!("{}/api/v1/tokens", console.url))
+            .header("sec-fetch-site", site)
+            .header("origin", "http://evil.example")
+            .json(&json!({ "name": "stolen" }));
+        if let Some(authorization) = authorization {
+            request = request.header("authorization", authorization);
+        }
+        request.send().await.unwrap()
+    };
+    assert_eq!(
+        make_token(None, "same-origin").await.status(),
+        201,
+        "the cookie itself works"
+    );
+    for authorization in [None, Some("Basic YTpi"), Some("Bearer"), Some("Digest x"), Some("x")] {
+        let answer = make_token(authorization, "cross-site").await;
+        assert_eq!(answer.status(), 403, "{authorization:?}");
+        let error: Value = answer.json().await.unwrap();
+        assert_eq!(error["code"], "forbidden", "{authorization:?}");
+    }
+    // With a bearer token the cookie does not count: not for rights, and not for the session.
+    assert_eq!(make_token(Some("Bearer prt_unknown"), "cross-site").await.status(), 401);
+    let token = console.login("alice", USER_PASSWORD).await;
+    let created = token.token_create(&token_input("evil's own")).await.unwrap();
+    let answer = http
+        .post(format!("{}/_fn/log_out", console.url))
+        .header("sec-fetch-site", "cross-site")
+        .bearer_auth(created.value.expose())
+        .send()
+        .await
+        .unwrap();
+    assert!(answer.status().as_u16() < 400);
+    let me = http.get(format!("{}/api/v1/me", console.url)).send().await.unwrap();
+    assert_eq!(me.status(), 200, "alice's browser is still logged in");
+    assert_eq!(
+        alice
+            .tokens()
+            .await
+            .unwrap()
+            .iter()
+            .filter(|token| token.name == "stolen")
+            .count(),
+        1
+    );
+    let audit = console.admin.audit(None, None).await.unwrap();
+    let row = audit.iter().find(|row| row.action == "request.cross_site").unwrap();
+    assert_eq!(
+        (row.actor.as_str(), row.object.as_str()),
+        ("alice", "POST /api/v1/tokens")
+    );
+}
+
+fn token_input(name: &str) -> prt_types::access::TokenInput {
+    prt_types::access::TokenInput {
+        name: name.into(),
+        expires_in_days: Some(1),
+    }
+}
+
+#[tokio::test]
+async fn every_error_has_the_one_shape() {
+    let console = Console::start().await;
+    let token = console.admin.token_create(&token_input("errors")).await.unwrap().value;
+    let http = reqwest::Client::builder().build().unwrap();
+    // Method, address, status, code, wrong field.
+    let cases = [
+        ("GET", "/api/v1/builds/abc", 400, "invalid_input", "number"),
+        ("GET", "/api/v1/builds/%FF", 400, "invalid_input", "number"),
+        ("GET", "/api/v1/builds?limit=abc", 400, "invalid_input", "limit"),
+        ("GET", "/api/v1/builds?limit=-1", 400, "invalid_input", "limit"),
+        ("GET", "/api/v1/builds?limit=0", 400, "invalid_input", "limit"),
+        ("GET", "/api/v1/builds?foo=1", 400, "invalid_input", "foo"),
+        ("GET", "/api/v1/builds?status=pending", 400, "invalid_input", "status"),
+        ("GET", "/api/v1/builds/1/events?after=-1", 400, "invalid_input", "after"),
+        (
+            "GET",
+            "/api/v1/builds/1/records?limit=-1",
+            400,
+            "invalid_input",
+            "limit",
+        ),
+        ("GET", "/api/v1/builds/1/log?foo=1", 400, "invalid_input", "foo"),
+        ("GET", "/api/v1/audit?limit=-1", 400, "invalid_input", "limit"),
+        ("GET", "/api/v1/audit?before=x", 400, "invalid_input", "before"),
+        ("GET", "/api/v1/workers?all=maybe", 400, "invalid_input", "all"),
+        (
+            "GET",
+            "/api/v1/workers/W/wait?timeout_s=x",
+            400,
+            "invalid_input",
+            "timeout_s",
+        ),
+        (
+            "GET",
+            "/api/v1/workers/W/logs?container=x",
+            400,
+            "invalid_input",
+            "container",
+        ),
+        ("GET", "/api/v1/container-images/check", 400, "invalid_input", "image"),
+        (
+            "GET",
+            "/api/v1/container-images/check?image=a&image=b",
+            400,
+            "invalid_input",
+            "image",
+        ),
+        ("PUT", "/api/v1/workers/W/context", 400, "invalid_input", "path"),
+        ("GET", "/api/v1/workers/W/files", 400, "invalid_input", "path"),
+        ("DELETE", "/api/v1/workers/W", 405, "not_found", ""),
+        ("PATCH", "/api/v1/me", 405, "not_found", ""),
+        ("POST", "/metrics", 405, "not_found", ""),
+        ("POST", "/workers", 405, "not_found", ""),
+        ("GET", "/_fn/create_worker", 405, "not_found", ""),
+        ("POST", "/_fn/nothing", 404, "not_found", ""),
+        ("POST", "/api/v1/nothing", 404, "not_found", ""),
+        ("GET", "/api/v1/builds/7", 404, "not_found", ""),
+        ("POST", "/api/v1/builds", 400, "invalid_input", ""),
+    ];
+    for (method, address, status, code, field) in cases {
+        let answer = http
+            .request(method.parse().unwrap(), format!("{}{address}", console.url))
+            .bearer_auth(token.expose())
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), status, "{method} {address}");
+        if status == 405 {
+            assert!(
+                answer.headers().contains_key("allow"),
+                "{method} {address} says what is allowed"
+            );
+        }
+        let id = answer.headers()["x-request-id"].to_str().unwrap().to_owned();
+        let text = answer.text().await.unwrap();
+        let error: Value =
+            serde_json::from_str(&text).unwrap_or_else(|_| panic!("{method} {address} answers without JSON: {text}"));
+        assert_eq!(error["code"], code, "{method} {address}: {error}");
+        assert_eq!(error["request_id"], id.as_str(), "{method} {address}: {error}");
+        assert!(
+            error["message"].as_str().is_some_and(|text| !text.is_empty()),
+            "{method} {address}: {error}"
+        );
+        if !field.is_empty() {
+            assert_eq!(error["fields"][0]["field"], field, "{method} {address}: {error}");
+        }
+    }
+    let large = http
+        .put(format!("{}/api/v1/workers/W/files?path=x", console.url))
+        .bearer_auth(token.expose())
+        .header("content-length", (100 * 1024 * 1024).to_string())
+        .body(vec![0; 100 * 1024 * 1024])
+        .send()
+        .await;
+    // The console need not read all of it; what it says is what it says of any wrong input.
+    if let Ok(large) = large {
+        assert_eq!(large.status(), 400);
+        let error: Value = large.json().await.unwrap();
+        assert_eq!(error["fields"][0]["field"], "body", "{error}");
+    }
+}
+
+#[tokio::test]
+async fn forms_that_fit_no_function_are_told_so() {
+    let console = Console::start().await;
+    let http = browser(&console, "admin", ADMIN_PASSWORD).await;
+    let post = async |function: &str, accept: &str, referrer: Option<&str>, body: &str| {
+        let mut request = http
+            .post(format!("{}/_fn/{function}", console.url))
+            .header("sec-fetch-site", "same-origin")
+            .header("accept", accept)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(body.to_owned());
+        if let Some(page) = referrer {
+            request = request.header("referer", format!("{}{page}", console.url));
+        }
+        request.send().await.unwrap()
+    };
+    for function in [
+        "login",
+        "terminate_worker",
+        "cancel_build",
+        "set_theme",
+        "delete_container_image",
+    ] {
+        let answer = post(function, "application/json", None, "zzz=1").await;
+        assert_eq!(answer.status(), 400, "{function}");
+        let id = answer.headers()["x-request-id"].to_str().unwrap().to_owned();
+        let error: Value = answer.json().await.unwrap();
+        assert_eq!(error["code"], "invalid_input", "{function}: {error}");
+        assert_eq!(error["request_id"], id.as_str(), "{function}: {error}");
+
+        let html = "text/html,application/xhtml+xml";
+        for (referrer, back) in [
+            (None, "/"),
+            (Some("/workers/Worker-1?confirm=terminate"), "/workers/Worker-1"),
+        ] {
+            let page = post(function, html, referrer, "zzz=1").await;
+            assert_eq!(page.status(), 400, "{function}");
+            let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();
+            assert!(policy.contains("default-src 'none'"), "{policy}");
+            let id = page.headers()["x-request-id"].to_str().unwrap().to_owned();
+            let text = page.text().await.unwrap();
+            assert!(text.contains("The form could not be read"), "{function}: {text}");
+            assert!(
+                text.contains(&id) && text.contains(&format!("href=\"{back}")),
+                "{function}: {text}"
+            );
+        }
+    }
+    // Where the form is known it comes back with the error in it.
+    for (function, page, words) in [
+        ("create_worker", "/workers/new", "worker_image"),
+        ("save_container_image", "/infrastructure/container-images/new", "image"),
+    ] {
+        let answer = post(function, "application/json", None, "").await;
+        assert_eq!(answer.status(), 400, "{function}");
+        let error: Value = answer.json().await.unwrap();
+        assert_eq!(error["fields"][0]["field"], words, "{function}: {error}");
+        let message = error["fields"][0]["message"].as_str().unwrap();
+
+        let answer = post(function, "text/html", None, "").await;
+        assert_eq!(answer.status(), 302, "{function}");
+        assert_eq!(answer.headers()["location"], page, "{function}");
+        assert!(!answer.headers().contains_key("x-prt-draft"));
+        let answer = http
+            .get(format!("{}{page}", console.url))
+            .header("accept", "text/html")
+            .send()
+            .await
+            .unwrap();
+        let text = answer.text().await.unwrap();
+        assert!(text.contains(message), "{page} does not say {message:?}");
+    }
 }
 
 #[tokio::test]

@@ -135,7 +135,7 @@ pub async fn worker_log(name: String, container: ContainerRole) -> Result<String
 
 /// Starts a worker and leads to it; it goes on starting while its page shows how.
 #[server(prefix = "/_fn", endpoint = "create_worker")]
-pub async fn create_worker(input: WorkerForm) -> Result<WorkerView, AppError> {
+pub async fn create_worker(#[server(default)] input: WorkerForm) -> Result<WorkerView, AppError> {
     use crate::server::{draft, extract, problem::app_error};
 
     let (orchestrator, cx) = extract::context().await?;

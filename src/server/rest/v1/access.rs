@@ -1,10 +1,6 @@
 //! Logins, API tokens, users and groups.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use prt_core::Orchestrator;
 use prt_types::{
     access::{GroupInput, GroupView, LoginRequest, Me, TokenCreated, TokenInput, TokenView, UserInput, UserView},
@@ -14,7 +10,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{Answer, answer};
 use crate::server::{
-    extract::{Body, Cx},
+    extract::Cx,
+    input::{Body, Path},
     problem::Problem,
     state::AppState,
 };

@@ -1,6 +1,8 @@
 //! The audit log.
 
-use axum::extract::{Query, State};
+use std::num::NonZeroU32;
+
+use axum::extract::State;
 use prt_core::Orchestrator;
 use prt_types::{audit::AuditView, ids::AuditId};
 use serde::Deserialize;
@@ -8,19 +10,21 @@ use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{Answer, answer};
-use crate::server::{extract::Cx, state::AppState};
+use crate::server::{extract::Cx, input::Query, state::AppState};
 
 pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(list))
 }
 
 #[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 struct Page {
     /// Rows before this id.
     #[param(value_type = Option<String>)]
     before: Option<AuditId>,
     /// At most so many rows, up to 500.
-    limit: Option<i64>,
+    #[param(value_type = Option<u32>, minimum = 1)]
+    limit: Option<NonZeroU32>,
 }
 
 /// Rows of the audit log, newest first. Admins only.
@@ -32,7 +36,7 @@ async fn list(
 ) -> Answer<Vec<AuditView>> {
     answer(
         orchestrator
-            .audit_list(&cx, page.before, page.limit.unwrap_or(100))
+            .audit_list(&cx, page.before, page.limit.map_or(100, |limit| limit.get().into()))
             .await,
         &cx,
     )

@@ -1,10 +1,10 @@
 //! The log of a build: live, in pages, and as text.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, num::NonZeroU32};
 
 use axum::{
     body::Body,
-    extract::{Path, Query, State},
+    extract::State,
     http::{HeaderMap, header},
     response::{
         IntoResponse, Response,
@@ -19,7 +19,12 @@ use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{Answer, answer, server::HEARTBEAT};
-use crate::server::{extract::Cx, problem::Problem, state::AppState};
+use crate::server::{
+    extract::Cx,
+    input::{Path, Query},
+    problem::Problem,
+    state::AppState,
+};
 
 /// Most records of one page.
 const PAGE_MAX: usize = 10_000;
@@ -34,12 +39,14 @@ pub fn router() -> OpenApiRouter<AppState> {
 }
 
 #[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 struct AfterQuery {
     /// Records after this number; 0 = all. The header `Last-Event-ID` wins.
     #[serde(default)]
     after: u64,
     /// At most so many records.
-    limit: Option<usize>,
+    #[param(value_type = Option<u32>, minimum = 1)]
+    limit: Option<NonZeroU32>,
 }
 
 /// Server-sent events `record` with the record's number as id. Ends after the build's last record.
@@ -73,11 +80,12 @@ async fn records(
     Path(number): Path<i64>,
     Query(query): Query<AfterQuery>,
 ) -> Answer<Vec<BuildRecord>> {
-    let limit = query.limit.unwrap_or(PAGE_MAX).min(PAGE_MAX);
+    let limit = query.limit.map_or(PAGE_MAX, |limit| limit.get() as usize).min(PAGE_MAX);
     answer(orchestrator.build_records(&cx, number, query.after, limit).await, &cx)
 }
 
 #[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 struct LogQuery {
     /// Any value: as a file to save.
     download: Option<String>,

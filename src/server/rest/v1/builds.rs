@@ -1,10 +1,8 @@
 //! Builds.
 
-use axum::{
-    Json,
-    extract::{Path, Query, State},
-    http::StatusCode,
-};
+use std::num::NonZeroU32;
+
+use axum::{Json, extract::State, http::StatusCode};
 use prt_core::{Orchestrator, builds::BuildQuery};
 use prt_types::builds::{BuildRequest, BuildStatus, BuildView, RerunRequest};
 use serde::Deserialize;
@@ -13,7 +11,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{Answer, answer};
 use crate::server::{
-    extract::{Body, Cx},
+    extract::Cx,
+    input::{Body, Path, Query},
     problem::Problem,
     state::AppState,
 };
@@ -27,6 +26,7 @@ pub fn router() -> OpenApiRouter<AppState> {
 }
 
 #[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 struct ListQuery {
     /// In this worker.
     worker: Option<String>,
@@ -35,7 +35,8 @@ struct ListQuery {
     /// With a number below this one.
     before: Option<i64>,
     /// At most so many; 50 if unset.
-    limit: Option<i64>,
+    #[param(value_type = Option<u32>, minimum = 1)]
+    limit: Option<NonZeroU32>,
 }
 
 /// The asker's builds, newest first; all users' for an admin.
@@ -59,7 +60,7 @@ async fn list(
                     worker,
                     status,
                     before,
-                    limit: limit.unwrap_or(50),
+                    limit: limit.map_or(50, |limit| limit.get().into()),
                 },
             )
             .await,

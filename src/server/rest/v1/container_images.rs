@@ -1,10 +1,6 @@
 //! Container Image rules.
 
-use axum::{
-    Json,
-    extract::{Path, Query, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use prt_core::{Error, Orchestrator};
 use prt_types::{
     container_images::{ContainerImageInput, ContainerImageView, ImageCheck, ImageChoice},
@@ -16,7 +12,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{Answer, answer};
 use crate::server::{
-    extract::{Body, Cx},
+    extract::Cx,
+    input::{Body, Path, Query},
     problem::Problem,
     state::AppState,
 };
@@ -90,6 +87,7 @@ async fn delete(
 }
 
 #[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 struct CheckQuery {
     /// Short or full image name.
     image: String,

@@ -4,7 +4,7 @@ use std::io;
 
 use axum::{
     body::{Body, Bytes},
-    extract::{DefaultBodyLimit, Path, Query, State},
+    extract::{DefaultBodyLimit, State},
     http::StatusCode,
 };
 use futures::StreamExt;
@@ -13,7 +13,12 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::server::{extract::Cx, problem::Problem, state::AppState};
+use crate::server::{
+    extract::Cx,
+    input::{Content, Path, Query},
+    problem::Problem,
+    state::AppState,
+};
 
 /// Largest single file; folders go as a tar stream without a limit.
 const FILE_MAX: usize = 64 * 1024 * 1024;
@@ -26,6 +31,7 @@ pub fn router() -> OpenApiRouter<AppState> {
 }
 
 #[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 struct PathQuery {
     /// Relative to the build folder.
     path: String,
@@ -70,7 +76,7 @@ async fn file_put(
     Cx(cx): Cx,
     Path(name): Path<String>,
     Query(query): Query<PathQuery>,
-    content: Bytes,
+    Content(content): Content,
 ) -> Result<StatusCode, Problem> {
     let put = orchestrator.build_file_put(&cx, &name, &query.path, content).await;
     put.map(|()| StatusCode::NO_CONTENT)

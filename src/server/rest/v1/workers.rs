@@ -2,11 +2,7 @@
 
 use std::time::Duration;
 
-use axum::{
-    Json,
-    extract::{Path, Query, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use prt_core::Orchestrator;
 use prt_types::workers::{ContainerRole, ExecRequest, ExecResult, TerminateRequest, WorkerConfig, WorkerView};
 use serde::Deserialize;
@@ -15,7 +11,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{Answer, answer};
 use crate::server::{
-    extract::{Body, Cx},
+    extract::Cx,
+    input::{Body, Path, Query},
     problem::Problem,
     state::AppState,
 };
@@ -35,6 +32,7 @@ pub fn router() -> OpenApiRouter<AppState> {
 }
 
 #[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 struct ListQuery {
     /// With terminated ones.
     #[serde(default)]
@@ -71,6 +69,7 @@ async fn get(State(orchestrator): State<Orchestrator>, Cx(cx): Cx, Path(name): P
 }
 
 #[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 struct WaitQuery {
     /// At most so long; 60 if unset, 300 at most.
     timeout_s: Option<u64>,
@@ -100,6 +99,7 @@ async fn terminate(
 }
 
 #[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 struct LogsQuery {
     /// `primary` (the default) or `builder`.
     container: Option<ContainerRole>,
