@@ -1,6 +1,9 @@
 //! What holds for every endpoint.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use axum::{Router, body::Bytes, routing::post};
 use prt_types::audit::Outcome;
@@ -488,6 +491,72 @@ fn refer(document: &Value, part: &Value, place: &str) {
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
+}
+
+/// Reads an event stream until the console ends it.
+async fn until_the_end(mut stream: reqwest::Response, what: &str) {
+    assert_eq!(stream.status(), 200, "{what}");
+    let end = async { while let Ok(Some(_)) = stream.chunk().await {} };
+    tokio::time::timeout(Duration::from_secs(30), end)
+        .await
+        .unwrap_or_else(|_| panic!("{what} is still open after 30 s"));
+}
+
+#[tokio::test]
+async fn an_event_stream_ends_with_the_right_to_it() {
+    let console = Console::start().await;
+    let group = |members: &[&str]| prt_types::access::GroupInput {
+        name: "team".into(),
+        members: members.iter().map(|name| (*name).to_owned()).collect(),
+    };
+    console.admin.group_create(&group(&[])).await.unwrap();
+    let alice = console.user("alice", &[]).await;
+    let bob = console.user("bob", &["team"]).await;
+    let http = reqwest::Client::builder().build().unwrap();
+    let events = format!("{}/api/v1/events", console.url);
+    let open = async |token: &str| http.get(&events).bearer_auth(token).send().await.unwrap();
+
+    let revoked = alice.token_create(&token_input("revoked")).await.unwrap();
+    let kept = alice.token_create(&token_input("kept")).await.unwrap();
+    let bobs = bob.token_create(&token_input("regrouped")).await.unwrap();
+    let of_revoked = open(revoked.value.expose()).await;
+    let mut of_kept = open(kept.value.expose()).await;
+    let of_bob = open(bobs.value.expose()).await;
+    let page = browser(&console, "alice", USER_PASSWORD).await;
+    let of_page = page.get(&events).send().await.unwrap();
+
+    alice.token_delete(revoked.token.id).await.unwrap();
+    console.admin.group_update("team", &group(&[])).await.unwrap();
+    let out = page
+        .post(format!("{}/_fn/log_out", console.url))
+        .header("sec-fetch-site", "same-origin")
+        .send()
+        .await
+        .unwrap();
+    assert!(out.status().as_u16() < 400);
+    tokio::join!(
+        until_the_end(of_revoked, "the stream of a revoked token"),
+        until_the_end(of_page, "the stream of a browser that has logged out"),
+        until_the_end(of_bob, "the stream of somebody whose groups have changed"),
+    );
+    // A token that lives keeps its stream: it brings what happens now.
+    let seen = async {
+        loop {
+            let chunk = of_kept.chunk().await.unwrap().expect("the stream goes on");
+            if String::from_utf8_lossy(&chunk).contains("event: change") {
+                return;
+            }
+        }
+    };
+    let rule = prt_types::container_images::ContainerImageInput {
+        image: "registry.example.com/any/x".into(),
+        ..Default::default()
+    };
+    console.admin.container_image_create(&rule).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(30), seen)
+        .await
+        .expect("a change arrives on the stream of a valid token");
+    assert_eq!(open(revoked.value.expose()).await.status(), 401);
 }
 
 #[tokio::test]

@@ -23,6 +23,7 @@ use crate::server::{
     extract::Cx,
     input::{Path, Query},
     problem::Problem,
+    standing::Standing,
     state::AppState,
 };
 
@@ -56,6 +57,7 @@ async fn events(
     Cx(cx): Cx,
     Path(number): Path<i64>,
     Query(query): Query<AfterQuery>,
+    standing: Standing,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>> + use<>>, Problem> {
     let seen = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok()?.parse().ok());
@@ -69,7 +71,7 @@ async fn events(
             event.json_data(&record).ok().map(Ok)
         }))
     });
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT)))
+    Ok(Sse::new(standing.confine(events)).keep_alive(KeepAlive::new().interval(HEARTBEAT)))
 }
 
 /// A page of records.

@@ -13,7 +13,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::server::{extract::Cx, problem::Problem, state::AppState};
+use crate::server::{extract::Cx, problem::Problem, standing::Standing, state::AppState};
 
 /// Between two signs of life on an event stream; proxies commonly cut after 30 s of silence.
 pub const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -49,11 +49,12 @@ async fn info(State(orchestrator): State<Orchestrator>) -> Json<ServerInfo> {
 async fn events(
     State(orchestrator): State<Orchestrator>,
     Cx(cx): Cx,
+    standing: Standing,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>> + use<>>, Problem> {
     let changes = orchestrator.changes(&cx).map_err(|error| Problem::new(error, &cx))?;
     let events = changes.filter_map(|change| {
         let event = Event::default().event("change").json_data(&change).ok();
         std::future::ready(event.map(Ok))
     });
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT)))
+    Ok(Sse::new(standing.confine(events)).keep_alive(KeepAlive::new().interval(HEARTBEAT)))
 }
