@@ -14,7 +14,10 @@ use crate::{
     components::{Frame, ViewerContext, provide_clock},
     pages::{
         builds::{BuildNewPage, BuildPage, BuildsPage},
-        infrastructure::container_images::{ContainerImageNewPage, ContainerImagePage, ContainerImagesPage},
+        infrastructure::{
+            container_images::{ContainerImageNewPage, ContainerImagePage, ContainerImagesPage},
+            registries::{RegistriesPage, RegistryCredentialNewPage, RegistryCredentialPage},
+        },
         login::LoginPage,
         not_found::NotFoundPage,
         session::load_viewer,
@@ -55,6 +58,9 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/infrastructure/container-images") view=ContainerImagesPage />
                     <Route path=path!("/infrastructure/container-images/new") view=ContainerImageNewPage />
                     <Route path=path!("/infrastructure/container-images/:id") view=ContainerImagePage />
+                    <Route path=path!("/infrastructure/registries") view=RegistriesPage />
+                    <Route path=path!("/infrastructure/registries/new") view=RegistryCredentialNewPage />
+                    <Route path=path!("/infrastructure/registries/:id") view=RegistryCredentialPage />
                     // Links need a route around them, so the page for unknown addresses is one.
                     <Route path=path!("/*any") view=NotFoundPage />
                 </ParentRoute>

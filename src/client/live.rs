@@ -19,6 +19,7 @@ pub enum Change {
     Worker { name: String },
     Build { number: i64 },
     ContainerImages,
+    RegistryCredentials,
 }
 
 /// Several changes at once are answered by one look.

@@ -19,6 +19,13 @@ const DONE: &[(&str, &str)] = &[
         "image-deleted",
         "The Container Image was deleted. Its access is gone from the next check on.",
     ),
+    ("credential-added", "The registry credential is kept."),
+    (
+        "credential-saved",
+        "The registry credential was saved. It holds from the next use on.",
+    ),
+    ("credential-deleted", "The registry credential was deleted."),
+    ("credential-works", "The registry let the login in."),
     ("worker-created", "The worker is being started."),
     ("worker-terminated", "The worker is being terminated."),
     ("build-started", "The build was started."),

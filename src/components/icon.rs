@@ -37,6 +37,8 @@ pub enum Glyph {
     Search,
     /// A container.
     Box,
+    /// A login.
+    Key,
     /// A worker.
     Worker,
     /// A build.
@@ -61,6 +63,7 @@ impl Glyph {
             Self::Download => "M8 2v8M4.5 6.8L8 10.2l3.5-3.4M2.5 13.5h11",
             Self::Info => "M8 2a6 6 0 1 1 0 12a6 6 0 1 1 0-12M8 7.2v3.8M8 4.8v.1",
             Self::Search => "M7 2.5a4.5 4.5 0 1 1 0 9a4.5 4.5 0 1 1 0-9M10.3 10.3l3.4 3.4",
+            Self::Key => "M5.2 6.8a3 3 0 1 0 0 .01M8.2 6.8h6v3M11.6 6.8v2.2",
             Self::Box => "M8 1.8l5.6 3v6.4L8 14.2l-5.6-3V4.8zM2.6 4.9L8 7.8l5.4-2.9M8 7.8v6.2",
             Self::Worker => "M2.2 3.2h11.6v3.6H2.2zM2.2 9.2h11.6v3.6H2.2zM4.8 5v.1M4.8 11v.1",
             Self::Build => "M2.5 13.5l5-5M6.2 4.8l5 5 2.3-2.3-2-2 1-2.4-.7-.7-2.4 1-2-2z",

@@ -11,20 +11,18 @@ pub fn Navigation(
     /// Whether to show what only admins may open.
     admin: bool,
 ) -> impl IntoView {
-    let infrastructure = admin.then(|| {
-        view! {
-            <h2>"Infrastructure"</h2>
-            <ul>
-                <NavLink href="/infrastructure/container-images" glyph=Glyph::Box text="Container Images" />
-            </ul>
-        }
+    let images = admin.then(|| {
+        view! { <NavLink href="/infrastructure/container-images" glyph=Glyph::Box text="Container Images" /> }
     });
     view! {
         <ul>
             <NavLink href="/workers" glyph=Glyph::Worker text="Workers" />
             <NavLink href="/builds" glyph=Glyph::Build text="Builds" />
         </ul>
-        {infrastructure}
+        <h2>"Infrastructure"</h2>
+        <ul>
+            {images} <NavLink href="/infrastructure/registries" glyph=Glyph::Key text="Registries" />
+        </ul>
     }
 }
 

@@ -11,5 +11,6 @@ mod builds;
 mod container_images;
 mod crash;
 mod errors;
+mod registry_credentials;
 mod secrets;
 mod workers;

@@ -81,6 +81,11 @@ mod tests {
             "prtcli --url http://x worker exec W -- ls -la --all",
             "prtcli worker terminate A B --reason done",
             "prtcli build-container-image -p name=a -p tag=b --worker W",
+            "prtcli build . -t a:b --registry-secret corp-robot --registry-secret mine",
+            "prtcli worker create -i a --repo-secret-name corp-robot",
+            "prtcli credential create corp-robot -r h:5000 -u robot --for-group dev --expires 2027-01-31",
+            "prtcli credentials ls",
+            "prtcli credential test corp-robot",
         ] {
             Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));
         }
@@ -88,6 +93,8 @@ mod tests {
             "prtcli build -t a --push --no-push",
             "prtcli worker exec W",
             "prtcli builds show x",
+            "prtcli credential create x -r h -u u --everyone --for-user a",
+            "prtcli credential create x -r h -u u --expires tomorrow",
             "prtcli build .",
         ] {
             assert_eq!(

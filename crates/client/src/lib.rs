@@ -15,6 +15,7 @@ mod builds;
 mod error;
 mod follow;
 mod images;
+mod registry_credentials;
 mod request;
 mod server;
 mod sse;

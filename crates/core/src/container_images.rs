@@ -3,7 +3,7 @@
 use prt_types::{
     audit::Outcome,
     container_images::{ContainerImageInput, ContainerImageView, ImageCheck, ImageChoice, MatchKind, ServiceType},
-    ids::ContainerImageId,
+    ids::{ContainerImageId, RegistryCredentialId},
 };
 use serde_json::json;
 
@@ -50,6 +50,7 @@ impl Orchestrator {
             pull_policy: None,
             repo_username: String::new(),
             repo_password_sealed: None,
+            repo_credential_id: None,
             startup_script: String::new(),
             order: 100,
             grants: vec![Grantee::Group(everyone.id)],
@@ -113,7 +114,7 @@ impl Orchestrator {
         id: Option<ContainerImageId>,
         input: &ContainerImageInput,
     ) -> Result<ContainerImageView> {
-        cx.admin("change Container Images")?;
+        let actor = cx.admin("change Container Images")?;
         let now = self.now_ms();
         let mut tx = self.write().await?;
         let before = match id {
@@ -130,6 +131,7 @@ impl Orchestrator {
             return Err(changed_meanwhile());
         }
         self.validate(input, before.as_ref())?;
+        let repo_credential_id = self.rule_credential(&mut *tx, actor, input, before.as_ref()).await?;
         let id = before
             .as_ref()
             .map_or_else(|| ContainerImageId(new_id()), |before| before.id);
@@ -152,6 +154,7 @@ impl Orchestrator {
             pull_policy: input.pull_policy,
             repo_username: input.repo_username.trim().to_owned(),
             repo_password_sealed,
+            repo_credential_id,
             startup_script: input.startup_script.clone(),
             order: input.order,
             grants,
@@ -235,6 +238,13 @@ impl Orchestrator {
         let given = input.repo_password.as_ref().filter(|password| !password.is_empty());
         // Without its user name a stored password is forgotten.
         let kept = input.repo_password.is_none() && stored && !username.is_empty();
+        if !input.repo_secret_name.trim().is_empty() && (!username.is_empty() || given.is_some()) {
+            fields.add(
+                "repo_secret_name",
+                "repo_secret_name excludes repo_username and repo_password.",
+            );
+            return;
+        }
         match (username.is_empty(), given.is_some() || kept) {
             (true, true) => fields.add("repo_username", "A password needs a user name."),
             (false, false) => fields.add("repo_password", "A user name needs a password."),
@@ -268,6 +278,39 @@ impl Orchestrator {
             }
             (Some(_), _) => {}
         }
+    }
+
+    /// The kept credential that a rule names, which must be for the one registry of the rule.
+    async fn rule_credential(
+        &self,
+        tx: &mut dyn Repository,
+        actor: &Actor,
+        input: &ContainerImageInput,
+        before: Option<&ContainerImage>,
+    ) -> Result<Option<RegistryCredentialId>> {
+        const FIELD: &str = "repo_secret_name";
+        let name = input.repo_secret_name.trim();
+        if name.is_empty() {
+            return Ok(None);
+        }
+        // One that is there already stays, also when another admin edits the rule or the credential has expired.
+        let stays = tx
+            .registry_credential_by_name(name)
+            .await?
+            .filter(|credential| before.and_then(|before| before.repo_credential_id) == Some(credential.id));
+        let credential = match stays {
+            Some(credential) => credential,
+            None => self.credential_pick(tx, actor, name, FIELD).await?.0,
+        };
+        let matcher = Matcher::parse(&input.image, &self.inner.settings.default_registry);
+        if matcher.as_ref().ok().and_then(Matcher::host) == Some(&credential.host) {
+            return Ok(Some(credential.id));
+        }
+        let message = format!(
+            "The registry credential {name} is for {}, and this rule does not match images of that registry only.",
+            credential.host
+        );
+        Err(Error::field(FIELD, message))
     }
 
     /// The registry that a rule's login may be sent to.
@@ -448,6 +491,13 @@ async fn view(tx: &mut dyn Repository, image: ContainerImage) -> Result<Containe
     let mut users = Vec::new();
     let mut groups = Vec::new();
     let all_groups = tx.groups().await?;
+    let repo_secret_name = match image.repo_credential_id {
+        Some(id) => tx
+            .registry_credential(id)
+            .await?
+            .map_or_else(String::new, |credential| credential.name),
+        None => String::new(),
+    };
     for grantee in &image.grants {
         match grantee {
             Grantee::User(id) => users.extend(tx.user(*id).await?.map(|user| user.username)),
@@ -474,6 +524,7 @@ async fn view(tx: &mut dyn Repository, image: ContainerImage) -> Result<Containe
         pull_policy: image.pull_policy,
         repo_username: image.repo_username,
         has_repo_password: image.repo_password_sealed.is_some(),
+        repo_secret_name,
         startup_script: image.startup_script,
         order: image.order,
         users,

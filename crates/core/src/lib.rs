@@ -24,6 +24,7 @@ pub mod logs;
 pub mod op_context;
 pub mod orchestrator;
 pub mod registry;
+pub mod registry_credentials;
 pub mod security_contexts;
 pub mod settings;
 pub mod store;

@@ -22,6 +22,16 @@ pub struct Actor {
     pub only_worker: Option<WorkerId>,
 }
 
+impl Actor {
+    /// Whether the role is Admin.
+    pub fn is_admin(&self) -> bool {
+        match self.role {
+            Role::Admin => true,
+            Role::User => false,
+        }
+    }
+}
+
 /// The context of one operation; the first argument of every method of the orchestrator.
 #[derive(Clone, Debug)]
 pub struct OpContext {

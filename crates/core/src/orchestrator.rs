@@ -38,6 +38,8 @@ pub enum Change {
     },
     /// A Container Image rule or its grants.
     ContainerImages,
+    /// A kept registry credential.
+    RegistryCredentials,
 }
 
 /// A change with the login name of the one user beside the admins who may see it; `None` = everybody.

@@ -13,16 +13,18 @@ use crate::{
 };
 
 const SELECT: &str = "SELECT id, image, service_type, name, description, version, minimum_version, recommended_version, \
-    pull_policy, repo_username, repo_password_sealed, startup_script, sort_order, revision, created_ms, updated_ms \
+    pull_policy, repo_username, repo_password_sealed, repo_credential_id, startup_script, sort_order, revision, created_ms, \
+    updated_ms \
     FROM container_images";
 
 const INSERT: &str = "INSERT INTO container_images (id, image, service_type, name, description, version, minimum_version, \
     recommended_version, pull_policy, repo_username, repo_password_sealed, startup_script, sort_order, revision, updated_ms, \
-    created_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+    repo_credential_id, created_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
 
 const UPDATE: &str = "UPDATE container_images SET image = $2, service_type = $3, name = $4, description = $5, version = $6, \
     minimum_version = $7, recommended_version = $8, pull_policy = $9, repo_username = $10, repo_password_sealed = $11, \
-    startup_script = $12, sort_order = $13, revision = $14, updated_ms = $15 WHERE id = $1 AND revision = $14 - 1";
+    startup_script = $12, sort_order = $13, revision = $14, updated_ms = $15, repo_credential_id = $16 \
+    WHERE id = $1 AND revision = $14 - 1";
 
 /// Without its grants.
 fn read(row: &AnyRow) -> StoreResult<ContainerImage> {
@@ -39,6 +41,7 @@ fn read(row: &AnyRow) -> StoreResult<ContainerImage> {
         pull_policy: row.maybe_word("pull_policy")?,
         repo_username: row.text("repo_username")?,
         repo_password_sealed: row.maybe_bytes("repo_password_sealed")?,
+        repo_credential_id: row.maybe_id("repo_credential_id")?,
         startup_script: row.text("startup_script")?,
         order: row.int("sort_order")?,
         grants: Vec::new(),
@@ -48,7 +51,7 @@ fn read(row: &AnyRow) -> StoreResult<ContainerImage> {
     })
 }
 
-/// `$1` to `$15`.
+/// `$1` to `$16`.
 fn bind(statement: Statement, image: &ContainerImage) -> Statement {
     statement
         .id(image.id)
@@ -66,6 +69,7 @@ fn bind(statement: Statement, image: &ContainerImage) -> Statement {
         .int(image.order)
         .int(image.revision)
         .int(image.updated_ms)
+        .maybe_id(image.repo_credential_id)
 }
 
 #[async_trait]

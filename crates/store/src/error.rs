@@ -27,6 +27,11 @@ const TAKEN: &[(&str, &str, &str)] = &[
     ("groups_name", "groups.name", "group name"),
     ("groups_everyone", "groups.everyone", "group of all users"),
     ("api_tokens_hash", "api_tokens.hash", "token"),
+    (
+        "registry_credentials_name",
+        "registry_credentials.name",
+        "registry credential name",
+    ),
     ("worker_sizes_name", "worker_sizes.name", "worker size name"),
     ("workers_number", "workers.number", "worker number"),
     ("builds_number", "builds.number", "build number"),

@@ -43,6 +43,9 @@ pub struct BuildRequest {
     /// Registry logins, one a host.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub registry_credentials: Vec<RegistryCredential>,
+    /// Names of kept registry credentials, beside those; one login a host together.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub registry_secrets: Vec<String>,
     /// Push over plain HTTP or unverified TLS. It concerns the push only.
     #[serde(default)]
     pub insecure_registry: bool,
@@ -65,6 +68,9 @@ pub struct RerunRequest {
     /// Logins again: they are not kept after a build has ended.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub registry_credentials: Vec<RegistryCredential>,
+    /// Names of kept registry credentials. Those that the build used are used again unless another login is given for their host.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub registry_secrets: Vec<String>,
     /// Without using the cache this time.
     pub no_cache: bool,
 }
@@ -158,6 +164,9 @@ pub struct CredentialView {
     pub host: String,
     /// The user name.
     pub username: String,
+    /// Name of the kept registry credential that it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_name: Option<String>,
 }
 
 /// A build.

@@ -75,6 +75,9 @@ pub struct ContainerImageInput {
     /// Its password. Unset on an update keeps the stored one; empty clears it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repo_password: Option<Secret>,
+    /// Name of a kept registry credential for the pulls, instead of the two above; empty = none.
+    #[serde(default)]
+    pub repo_secret_name: String,
     /// Shell commands that run before the image's own start command.
     #[serde(default)]
     pub startup_script: String,
@@ -120,6 +123,8 @@ pub struct ContainerImageView {
     pub repo_username: String,
     /// Whether a password is stored; the password itself never comes back.
     pub has_repo_password: bool,
+    /// Name of the kept registry credential for the pulls; empty = none.
+    pub repo_secret_name: String,
     /// Startup script.
     pub startup_script: String,
     /// Larger first.

@@ -36,6 +36,8 @@ id! {
     GroupId;
     /// A Container Image rule.
     ContainerImageId;
+    /// A kept registry credential.
+    RegistryCredentialId;
     /// A worker size.
     WorkerSizeId;
     /// A worker; also the name of its engine objects.

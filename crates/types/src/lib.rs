@@ -17,6 +17,7 @@ pub mod container_images;
 pub mod error;
 pub mod ids;
 pub mod plain;
+pub mod registry_credentials;
 pub mod secret;
 pub mod worker_sizes;
 pub mod workers;

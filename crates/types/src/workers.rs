@@ -22,6 +22,9 @@ pub struct ImageConfig {
     /// Its password or token; used for the pull and kept nowhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repo_password: Option<Secret>,
+    /// Name of a kept registry credential for the pull, instead of the two above.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repo_secret_name: Option<String>,
     /// When to pull.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pull_policy: Option<PullPolicy>,

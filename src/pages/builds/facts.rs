@@ -52,7 +52,10 @@ pub fn Facts(view: RwSignal<BuildView>, model: RwSignal<LogModel>) -> impl IntoV
         let logins: Vec<String> = fixed
             .credentials
             .iter()
-            .map(|login| format!("{} at {}", login.username, login.host))
+            .map(|login| match &login.secret_name {
+                Some(name) => format!("{name} ({} at {})", login.username, login.host),
+                None => format!("{} at {}", login.username, login.host),
+            })
             .collect();
         view! { <MetaItem label="Registry logins">{logins.join(", ")}</MetaItem> }
     });

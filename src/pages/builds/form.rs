@@ -30,6 +30,7 @@ pub struct BuildForm {
     pub no_cache: bool,
     pub build_args: String,
     pub registry_credentials: Vec<CredentialForm>,
+    pub registry_secrets: Vec<String>,
 }
 
 /// A registry login as typed.
@@ -62,6 +63,7 @@ impl BuildForm {
             "insecure_registry" => self.insecure_registry = value == "true",
             "no_cache" => self.no_cache = value == "true",
             "build_args" => self.build_args = value,
+            "registry_secrets[]" => self.registry_secrets.push(value),
             _ => return self.set_credential(name, value),
         }
         true
@@ -116,6 +118,7 @@ impl BuildForm {
             push_image: self.push_image,
             build_args,
             registry_credentials,
+            registry_secrets: self.registry_secrets,
             insecure_registry: self.insecure_registry,
             no_cache: self.no_cache,
             context: String::new(),
@@ -148,6 +151,7 @@ impl RerunForm {
             .collect();
         RerunRequest {
             registry_credentials,
+            registry_secrets: Vec::new(),
             no_cache: self.no_cache,
         }
     }
@@ -193,6 +197,8 @@ mod tests {
             ("worker", "Worker-3"),
             ("dockerfile_text", "FROM a\r\nRUN b\r\n"),
             ("push_image", "true"),
+            ("registry_secrets[]", "corp-robot"),
+            ("registry_secrets[]", "mine"),
             ("registry_credentials[1][host]", " r.example.com "),
             ("registry_credentials[1][username]", "u"),
             ("registry_credentials[1][password]", " p "),
@@ -211,6 +217,7 @@ mod tests {
         let request = form.clone().into_request().expect("valid");
         assert!(request.push_image && !request.no_cache);
         assert_eq!(request.registry_credentials.len(), 1);
+        assert_eq!(request.registry_secrets, ["corp-robot", "mine"]);
         assert_eq!(request.registry_credentials[0].password.expose(), " p ");
         assert!(!format!("{:?}", form.without_secrets()).contains(" p "));
     }

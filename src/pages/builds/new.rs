@@ -9,6 +9,7 @@ use super::{
 use crate::{
     components::{ButtonKind, ButtonLink, Crumb, Load, PageTitle},
     forms::form_state,
+    pages::infrastructure::registries::usable_credentials,
 };
 
 /// The form that starts a build; `?worker=…&name=…&tag=…` fill it in.
@@ -20,6 +21,7 @@ pub fn BuildNewPage() -> impl IntoView {
         .with_untracked(|query| query.get("worker"))
         .filter(|worker| !worker.is_empty());
     let data = Resource::new_blocking(move || worker.clone(), load_form);
+    let secrets = Resource::new_blocking(|| (), |()| usable_credentials());
     view! {
         <PageTitle title="Build an image" crumbs=vec![Crumb::link("Builds", "/builds")] />
         <Load from=data let:data>
@@ -28,6 +30,7 @@ pub fn BuildNewPage() -> impl IntoView {
                     let data = data.clone();
                     Suspend::new(async move {
                         let draft = draft.await;
+                        let secrets = secrets.await.unwrap_or_default();
                         if data.workers.is_empty() {
                             return Either::Left(view! { <NoWorker /> });
                         }
@@ -35,7 +38,7 @@ pub fn BuildNewPage() -> impl IntoView {
                             Some(draft) => (draft.values, Some(draft.error)),
                             None => (query.with_untracked(|query| prefilled(query, &data)), None),
                         };
-                        Either::Right(view! { <BuildFormView data values error /> })
+                        Either::Right(view! { <BuildFormView data secrets values error /> })
                     })
                 }}
             </Suspense>

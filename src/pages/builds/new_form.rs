@@ -1,6 +1,6 @@
 use leptos::{context::Provider, prelude::*, task::spawn_local, wasm_bindgen::JsCast, web_sys};
 use leptos_router::{NavigateOptions, hooks::use_navigate};
-use prt_types::{ApiError, ErrorCode};
+use prt_types::{ApiError, ErrorCode, registry_credentials::RegistryCredentialView};
 
 use super::{
     credentials::CredentialRows,
@@ -12,17 +12,23 @@ use super::{
 use crate::{
     client::upload::{self, Picked},
     components::{
-        Button, ButtonKind, ButtonLink, CheckField, Choice, FormContext, FormErrors, SelectField, TextAreaField,
-        TextField, step_tree::bytes_text,
+        Button, ButtonKind, ButtonLink, CheckField, CheckList, Choice, FormContext, FormErrors, SelectField,
+        TextAreaField, TextField, step_tree::bytes_text,
     },
     error::AppError,
+    pages::infrastructure::registries::named_choices,
 };
 
 const ADDRESS: &str = "/_fn/start_build";
 
 /// The form. It is sent as `multipart/form-data` by every browser; with WebAssembly in the background, with a progress bar.
 #[component]
-pub fn BuildFormView(data: NewBuild, values: BuildForm, error: Option<ApiError>) -> impl IntoView {
+pub fn BuildFormView(
+    data: NewBuild,
+    secrets: Vec<RegistryCredentialView>,
+    values: BuildForm,
+    error: Option<ApiError>,
+) -> impl IntoView {
     let error = RwSignal::new(error);
     let sent = RwSignal::new(None::<(f64, f64)>);
     let busy = Signal::derive(move || sent.with(Option::is_some));
@@ -89,6 +95,17 @@ pub fn BuildFormView(data: NewBuild, values: BuildForm, error: Option<ApiError>)
         });
     };
 
+    let kept = (!secrets.is_empty()).then(|| {
+        view! {
+            <CheckList
+                path="registry_secrets"
+                label="Kept credentials"
+                choices=named_choices(&secrets)
+                selected=values.registry_secrets
+                hint=|| "From Infrastructure > Registries; one login a registry."
+            />
+        }
+    });
     let more = values.insecure_registry || values.no_cache || !values.build_args.is_empty();
     let workers = data
         .workers
@@ -135,6 +152,7 @@ pub fn BuildFormView(data: NewBuild, values: BuildForm, error: Option<ApiError>)
                         checked=values.push_image
                         hint=|| "Otherwise it is only built, and the cache makes the next build fast."
                     />
+                    {kept}
                     <CredentialRows rows=values.registry_credentials />
                     <details class="more" open=more>
                         <summary>"More"</summary>

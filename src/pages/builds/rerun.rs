@@ -1,5 +1,5 @@
 use leptos::{either::Either, form::ActionForm, prelude::*};
-use prt_types::builds::BuildView;
+use prt_types::builds::{BuildView, CredentialView};
 
 use super::{
     form::RerunForm,
@@ -29,7 +29,11 @@ impl Drafts {
 /// "Run again" at once, or by way of the question for passwords when the build used logins: they are not kept.
 #[component]
 pub fn RerunActions(view: RwSignal<BuildView>) -> impl IntoView {
-    let (number, logins) = view.with_untracked(|view| (view.number, !view.credentials.is_empty()));
+    let (number, logins) = view.with_untracked(|view| {
+        // Kept ones are taken again by their names.
+        let asked = view.credentials.iter().any(|login| login.secret_name.is_none());
+        (view.number, asked)
+    });
     let action = ServerAction::<RerunBuild>::new();
     if logins {
         return Either::Left(view! {
@@ -74,11 +78,13 @@ pub fn RerunDialog(view: RwSignal<BuildView>, drafts: Drafts) -> impl IntoView {
                     view! {
                         <ConfirmDialog name="rerun" title="Run this build again?" keep="Back">
                             <p>"The inputs are the same; the build folder is taken as it is now."</p>
+                            {kept_text(&logins.get_value()).map(|text| view! { <p>{text}</p> })}
                             <Form action error=error.clone()>
                                 <input type="hidden" name="input[number]" value=number />
                                 {logins
                                     .get_value()
                                     .into_iter()
+                                    .filter(|login| login.secret_name.is_none())
                                     .enumerate()
                                     .map(|(at, login)| {
                                         let name = |part: &str| format!("input[registry_credentials][{at}][{part}]");
@@ -115,6 +121,12 @@ pub fn RerunDialog(view: RwSignal<BuildView>, drafts: Drafts) -> impl IntoView {
             }}
         </Suspense>
     }
+}
+
+/// Which kept credentials are taken again.
+fn kept_text(logins: &[CredentialView]) -> Option<String> {
+    let names: Vec<&str> = logins.iter().filter_map(|login| login.secret_name.as_deref()).collect();
+    (!names.is_empty()).then(|| format!("Kept credentials are used again: {}.", names.join(", ")))
 }
 
 /// "Really stop it?"

@@ -1,3 +1,4 @@
 //! What admins set up.
 
 pub mod container_images;
+pub mod registries;

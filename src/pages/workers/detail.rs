@@ -44,7 +44,7 @@ fn Detail(detail: WorkerDetail, draft: Resource<Option<Draft<TerminateForm>>>, l
         move |change| match change {
             Change::Worker { name } => *name == changed,
             Change::Build { .. } => detail.with_untracked(|detail| detail.worker.builder),
-            Change::ContainerImages => false,
+            Change::ContainerImages | Change::RegistryCredentials => false,
         },
         detail,
         move || get_worker(fetched.clone()),

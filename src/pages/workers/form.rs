@@ -29,6 +29,7 @@ pub struct WorkerForm {
 pub struct ImageForm {
     pub repo_username: String,
     pub repo_password: String,
+    pub repo_secret_name: String,
     pub pull_policy: String,
     pub builder: bool,
     pub builder_capacity: String,
@@ -83,6 +84,7 @@ impl WorkerForm {
             image_config: ImageConfig {
                 repo_username: filled(&image.repo_username),
                 repo_password: (!image.repo_password.is_empty()).then(|| Secret::new(image.repo_password)),
+                repo_secret_name: filled(&image.repo_secret_name),
                 pull_policy,
                 builder: image.builder.then_some(true),
                 builder_capacity,

@@ -1,6 +1,6 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
-use prt_types::ApiError;
+use prt_types::{ApiError, registry_credentials::RegistryCredentialView};
 
 use super::{
     builder_field::BuilderField,
@@ -15,6 +15,7 @@ use crate::{
         TextAreaField, TextField,
     },
     forms::form_state,
+    pages::infrastructure::registries::{secret_choices, usable_credentials},
 };
 
 /// The form that starts a worker; `?image=…&size=…&builder=1&pull_policy=…` fill it in.
@@ -23,6 +24,7 @@ pub fn WorkerNewPage() -> impl IntoView {
     let query = use_query_map();
     let draft = form_state::<WorkerForm>("worker-new");
     let data = Resource::new_blocking(|| (), |()| worker_choices());
+    let secrets = Resource::new_blocking(|| (), |()| usable_credentials());
     view! {
         <PageTitle title="Start a worker" crumbs=vec![Crumb::link("Workers", "/workers")] />
         <Load from=data let:choices>
@@ -34,7 +36,8 @@ pub fn WorkerNewPage() -> impl IntoView {
                             Some(draft) => (draft.values, Some(draft.error)),
                             None => (query.with_untracked(prefilled), None),
                         };
-                        view! { <WorkerFormView choices values error /> }
+                        let secrets = secrets.await.unwrap_or_default();
+                        view! { <WorkerFormView choices secrets values error /> }
                     })
                 }}
             </Suspense>
@@ -56,7 +59,12 @@ fn prefilled(query: &leptos_router::params::ParamsMap) -> WorkerForm {
 }
 
 #[component]
-fn WorkerFormView(choices: Choices, mut values: WorkerForm, error: Option<ApiError>) -> impl IntoView {
+fn WorkerFormView(
+    choices: Choices,
+    secrets: Vec<RegistryCredentialView>,
+    mut values: WorkerForm,
+    error: Option<ApiError>,
+) -> impl IntoView {
     let action = ServerAction::<CreateWorker>::new();
     if values.worker_size.is_empty() {
         let first = choices
@@ -95,6 +103,18 @@ fn WorkerFormView(choices: Choices, mut values: WorkerForm, error: Option<ApiErr
                     hint=|| "Only for an image in a registry that wants a login. Used for this pull and not kept."
                 />
                 <PasswordField path="image_config.repo_password" label="Registry password" />
+                <SelectField
+                    path="image_config.repo_secret_name"
+                    label="Private registry secret name"
+                    choices=secret_choices(&secrets, "None", &image.repo_secret_name)
+                    value=image.repo_secret_name
+                    hint=|| {
+                        view! {
+                            "A kept credential instead of user and password. "
+                            <a href="/infrastructure/registries">"Registries"</a>
+                        }
+                    }
+                />
                 <details class="more" open=more>
                     <summary>"More"</summary>
                     <div class="form-part">

@@ -199,6 +199,7 @@ impl Console {
             push_image: true,
             build_args: std::collections::BTreeMap::default(),
             registry_credentials: vec![registry.login()],
+            registry_secrets: vec![],
             insecure_registry: false,
             no_cache: false,
             context: String::new(),

@@ -45,6 +45,9 @@ pub struct Args {
     /// Registry login; the password comes from FILE, PRT_REGISTRY_PASSWORD or standard input
     #[arg(long = "registry-credential", value_name = "HOST,USER[,@FILE]")]
     registry_credentials: Vec<String>,
+    /// Kept registry credential; see `prtcli credential list`
+    #[arg(long = "registry-secret", value_name = "NAME")]
+    registry_secrets: Vec<String>,
     /// Push over plain HTTP or unverified TLS
     #[arg(long)]
     insecure_registry: bool,
@@ -99,6 +102,7 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
         push_image: args.push,
         build_args,
         registry_credentials,
+        registry_secrets: args.registry_secrets,
         insecure_registry: args.insecure_registry,
         no_cache: args.no_cache,
         context,

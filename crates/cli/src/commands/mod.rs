@@ -4,6 +4,7 @@ mod build;
 mod build_container_image;
 mod builds;
 mod completions;
+mod credential;
 mod image;
 mod login;
 mod logout;
@@ -32,6 +33,9 @@ pub enum Command {
     /// Container images that may be run
     #[command(subcommand, visible_alias = "images")]
     Image(image::Command),
+    /// Kept registry credentials, picked by name for pulls and builds
+    #[command(subcommand, visible_alias = "credentials")]
+    Credential(credential::Command),
     /// Worker sizes that may be used
     #[command(subcommand, visible_alias = "sizes")]
     Size(size::Command),
@@ -55,6 +59,7 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Whoami => whoami::run(&open()?).await,
         Command::Worker(command) => worker::run(command, &open()?).await,
         Command::Image(command) => image::run(command, &open()?).await,
+        Command::Credential(command) => credential::run(command, &open()?).await,
         Command::Size(command) => size::run(command, &open()?).await,
         Command::Build(args) => build::run(*args, &open()?).await,
         Command::BuildContainerImage(args) => build_container_image::run(args, &open()?).await,

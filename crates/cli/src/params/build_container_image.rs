@@ -12,6 +12,7 @@ pub const KEYS: &[&str] = &[
     "push_image",
     "build_args",
     "registry_credentials",
+    "repo_secret_name",
     "insecure_registry",
     "worker",
     "no_cache",
@@ -28,6 +29,7 @@ pub fn parse(params: &[String]) -> Result<BuildRequest> {
         push_image: true,
         build_args: std::collections::BTreeMap::new(),
         registry_credentials: Vec::new(),
+        registry_secrets: Vec::new(),
         insecure_registry: false,
         no_cache: false,
         context: String::new(),
@@ -72,6 +74,9 @@ fn set(request: &mut BuildRequest, key: &str, value: &str) -> Result<(), String>
         "push_image" => request.push_image = literal::boolean(value)?,
         "build_args" => request.build_args = literal::build_args(value)?,
         "registry_credentials" => request.registry_credentials = credentials(value)?,
+        "repo_secret_name" => {
+            request.registry_secrets = value.split(',').map(|name| name.trim().to_owned()).collect();
+        }
         "insecure_registry" => request.insecure_registry = literal::boolean(value)?,
         "worker" => request.worker = value.into(),
         "no_cache" => request.no_cache = literal::boolean(value)?,
@@ -126,6 +131,7 @@ mod tests {
             "push_image=False",
             "build_args={}",
             "registry_credentials=[]",
+            "repo_secret_name=corp-robot, mine",
             "insecure_registry=1",
             "worker=W",
             "no_cache=True",
@@ -138,6 +144,7 @@ mod tests {
             ("a=b", "W", "sub")
         );
         assert!(!request.push_image && request.insecure_registry && request.no_cache);
+        assert_eq!(request.registry_secrets, ["corp-robot", "mine"]);
         assert_eq!(request.dockerfile, "Dockerfile.dev");
     }
 

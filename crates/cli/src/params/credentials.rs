@@ -40,10 +40,7 @@ pub fn read(values: &[String]) -> Result<Vec<RegistryCredential>> {
                 })?;
                 Secret::new(text.trim_end_matches(['\r', '\n']))
             }
-            Source::Elsewhere => match std::env::var("PRT_REGISTRY_PASSWORD") {
-                Ok(password) if !password.is_empty() => password.into(),
-                _ => password(&format!("Password of {username} at {host}: "))?,
-            },
+            Source::Elsewhere => password_of(username, host)?,
         };
         credentials.push(RegistryCredential {
             host: host.into(),
@@ -52,6 +49,14 @@ pub fn read(values: &[String]) -> Result<Vec<RegistryCredential>> {
         });
     }
     Ok(credentials)
+}
+
+/// The password of a login from the environment, standard input or a prompt.
+pub fn password_of(username: &str, host: &str) -> Result<Secret> {
+    match std::env::var("PRT_REGISTRY_PASSWORD") {
+        Ok(password) if !password.is_empty() => Ok(password.into()),
+        _ => password(&format!("Password of {username} at {host}: ")),
+    }
 }
 
 fn split(value: &str) -> Result<(&str, &str, Source<'_>)> {

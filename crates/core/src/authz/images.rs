@@ -352,6 +352,7 @@ mod tests {
             pull_policy: None,
             repo_username: String::new(),
             repo_password_sealed: None,
+            repo_credential_id: None,
             startup_script: String::new(),
             order: 0,
             grants,

@@ -2,19 +2,24 @@
 
 use prt_types::{
     audit::Outcome,
-    builds::{BuildRequest, BuildStatus, BuildView, RerunRequest},
+    builds::{BuildRequest, BuildStatus, BuildView, CredentialView, RegistryCredential as Login, RerunRequest},
     ids::BuildId,
     workers::WorkerStatus,
 };
 use serde_json::json;
 
-use super::{probe::probe, run::Start, validate::validate, view::view};
+use super::{
+    probe::probe,
+    run::Start,
+    validate::{Inputs, validate},
+    view::view,
+};
 use crate::{
     Orchestrator,
     clock::new_id,
     error::{Error, Result},
-    op_context::OpContext,
-    store::{Build, StoreError, Worker},
+    op_context::{Actor, OpContext},
+    store::{Build, RegistryCredential, StoreError, Worker},
 };
 
 impl Orchestrator {
@@ -28,17 +33,23 @@ impl Orchestrator {
     /// Starts a build with the inputs of an earlier one; the build folder is taken as it is now.
     pub async fn build_rerun(&self, cx: &OpContext, number: i64, request: RerunRequest) -> Result<BuildView> {
         let earlier = self.build_visible(cx, number).await?;
-        let missing: Vec<&str> = earlier
-            .credentials
+        let mut hosts: Vec<String> = request
+            .registry_credentials
             .iter()
-            .map(|login| login.host.as_str())
-            .filter(|host| {
-                !request
-                    .registry_credentials
-                    .iter()
-                    .any(|given| given.host.eq_ignore_ascii_case(host))
-            })
+            .map(|given| given.host.to_ascii_lowercase())
             .collect();
+        let mut secrets = request.registry_secrets;
+        for (credential, _) in self.build_secrets(cx.actor()?, &secrets).await? {
+            hosts.push(credential.host);
+        }
+        let mut missing = vec![];
+        for login in earlier.credentials.iter().filter(|login| !hosts.contains(&login.host)) {
+            match &login.secret_name {
+                // It may have changed since, or be out of the asker's reach; then its name is refused below.
+                Some(name) => secrets.push(name.clone()),
+                None => missing.push(login.host.as_str()),
+            }
+        }
         if !missing.is_empty() {
             let hosts = missing.join(", ");
             let message =
@@ -52,6 +63,7 @@ impl Orchestrator {
             push_image: earlier.push_image,
             build_args: earlier.build_args,
             registry_credentials: request.registry_credentials,
+            registry_secrets: secrets,
             insecure_registry: earlier.insecure_registry,
             no_cache: request.no_cache || earlier.no_cache,
             context: earlier.context,
@@ -65,11 +77,16 @@ impl Orchestrator {
     async fn build_create_checked(
         &self,
         cx: &OpContext,
-        request: BuildRequest,
+        mut request: BuildRequest,
         rerun_of: Option<i64>,
     ) -> Result<BuildView> {
         let actor = cx.actor()?.clone();
         let worker_name = request.worker.clone();
+        let mut kept = vec![];
+        for (credential, login) in self.build_secrets(&actor, &request.registry_secrets).await? {
+            request.registry_credentials.push(login);
+            kept.push(credential);
+        }
         let inputs = validate(request)?;
         let worker = {
             let mut tx = self.read().await?;
@@ -109,7 +126,7 @@ impl Orchestrator {
             owner_id: actor.user_id,
             owner: actor.username.clone(),
             door: cx.door,
-            credentials: inputs.credential_views(),
+            credentials: credential_views(&inputs, &kept),
             name: inputs.name,
             tag: inputs.tag,
             push_image: inputs.push_image,
@@ -165,11 +182,45 @@ impl Orchestrator {
             details,
         )
         .await?;
+        for credential in &kept {
+            let details = json!({ "host": credential.host, "build": format!("#{}", build.number) });
+            self.credential_used(&mut *tx, cx, credential, details).await?;
+        }
         tx.save().await?;
         self.build_start(build.clone(), Start::Launch { notes, offer });
         self.build_changed(&build);
         Ok(view(build, None, None))
     }
+
+    /// The kept credentials of these names; one that is named twice is taken once.
+    async fn build_secrets(&self, actor: &Actor, names: &[String]) -> Result<Vec<(RegistryCredential, Login)>> {
+        if names.is_empty() {
+            return Ok(vec![]);
+        }
+        let mut tx = self.read().await?;
+        let mut picked: Vec<(RegistryCredential, Login)> = vec![];
+        for name in names {
+            let (credential, login) = self.credential_pick(&mut *tx, actor, name, "registry_secrets").await?;
+            if picked.iter().all(|(known, _)| known.id != credential.id) {
+                picked.push((credential, login));
+            }
+        }
+        Ok(picked)
+    }
+}
+
+/// The logins without passwords, those that are kept with their names.
+fn credential_views(inputs: &Inputs, kept: &[RegistryCredential]) -> Vec<CredentialView> {
+    let name_of = |host: &str| {
+        kept.iter()
+            .find(|credential| credential.host == host)
+            .map(|credential| credential.name.clone())
+    };
+    let mut views = inputs.credential_views();
+    for view in &mut views {
+        view.secret_name = name_of(&view.host);
+    }
+    views
 }
 
 /// Owner of the build folder in both containers.

@@ -123,23 +123,12 @@ fn tag(tag: &str) -> Result<String, String> {
     Ok(tag.to_owned())
 }
 
-/// A path below a folder, in normal form without leading or trailing slash; the error completes "The path …".
+/// A path below the build folder in normal form; the error completes "The path …".
 fn confine(path: &str) -> Result<String, String> {
-    if path.starts_with('/') {
-        return Err(format!("{path:?} is absolute; it is relative to the build folder"));
-    }
     if path.chars().any(char::is_control) || path.len() > 1024 {
         return Err("has characters that no path should have, or is too long".into());
     }
-    let mut parts = vec![];
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => return Err(format!("{path:?} leads out of the build folder")),
-            part => parts.push(part),
-        }
-    }
-    Ok(parts.join("/"))
+    crate::workers::normal_path(path)
 }
 
 fn build_args(args: &BTreeMap<String, String>, wrong: &mut Fields) {

@@ -12,13 +12,13 @@ mod model;
 use async_trait::async_trait;
 use prt_types::{
     builds::BuildStatus,
-    ids::{BuildId, ContainerImageId, GroupId, TokenId, UserId, WorkerId, WorkerSizeId},
+    ids::{BuildId, ContainerImageId, GroupId, RegistryCredentialId, TokenId, UserId, WorkerId, WorkerSizeId},
     workers::WorkerEvent,
 };
 
 pub use model::{
-    ApiToken, AuditRow, Build, BuildFilter, ContainerImage, Grantee, Group, PlannedContainer, SessionRow, User, Worker,
-    WorkerFilter, WorkerSize,
+    ApiToken, AuditRow, Build, BuildFilter, ContainerImage, Grantee, Group, PlannedContainer, RegistryCredential, SessionRow,
+    User, Worker, WorkerFilter, WorkerSize,
 };
 
 /// A failed database call.
@@ -66,6 +66,7 @@ pub trait Repository:
     + TokenRepository
     + SessionRepository
     + ContainerImageRepository
+    + RegistryCredentialRepository
     + WorkerSizeRepository
     + WorkerRepository
     + BuildRepository
@@ -156,6 +157,25 @@ pub trait ContainerImageRepository {
     async fn container_image(&mut self, id: ContainerImageId) -> StoreResult<Option<ContainerImage>>;
     /// All, larger `order` first, then by creation.
     async fn container_images(&mut self) -> StoreResult<Vec<ContainerImage>>;
+}
+
+/// Kept registry credentials.
+#[async_trait]
+pub trait RegistryCredentialRepository {
+    /// Adds one.
+    async fn registry_credential_add(&mut self, credential: &RegistryCredential) -> StoreResult<()>;
+    /// Replaces one, except for its last use, if its stored revision is `credential.revision - 1`; whether it was.
+    async fn registry_credential_update(&mut self, credential: &RegistryCredential) -> StoreResult<bool>;
+    /// Removes one; whether it was there. One that a Container Image rule names cannot be removed.
+    async fn registry_credential_remove(&mut self, id: RegistryCredentialId) -> StoreResult<bool>;
+    /// By id.
+    async fn registry_credential(&mut self, id: RegistryCredentialId) -> StoreResult<Option<RegistryCredential>>;
+    /// By name.
+    async fn registry_credential_by_name(&mut self, name: &str) -> StoreResult<Option<RegistryCredential>>;
+    /// All, by name.
+    async fn registry_credentials(&mut self) -> StoreResult<Vec<RegistryCredential>>;
+    /// Notes a use; no revision.
+    async fn registry_credential_used(&mut self, id: RegistryCredentialId, at_ms: i64) -> StoreResult<()>;
 }
 
 /// Worker sizes with their grants.

@@ -7,7 +7,7 @@ use prt_types::{
     audit::Outcome,
     builds::{BuildReason, BuildStatus, CredentialView},
     container_images::{PullPolicy, ServiceType},
-    ids::{AuditId, BuildId, ContainerImageId, GroupId, TokenId, UserId, WorkerId, WorkerSizeId},
+    ids::{AuditId, BuildId, ContainerImageId, GroupId, RegistryCredentialId, TokenId, UserId, WorkerId, WorkerSizeId},
     worker_sizes::{Limits, SecurityContext},
     workers::{ContainerRole, WorkerReason, WorkerStatus},
 };
@@ -109,12 +109,41 @@ pub struct ContainerImage {
     pub repo_username: String,
     /// Sealed registry password.
     pub repo_password_sealed: Option<Vec<u8>>,
+    /// Kept registry credential, instead of the two above.
+    pub repo_credential_id: Option<RegistryCredentialId>,
     /// Startup script.
     pub startup_script: String,
     /// Larger first.
     pub order: i64,
     /// Who may use it.
     pub grants: Vec<Grantee>,
+    /// 1, 2, 3 … with each change.
+    pub revision: i64,
+    /// Creation.
+    pub created_ms: i64,
+    /// Last change.
+    pub updated_ms: i64,
+}
+
+/// A kept registry credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegistryCredential {
+    /// Id.
+    pub id: RegistryCredentialId,
+    /// Name; unique.
+    pub name: String,
+    /// Registry.
+    pub host: String,
+    /// User name.
+    pub username: String,
+    /// Sealed password.
+    pub password_sealed: Vec<u8>,
+    /// Who may use it.
+    pub owner: Grantee,
+    /// End.
+    pub expires_ms: Option<i64>,
+    /// Last use.
+    pub last_used_ms: Option<i64>,
     /// 1, 2, 3 … with each change.
     pub revision: i64,
     /// Creation.

@@ -46,6 +46,7 @@ where
     infrastructure::container_images(&stories).await;
     infrastructure::revisions(&stories).await;
     infrastructure::grants(&stories).await;
+    infrastructure::registry_credentials(&stories).await;
     infrastructure::worker_sizes(&stories).await;
     workers::every_field(&stories).await;
     workers::lists(&stories).await;

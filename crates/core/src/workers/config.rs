@@ -41,6 +41,14 @@ pub fn validate(config: &WorkerConfig) -> Result<()> {
         (None, Some(_)) => fields.add("image_config.repo_username", "repo_password needs repo_username."),
         _ => {}
     }
+    match &image.repo_secret_name {
+        Some(_) if image.repo_username.is_some() || image.repo_password.is_some() => fields.add(
+            "image_config.repo_secret_name",
+            "repo_secret_name excludes repo_username and repo_password.",
+        ),
+        Some(name) if name.trim().is_empty() => fields.add("image_config.repo_secret_name", "The name is empty."),
+        _ => {}
+    }
     if let Some(level) = &config.log_level
         && !LOG_LEVELS.contains(&level.as_str())
     {
@@ -69,6 +77,19 @@ pub fn validate(config: &WorkerConfig) -> Result<()> {
         .is_some_and(|script| script.len() > STARTUP_SCRIPT_MAX)
     {
         fields.add("startup_script", "The script is longer than 64 KiB.");
+    }
+    if config
+        .startup_script
+        .as_ref()
+        .is_some_and(|script| script.contains('\0'))
+    {
+        fields.add("startup_script", "The script cannot contain a NUL character.");
+    }
+    if config.worker_size.as_ref().is_some_and(|size| size.trim().is_empty()) {
+        fields.add(
+            "worker_size",
+            "Name a worker size, or leave it out for the default one.",
+        );
     }
     fields.check()
 }
@@ -139,6 +160,16 @@ mod tests {
         assert_eq!(wrong(login(Some("u"), Some("p"))), Vec::<String>::new());
         assert_eq!(wrong(login(Some("u"), None)), ["repo_username needs repo_password."]);
         assert_eq!(wrong(login(None, Some("p"))), ["repo_password needs repo_username."]);
+        let by_name = |login: ImageConfig, name: &str| ImageConfig {
+            repo_secret_name: Some(name.into()),
+            ..login
+        };
+        assert_eq!(wrong(by_name(login(None, None), "robot")), Vec::<String>::new());
+        assert_eq!(wrong(by_name(login(None, None), " ")), ["The name is empty."]);
+        assert_eq!(
+            wrong(by_name(login(Some("u"), Some("p")), "robot")),
+            ["repo_secret_name excludes repo_username and repo_password."]
+        );
     }
 
     #[test]

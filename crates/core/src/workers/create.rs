@@ -5,7 +5,7 @@ use prt_types::{
     container_images::PullPolicy,
     ids::WorkerId,
     worker_sizes::SecurityContext,
-    workers::{ContainerRole, WorkerConfig, WorkerStatus, WorkerView},
+    workers::{ContainerRole, ImageConfig, WorkerConfig, WorkerStatus, WorkerView},
 };
 use serde_json::json;
 
@@ -14,11 +14,11 @@ use crate::{
     Orchestrator,
     clock::new_id,
     engine::RegistryLogin,
-    error::Result,
+    error::{Error, Result},
     images::ImageRef,
-    op_context::OpContext,
+    op_context::{Actor, OpContext},
     orchestrator::Change,
-    store::{ContainerImage, PlannedContainer, Worker},
+    store::{ContainerImage, PlannedContainer, RegistryCredential, Repository, Worker},
     worker_sizes::split,
 };
 
@@ -42,6 +42,11 @@ impl Orchestrator {
         let size = self
             .worker_size_authorize(&mut *tx, actor, config.worker_size.as_deref())
             .await?;
+        let mut used = Used::default();
+        let login = self
+            .pull_login(&mut *tx, actor, &config.image_config, &rule, &image)
+            .await?;
+        let login = used.note(login, &image);
         let capacity = config::capacity(&config);
         let builder = match (capacity, &config.image_config.custom_builder_url) {
             (None, _) => None,
@@ -50,7 +55,8 @@ impl Orchestrator {
                     .image_resolve(&mut *tx, custom, "image_config.custom_builder_url")
                     .await?;
                 let rule = self.image_authorize(&mut *tx, actor, &image).await?;
-                Some((image.to_string(), self.rule_login(&rule, &image)?))
+                let login = self.rule_login(&mut *tx, &rule, &image).await?;
+                Some((image.to_string(), used.note(login, &image)))
             }
             (Some(_), None) => Some((self.builder_image(size.security_context), None)),
         };
@@ -101,6 +107,10 @@ impl Orchestrator {
         });
         self.audit_add(&mut *tx, cx, "worker.create", &worker.name(), Outcome::Done, details)
             .await?;
+        for (credential, image) in &used.0 {
+            let details = json!({ "host": credential.host, "image": image, "worker": worker.name() });
+            self.credential_used(&mut *tx, cx, credential, details).await?;
+        }
         let token = match self.inner.settings.worker_url {
             Some(_) => {
                 let created = self
@@ -109,14 +119,6 @@ impl Orchestrator {
                 Some(created.value)
             }
             None => None,
-        };
-        let login = match (&config.image_config.repo_username, &config.image_config.repo_password) {
-            (Some(username), Some(password)) => Some(RegistryLogin {
-                host: image.registry.clone(),
-                username: username.clone(),
-                password: password.clone(),
-            }),
-            _ => self.rule_login(&rule, &image)?,
         };
         let pull_policy = config
             .image_config
@@ -149,29 +151,112 @@ impl Orchestrator {
         }
     }
 
-    fn rule_login(&self, rule: &ContainerImage, image: &ImageRef) -> Result<Option<RegistryLogin>> {
-        if rule.repo_username.is_empty() {
+    /// The login for the worker's own image: what the asker names or gives goes before the rule's.
+    async fn pull_login(
+        &self,
+        tx: &mut dyn Repository,
+        actor: &Actor,
+        config: &ImageConfig,
+        rule: &ContainerImage,
+        image: &ImageRef,
+    ) -> Result<Option<PullLogin>> {
+        const FIELD: &str = "image_config.repo_secret_name";
+        match (&config.repo_secret_name, &config.repo_username, &config.repo_password) {
+            (Some(name), _, _) => {
+                let (credential, login) = self.credential_pick(tx, actor, name, FIELD).await?;
+                if credential.host != image.registry {
+                    let message = format!(
+                        "The registry credential {} is for {}; the image {image} is in {}.",
+                        credential.name, credential.host, image.registry
+                    );
+                    return Err(Error::field(FIELD, message));
+                }
+                Ok(Some(PullLogin::kept(credential, login)))
+            }
+            (None, Some(username), Some(password)) => Ok(Some(PullLogin {
+                login: RegistryLogin {
+                    host: image.registry.clone(),
+                    username: username.clone(),
+                    password: password.clone(),
+                },
+                kept: None,
+            })),
+            (None, _, _) => self.rule_login(tx, rule, image).await,
+        }
+    }
+
+    /// The login that comes with a rule. The name of the image is the user's; the login goes to the registry that the admin wrote and to
+    /// no other.
+    async fn rule_login(
+        &self,
+        tx: &mut dyn Repository,
+        rule: &ContainerImage,
+        image: &ImageRef,
+    ) -> Result<Option<PullLogin>> {
+        if rule.repo_credential_id.is_none() && rule.repo_username.is_empty() {
             return Ok(None);
         }
-        // The name of the image is the user's; the login goes to the registry that the admin wrote and to no other.
-        let host = self.image_login_host(rule);
-        if host.as_deref() != Some(image.registry.as_str()) {
+        let unsent = || {
             tracing::warn!(
                 image.rule = rule.image,
                 image.name = %image,
-                "the login of a Container Image rule was not sent: the rule does not fix this registry"
+                "the login of a Container Image rule was not sent: it is not for this registry"
             );
+        };
+        if self.image_login_host(rule).as_deref() != Some(image.registry.as_str()) {
+            unsent();
             return Ok(None);
+        }
+        if let Some(id) = rule.repo_credential_id {
+            let (credential, login) = self.credential_of_rule(tx, id, &rule.image).await?;
+            if credential.host != image.registry {
+                unsent();
+                return Ok(None);
+            }
+            return Ok(Some(PullLogin::kept(credential, login)));
         }
         let Some(password) = self.image_password(rule)? else {
             return Ok(None);
         };
-        let password = password.into();
-        Ok(Some(RegistryLogin {
-            host: image.registry.clone(),
-            username: rule.repo_username.clone(),
-            password,
+        Ok(Some(PullLogin {
+            login: RegistryLogin {
+                host: image.registry.clone(),
+                username: rule.repo_username.clone(),
+                password: password.into(),
+            },
+            kept: None,
         }))
+    }
+}
+
+/// A login for a pull, and the kept credential that it comes from.
+struct PullLogin {
+    login: RegistryLogin,
+    kept: Option<RegistryCredential>,
+}
+
+impl PullLogin {
+    fn kept(credential: RegistryCredential, login: prt_types::builds::RegistryCredential) -> Self {
+        Self {
+            login: RegistryLogin {
+                host: login.host,
+                username: login.username,
+                password: login.password,
+            },
+            kept: Some(credential),
+        }
+    }
+}
+
+/// The kept credentials that a worker uses, each with its image.
+#[derive(Default)]
+struct Used(Vec<(RegistryCredential, String)>);
+
+impl Used {
+    fn note(&mut self, login: Option<PullLogin>, image: &ImageRef) -> Option<RegistryLogin> {
+        let PullLogin { login, kept } = login?;
+        self.0.extend(kept.map(|credential| (credential, image.to_string())));
+        Some(login)
     }
 }
 

@@ -36,6 +36,7 @@ use crate::{
 use prt_types::access::Role;
 
 pub use config::LOG_LEVELS;
+pub(crate) use reach::normal_path;
 pub use reach::{BuildFile, confine};
 
 /// Where the build folder is in the primary container.

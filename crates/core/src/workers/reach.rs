@@ -1,9 +1,13 @@
 //! Into a running worker: its containers' logs, commands, and the build folder.
 
-use std::{io, pin::Pin};
+use std::{
+    io,
+    pin::Pin,
+    sync::{Arc, LazyLock, Mutex, PoisonError},
+};
 
 use bytes::Bytes;
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, stream::BoxStream};
 use prt_types::{
     audit::Outcome,
     workers::{ContainerRole, ExecRequest, ExecResult},
@@ -18,7 +22,6 @@ use crate::{
     engine::{EngineError, EngineErrorKind, ExecSpec, exec_collect},
     error::{Error, Result},
     op_context::OpContext,
-    security_contexts::WORKER_UID,
     store::Worker,
 };
 
@@ -28,6 +31,69 @@ const EXEC_OUTPUT: usize = 1024 * 1024;
 const LOG_TAIL: usize = 4 * 1024 * 1024;
 /// Most files that a listing shows.
 const LIST_MAX: usize = 1000;
+
+/// What an upload is called until it is whole, before its process' word; beside what it replaces, so that a rename is enough.
+const UPLOADS: &str = ".prt-upload-";
+
+/// Tells this process' uploads from those that another one left when it was killed.
+static PROCESS: LazyLock<String> = LazyLock::new(|| hex::encode(crate::crypto::random::<6>()));
+
+/// Unpacks standard input in the new folder `$2`; on any failure nothing of it stays. `$1` is the build folder, `$3` what names of
+/// living uploads begin with.
+///
+/// The worker's own tar unpacks as the worker's user: a link or a `..` in the stream can reach what that user can, no more.
+const UNPACK: &str = r#"set -eu
+cd -- "$1"
+for old in ./.prt-upload-*; do
+  case "$old" in "./$3"*) ;; *) rm -rf -- "$old" ;; esac
+done
+mkdir -- "$2"
+tar -x -C "$2" --no-same-owner -f - || { code=$?; rm -rf -- "$2"; exit "$code"; }
+"#;
+
+/// Puts the unpacked folder `$2` in the place `$3`; `$1` is the build folder, `$4` says whether as a whole or file by file. Renaming is
+/// all that is done, so each file, or the folder, is either the old or the new one.
+const SWAP: &str = r#"set -eu
+cd -- "$1"
+new=$PWD/$2 place=./$3
+trap 'rm -rf -- "$new"' EXIT
+if [ "$4" = replace ]; then
+  mkdir -p -- "$(dirname -- "$place")"
+  if [ -e "$place" ] || [ -L "$place" ]; then
+    mv -- "$place" "$new.old"
+    mv -- "$new" "$place" || { mv -- "$new.old" "$place"; exit 1; }
+    rm -rf -- "$new.old"
+  else
+    mv -- "$new" "$place"
+  fi
+else
+  mkdir -p -- "$place"
+  target=$(cd -- "$place" && pwd)
+  cd -- "$new"
+  find . -type d ! -name . -exec sh -c 'for d; do mkdir -p -- "$0/$d" || exit 1; done' "$target" {} +
+  find . ! -type d -exec sh -c 'for f; do
+    if [ -L "$0/$f" ]; then rm -f -- "$0/$f"; fi
+    if [ -d "$0/$f" ]; then echo "$f is a folder" >&2; exit 1; fi
+    mv -f -- "$f" "$0/$f" || exit 1
+  done' "$target" {} +
+  cd -- "$1"
+fi
+"#;
+
+/// Puts standard input, `$4` bytes, in the place of the file `$3`; `$2` is its name until it is whole.
+const PUT_FILE: &str = r#"set -eu
+cd -- "$1"
+trap 'rm -f -- "$2"' EXIT
+mkdir -p -- "$(dirname -- "./$3")"
+if [ -d "./$3" ]; then echo "it is a folder" >&2; exit 1; fi
+cat > "$2"
+[ "$(wc -c < "$2")" -eq "$4" ] || { echo "the content broke off" >&2; exit 1; }
+chmod 644 -- "$2"
+mv -f -- "$2" "./$3"
+"#;
+
+/// Throws an unpacked folder away.
+const DISCARD: &str = r#"cd -- "$1" && rm -rf -- "$2""#;
 
 /// A file in the build folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,7 +171,8 @@ impl Orchestrator {
         })
     }
 
-    /// Unpacks a tar stream into a folder of the build folder. `replace` removes what was in that folder.
+    /// Unpacks a tar stream into a folder of the build folder; `replace` removes what was in that folder. Until the whole stream has
+    /// been unpacked nothing of the old content is touched.
     pub async fn build_files_put(
         &self,
         cx: &OpContext,
@@ -130,11 +197,6 @@ impl Orchestrator {
     ) -> Result<()> {
         let worker = self.worker_reachable(cx, name).await?;
         let relative = confine(path)?;
-        let folder = if relative.is_empty() {
-            BUILD_FOLDER_PRIMARY.to_owned()
-        } else {
-            format!("{BUILD_FOLDER_PRIMARY}/{relative}")
-        };
         if replace && relative.is_empty() {
             return Err(Error::field("path", "Name a folder below the build folder to replace."));
         }
@@ -143,56 +205,68 @@ impl Orchestrator {
         self.audit_add(&mut *tx, cx, "worker.upload", name, Outcome::Done, details)
             .await?;
         tx.save().await?;
-        // The worker's own tar unpacks as the worker's user: a link or a `..` in the stream can reach what that user can, no more.
-        let script = "set -e\nif [ \"$2\" = replace ]; then rm -rf -- \"$1\"; fi\nmkdir -p -- \"$1\"\nexec tar -x -C \"$1\" --no-same-owner -f -";
-        let mode = if replace { "replace" } else { "merge" };
-        let failed = std::sync::Arc::new(std::sync::Mutex::new(None));
-        let noted = std::sync::Arc::clone(&failed);
-        let input = tar
-            .map(move |chunk| {
-                chunk.map_err(|error| {
-                    *noted.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(error.to_string());
-                })
-            })
-            .take_while(|chunk| std::future::ready(chunk.is_ok()))
-            .filter_map(|chunk| std::future::ready(chunk.ok()))
-            .boxed();
-        let spec = ExecSpec::new(["sh", "-c", script, "prt-upload", &folder, mode]).stdin_stream(input);
-        let done = exec_collect(&*self.inner.engine, worker.id, ContainerRole::Primary, spec, 64 * 1024).await?;
-        let broken = failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-        if let Some(broken) = broken {
-            return Err(Error::field("body", format!("The upload broke off: {broken}.")));
+        let living = format!("{UPLOADS}{}", *PROCESS);
+        let unpacked = format!("{living}-{}", hex::encode(crate::crypto::random::<6>()));
+        let run = async |script: &str, args: &[&str], input: Option<BoxStream<'static, Bytes>>| {
+            let words = ["sh", "-c", script, "prt-upload", BUILD_FOLDER_PRIMARY, &unpacked];
+            let mut spec = ExecSpec::new(words.into_iter().chain(args.iter().copied()));
+            spec.stdin = input;
+            exec_collect(&*self.inner.engine, worker.id, ContainerRole::Primary, spec, 64 * 1024).await
+        };
+        let end = Arc::new(Mutex::new(StreamEnd::default()));
+        let done = run(UNPACK, &[&living], Some(watched(tar, Arc::clone(&end)))).await?;
+        let end = std::mem::take(&mut *end.lock().unwrap_or_else(PoisonError::into_inner));
+        if done.exit_code == 0 && end.is_whole() {
+            let mode = if replace { "replace" } else { "merge" };
+            let done = run(SWAP, &[&relative, mode], None).await?;
+            return if done.exit_code == 0 {
+                Ok(())
+            } else {
+                Err(not_unpacked(name, &done.stderr))
+            };
         }
-        if done.exit_code != 0 {
-            let words = String::from_utf8_lossy(&done.stderr).trim().to_owned();
-            return Err(Error::field(
-                "body",
-                format!("The files cannot be unpacked in {name}: {words}"),
-            ));
+        if done.exit_code == 0 {
+            // tar took what there was of it for all.
+            run(DISCARD, &[], None).await?;
         }
-        Ok(())
+        Err(match end.broken {
+            Some(broken) => Error::field("body", format!("The upload broke off: {broken}.")),
+            None if done.exit_code != 0 => not_unpacked(name, &done.stderr),
+            None => Error::field("body", "The upload is no whole tar archive: its end is missing."),
+        })
     }
 
     /// Writes one file of the build folder.
     pub async fn build_file_put(&self, cx: &OpContext, name: &str, path: &str, content: Bytes) -> Result<()> {
         let relative = confine_file(path)?;
-        let (folder, file) = relative.rsplit_once('/').unwrap_or(("", &relative));
-        let mut header = tar::Header::new_gnu();
-        header.set_size(content.len() as u64);
-        header.set_mode(0o644);
-        header.set_uid(u64::from(WORKER_UID));
-        header.set_gid(u64::from(WORKER_UID));
-        header.set_mtime((self.now_ms() / 1000).unsigned_abs());
-        let mut archive = tar::Builder::new(Vec::new());
-        archive
-            .append_data(&mut header, file, &*content)
-            .map_err(|error| Error::internal("packing a file", error))?;
-        let bytes = archive
-            .into_inner()
-            .map_err(|error| Error::internal("packing a file", error))?;
-        let stream = futures::stream::once(async move { Ok(Bytes::from(bytes)) }).boxed();
+        let worker = self.worker_reachable(cx, name).await?;
         let details = json!({ "path": relative, "replace": true });
-        self.files_put(cx, name, folder, stream, false, details).await
+        let mut tx = self.write().await?;
+        self.audit_add(&mut *tx, cx, "worker.upload", name, Outcome::Done, details)
+            .await?;
+        tx.save().await?;
+        let unpacked = format!("{UPLOADS}{}-{}", *PROCESS, hex::encode(crate::crypto::random::<6>()));
+        let size = content.len().to_string();
+        let words = [
+            "sh",
+            "-c",
+            PUT_FILE,
+            "prt-upload",
+            BUILD_FOLDER_PRIMARY,
+            &unpacked,
+            &relative,
+            &size,
+        ];
+        let spec = ExecSpec::new(words).stdin(content);
+        let done = exec_collect(&*self.inner.engine, worker.id, ContainerRole::Primary, spec, 64 * 1024).await?;
+        if done.exit_code != 0 {
+            let words = String::from_utf8_lossy(&done.stderr).trim().to_owned();
+            return Err(Error::field(
+                "path",
+                format!("{relative} cannot be written in {name}: {words}"),
+            ));
+        }
+        Ok(())
     }
 
     /// Reads one file of the build folder, up to 16 MiB.
@@ -221,7 +295,8 @@ impl Orchestrator {
         let spec = ExecSpec::new([
             "sh",
             "-c",
-            "cd \"$1\" && find . -type f -exec stat -c '%s %n' {} +",
+            // No path that find gives has two slashes side by side, so they end a name whatever line breaks are in it.
+            "cd \"$1\" && find . -path './.prt-upload-*' -prune -o -type f -exec stat -c '%s %n//' {} +",
             "prt-list",
             BUILD_FOLDER_PRIMARY,
         ]);
@@ -234,16 +309,7 @@ impl Orchestrator {
         )
         .await?;
         let text = String::from_utf8_lossy(&done.stdout);
-        let mut files: Vec<BuildFile> = text
-            .lines()
-            .filter_map(|line| {
-                let (size, path) = line.split_once(' ')?;
-                Some(BuildFile {
-                    path: path.strip_prefix("./")?.to_owned(),
-                    size: size.parse().ok()?,
-                })
-            })
-            .collect();
+        let mut files = listed(&text);
         files.sort_by(|a, b| a.path.cmp(&b.path));
         files.truncate(LIST_MAX);
         Ok(files)
@@ -264,23 +330,80 @@ impl Orchestrator {
     }
 }
 
+/// What of a tar stream has come.
+#[derive(Default)]
+struct StreamEnd {
+    broken: Option<String>,
+    /// Whether the last pieces end in two blocks of zeros, which end an archive: tar itself is content with less.
+    zeros: usize,
+}
+
+impl StreamEnd {
+    const MARK: usize = 1024;
+
+    fn add(&mut self, piece: &[u8]) {
+        let zeros = piece.iter().rev().take_while(|byte| **byte == 0).count();
+        let before = if zeros == piece.len() { self.zeros } else { 0 };
+        self.zeros = (before + zeros).min(Self::MARK);
+    }
+
+    fn is_whole(&self) -> bool {
+        self.broken.is_none() && self.zeros == Self::MARK
+    }
+}
+
+/// The pieces of a stream until it breaks off, noting how it ends.
+fn watched(tar: TarStream, end: Arc<Mutex<StreamEnd>>) -> BoxStream<'static, Bytes> {
+    let pieces = tar.scan(end, |end, piece| {
+        let mut end = end.lock().unwrap_or_else(PoisonError::into_inner);
+        std::future::ready(match piece {
+            Ok(piece) => {
+                end.add(&piece);
+                Some(piece)
+            }
+            Err(error) => {
+                end.broken = Some(error.to_string());
+                None
+            }
+        })
+    });
+    pieces.boxed()
+}
+
+fn not_unpacked(worker: &str, stderr: &[u8]) -> Error {
+    let words = String::from_utf8_lossy(stderr).trim().to_owned();
+    Error::field("body", format!("The files cannot be unpacked in {worker}: {words}"))
+}
+
+/// Files of a listing `size ./path//`, each with a line break. A last one that was cut is left out.
+fn listed(text: &str) -> Vec<BuildFile> {
+    text.split_inclusive("//\n")
+        .filter_map(|entry| {
+            let (size, path) = entry.strip_suffix("//\n")?.split_once(' ')?;
+            Some(BuildFile {
+                path: path.strip_prefix("./")?.to_owned(),
+                size: size.parse().ok()?,
+            })
+        })
+        .collect()
+}
+
 /// A path below the build folder, in normal form without leading or trailing slash. Nothing leads out of the folder.
 pub fn confine(path: &str) -> Result<String> {
-    let refuse = |why: &str| {
-        Err(Error::field(
-            "path",
-            format!("{path:?} {why}. Paths are relative to the build folder."),
-        ))
-    };
+    normal_path(path).map_err(|why| Error::field("path", format!("The path {why}.")))
+}
+
+/// The same; the error completes "The path …".
+pub(crate) fn normal_path(path: &str) -> std::result::Result<String, String> {
     if path.starts_with('/') {
-        return refuse("is absolute");
+        return Err(format!("{path:?} is absolute; it is relative to the build folder"));
     }
     let mut parts = Vec::new();
     for part in path.split('/') {
         match part {
             "" | "." => {}
-            ".." => return refuse("leads out of the build folder"),
-            part if part.contains('\0') => return refuse("contains a NUL character"),
+            ".." => return Err(format!("{path:?} leads out of the build folder")),
+            part if part.contains('\0') => return Err(format!("{path:?} contains a NUL character")),
             part => parts.push(part),
         }
     }
@@ -297,7 +420,7 @@ fn confine_file(path: &str) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::confine;
+    use super::{BuildFile, StreamEnd, confine, listed};
 
     #[test]
     fn paths_stay_in_the_folder() {
@@ -306,5 +429,33 @@ mod tests {
         for path in ["/etc/passwd", "..", "a/../../b", "a\0b"] {
             assert!(confine(path).is_err(), "{path:?}");
         }
+    }
+
+    #[test]
+    fn a_listing_is_read_whatever_names_hold() {
+        let file = |path: &str, size| BuildFile {
+            path: path.into(),
+            size,
+        };
+        assert_eq!(
+            listed("2 ./a//\n3 ./a\nb//\n4 ./ c \n7 ./d//\n12 ./cu"),
+            [file("a", 2), file("a\nb", 3), file(" c \n7 ./d", 4)]
+        );
+    }
+
+    #[test]
+    fn an_archive_ends_with_two_blocks_of_zeros() {
+        let whole = |pieces: &[&[u8]]| {
+            let mut end = StreamEnd::default();
+            for piece in pieces {
+                end.add(piece);
+            }
+            end.is_whole()
+        };
+        assert!(whole(&[b"x", &[0; 1000], &[0; 24]]));
+        assert!(whole(&[&[0; 10240]]));
+        assert!(!whole(&[]));
+        assert!(!whole(&[&[0; 1023]]));
+        assert!(!whole(&[&[0; 1024], b"x", &[0; 512]]));
     }
 }

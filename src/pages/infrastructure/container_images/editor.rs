@@ -1,6 +1,6 @@
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
-use prt_types::{ApiError, ErrorCode, container_images::ContainerImageView};
+use prt_types::{ApiError, container_images::ContainerImageView, registry_credentials::RegistryCredentialView};
 
 use super::{
     LIST,
@@ -15,10 +15,11 @@ use super::{
 };
 use crate::{
     components::{
-        Button, ButtonKind, ButtonLink, Card, CheckField, ConfirmDialog, ConfirmLink, Crumb, Form, FormContext, Load,
-        Note, NoteTone, PageTitle, RelativeTime,
+        Button, ButtonKind, ButtonLink, Card, ConfirmDialog, ConfirmLink, Crumb, Form, Load, Note, NoteTone, Overwrite,
+        PageTitle, RelativeTime,
     },
     forms::{Draft, form_state},
+    pages::infrastructure::registries::usable_credentials,
 };
 
 /// The form for a new rule.
@@ -42,6 +43,7 @@ fn EditorPage(#[prop(into)] id: Signal<String>) -> impl IntoView {
     let draft = form_state::<ContainerImageForm>(draft_key(&id.get_untracked()));
     let delete_draft = form_state::<()>(delete_draft_key(&id.get_untracked()));
     let editor = Resource::new_blocking(move || id.get(), move |id| container_image_editor(id, tried()));
+    let secrets = Resource::new_blocking(|| (), |()| usable_credentials());
     view! {
         <Load from=editor let:editor>
             <Suspense>
@@ -49,7 +51,8 @@ fn EditorPage(#[prop(into)] id: Signal<String>) -> impl IntoView {
                     let editor = editor.clone();
                     Suspend::new(async move {
                         let delete_error = delete_draft.await.map(|draft| draft.error);
-                        view! { <EditorView editor draft=draft.await delete_error /> }
+                        let secrets = secrets.await.unwrap_or_default();
+                        view! { <EditorView editor secrets draft=draft.await delete_error /> }
                     })
                 }}
             </Suspense>
@@ -60,6 +63,7 @@ fn EditorPage(#[prop(into)] id: Signal<String>) -> impl IntoView {
 #[component]
 fn EditorView(
     editor: Editor,
+    secrets: Vec<RegistryCredentialView>,
     draft: Option<Draft<ContainerImageForm>>,
     delete_error: Option<ApiError>,
 ) -> impl IntoView {
@@ -74,7 +78,7 @@ fn EditorView(
     view! {
         <Heading rule=rule.clone() />
         <div class="columns">
-            <EditorForm editor=editor values=values error=error image=image />
+            <EditorForm editor=editor secrets=secrets values=values error=error image=image />
             <aside class="stack">
                 <TryIt image saved draft=is_draft />
                 {rule.clone().map(|rule| view! { <About rule=rule /> })}
@@ -105,6 +109,7 @@ fn Heading(rule: Option<ContainerImageView>) -> impl IntoView {
 #[component]
 fn EditorForm(
     editor: Editor,
+    secrets: Vec<RegistryCredentialView>,
     values: ContainerImageForm,
     error: Option<ApiError>,
     image: RwSignal<String>,
@@ -117,10 +122,10 @@ fn EditorForm(
         <Form action=save error=error>
             <input type="hidden" name="id" value=id.clone() />
             <input type="hidden" name="input[revision]" value=values.revision.clone() />
-            <Overwrite id=id />
+            <Overwrite href=format!("{LIST}/{id}") />
             <ImageCard values=values.clone() editor=editor.clone() image=image />
             <AccessCard editor=editor users=values.users.clone() groups=values.groups.clone() />
-            <RunCard values=values has_password=has_password />
+            <RunCard values=values has_password=has_password secrets=secrets />
             <div class="form-actions">
                 <Button kind=ButtonKind::Primary busy=save.pending()>
                     {verb}
@@ -128,37 +133,6 @@ fn EditorForm(
                 <ButtonLink href=LIST>"Cancel"</ButtonLink>
             </div>
         </Form>
-    }
-}
-
-/// The way out of a concurrent edit: look at the other's change, and save over it only if that is meant.
-#[component]
-fn Overwrite(id: String) -> impl IntoView {
-    let form = expect_context::<FormContext>();
-    let conflict = Memo::new(move |_| {
-        form.error
-            .with(|error| error.as_ref().is_some_and(|error| error.code == ErrorCode::Conflict))
-    });
-    let href = format!("{LIST}/{id}");
-    view! {
-        <Show when=move || conflict.get()>
-            <OverwriteCard href=href.clone() />
-        </Show>
-    }
-}
-
-#[component]
-fn OverwriteCard(href: String) -> impl IntoView {
-    view! {
-        <Card title="Two changes at once" padded=true>
-            <p>
-                <a href=href target="_blank">
-                    "Open the other change in a new tab"
-                </a>
-                " to compare. What you typed is still here."
-            </p>
-            <CheckField path="overwrite" label="Save mine over it" />
-        </Card>
     }
 }
 

@@ -1,10 +1,13 @@
 //! The editor's fields, in cards.
 
 use leptos::prelude::*;
-use prt_types::container_images::ServiceType;
+use prt_types::{container_images::ServiceType, registry_credentials::RegistryCredentialView};
 
 use super::{form::ContainerImageForm, server_fns::Editor};
-use crate::components::{Card, CheckField, Choice, PasswordField, SelectField, TextAreaField, TextField};
+use crate::{
+    components::{Card, CheckField, Choice, PasswordField, SelectField, TextAreaField, TextField},
+    pages::infrastructure::registries::secret_choices,
+};
 
 /// What the rule matches and how it is shown.
 #[component]
@@ -104,6 +107,8 @@ pub fn RunCard(
     values: ContainerImageForm,
     /// Whether a password is stored.
     has_password: bool,
+    /// Kept credentials to choose from.
+    secrets: Vec<RegistryCredentialView>,
 ) -> impl IntoView {
     let policies = vec![
         Choice::new("", "Namespace default"),
@@ -145,6 +150,13 @@ pub fn RunCard(
                         />
                     }
                 })}
+            <SelectField
+                path="repo_secret_name"
+                label="Private registry secret name"
+                choices=secret_choices(&secrets, "None", &values.repo_secret_name)
+                value=values.repo_secret_name
+                hint=|| "A kept credential from Infrastructure > Registries, instead of user name and password. Users need no access to it."
+            />
             <TextAreaField
                 path="startup_script"
                 label="Startup script"

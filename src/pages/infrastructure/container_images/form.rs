@@ -26,6 +26,7 @@ pub struct ContainerImageForm {
     pub repo_password: String,
     /// Forgets the stored one.
     pub clear_repo_password: bool,
+    pub repo_secret_name: String,
     pub startup_script: String,
     pub order: String,
     pub users: Vec<String>,
@@ -95,6 +96,7 @@ impl ContainerImageForm {
             pull_policy,
             repo_username: self.repo_username.clone(),
             repo_password,
+            repo_secret_name: self.repo_secret_name.clone(),
             // Browsers send CRLF; the shell that runs it does not want the CR.
             startup_script: self.startup_script.replace("\r\n", "\n"),
             order,
@@ -123,6 +125,7 @@ impl From<ContainerImageView> for ContainerImageForm {
             repo_username: view.repo_username,
             repo_password: String::new(),
             clear_repo_password: false,
+            repo_secret_name: view.repo_secret_name,
             startup_script: view.startup_script,
             order: view.order.to_string(),
             users: view.users,

@@ -5,6 +5,7 @@ mod audit;
 mod build_events;
 mod builds;
 mod container_images;
+mod registry_credentials;
 mod server;
 mod worker_files;
 mod worker_sizes;
@@ -33,6 +34,7 @@ pub fn router() -> OpenApiRouter<AppState> {
             .merge(build_events::router())
             .merge(builds::router())
             .merge(container_images::router())
+            .merge(registry_credentials::router())
             .merge(server::router())
             .merge(worker_files::router())
             .merge(worker_sizes::router())

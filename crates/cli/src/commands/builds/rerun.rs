@@ -17,6 +17,9 @@ pub struct Args {
     /// Registry login, because logins are not kept; the password comes from FILE, PRT_REGISTRY_PASSWORD or standard input
     #[arg(long = "registry-credential", value_name = "HOST,USER[,@FILE]")]
     registry_credentials: Vec<String>,
+    /// Kept registry credential; those that the build used are used again without this
+    #[arg(long = "registry-secret", value_name = "NAME")]
+    registry_secrets: Vec<String>,
     /// Do not use the cache this time
     #[arg(long)]
     no_cache: bool,
@@ -28,6 +31,7 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
     let registry_credentials = credentials::read(&args.registry_credentials)?;
     let request = RerunRequest {
         registry_credentials,
+        registry_secrets: args.registry_secrets,
         no_cache: args.no_cache,
     };
     run_build::run(session, session.client.build_rerun(args.number, &request), args.show).await

@@ -53,7 +53,10 @@ fn describe(build: &BuildView) -> String {
                 build
                     .credentials
                     .iter()
-                    .map(|login| format!("{} at {}", login.username, login.host))
+                    .map(|login| match &login.secret_name {
+                        Some(name) => format!("{name} ({} at {})", login.username, login.host),
+                        None => format!("{} at {}", login.username, login.host),
+                    })
                     .collect(),
             ),
         ),

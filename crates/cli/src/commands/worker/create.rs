@@ -59,6 +59,9 @@ pub struct Args {
     /// Read the registry password from standard input
     #[arg(long)]
     repo_password_stdin: bool,
+    /// Kept registry credential for the pull, instead of user name and password; see `prtcli credential list`
+    #[arg(long, value_name = "NAME")]
+    repo_secret_name: Option<String>,
     /// When to pull
     #[arg(long, value_enum, value_name = "WHEN")]
     pull_policy: Option<Pull>,
@@ -125,6 +128,7 @@ fn config(args: Args) -> Result<WorkerConfig> {
         image_config: ImageConfig {
             repo_username: args.repo_username,
             repo_password,
+            repo_secret_name: args.repo_secret_name,
             pull_policy: args.pull_policy.map(|pull| match pull {
                 Pull::Always => PullPolicy::Always,
                 Pull::IfNotPresent => PullPolicy::IfNotPresent,

@@ -2,7 +2,7 @@
 
 use prt_types::{
     container_images::{PullPolicy, ServiceType},
-    ids::{ContainerImageId, UserId, WorkerSizeId},
+    ids::{ContainerImageId, RegistryCredentialId, UserId, WorkerSizeId},
     worker_sizes::SecurityContext,
 };
 use tokio::task::JoinSet;
@@ -11,12 +11,12 @@ use super::{
     Stories,
     access::assert_unique,
     read,
-    samples::{group, image, size, user},
+    samples::{credential, group, image, size, user},
     write,
 };
 use crate::{
     clock::new_id,
-    store::{ContainerImage, Grantee, WorkerSize},
+    store::{ContainerImage, Grantee, RegistryCredential, WorkerSize},
 };
 
 pub(super) async fn container_images(stories: &Stories) {
@@ -195,6 +195,100 @@ pub(super) async fn grants(stories: &Stories) {
     let wide = image("wide", 9, many);
     repo.container_image_add(&wide).await.unwrap();
     assert_eq!(repo.container_image(wide.id).await.unwrap(), Some(wide));
+}
+
+pub(super) async fn registry_credentials(stories: &Stories) {
+    let store = stories.open("registry_credentials").await;
+    let (ada, dev) = (user("ada"), group("dev", false));
+    let mut mine = credential("b-mine", Grantee::User(ada.id));
+    let ours = RegistryCredential {
+        expires_ms: None,
+        last_used_ms: None,
+        ..credential("Ours", Grantee::Group(dev.id))
+    };
+    let mut repo = write(&store).await;
+    repo.user_add(&ada).await.unwrap();
+    repo.group_add(&dev).await.unwrap();
+    for one in [&mine, &ours] {
+        repo.registry_credential_add(one).await.unwrap();
+    }
+    repo.save().await.unwrap();
+
+    let mut repo = write(&store).await;
+    assert_eq!(repo.registry_credential(mine.id).await.unwrap().as_ref(), Some(&mine));
+    assert_eq!(
+        repo.registry_credential(RegistryCredentialId(new_id())).await.unwrap(),
+        None
+    );
+    assert_eq!(
+        repo.registry_credential_by_name("Ours").await.unwrap().as_ref(),
+        Some(&ours)
+    );
+    assert_eq!(repo.registry_credential_by_name("ours").await.unwrap(), None);
+    assert_eq!(
+        repo.registry_credentials().await.unwrap(),
+        [ours.clone(), mine.clone()],
+        "by name, byte by byte"
+    );
+    repo.registry_credential_used(mine.id, 21).await.unwrap();
+    mine = RegistryCredential {
+        name: "a".into(),
+        host: "h.io".into(),
+        username: "u".into(),
+        password_sealed: vec![9],
+        owner: Grantee::Group(dev.id),
+        expires_ms: None,
+        last_used_ms: None,
+        revision: 2,
+        updated_ms: 99,
+        ..mine
+    };
+    assert!(repo.registry_credential_update(&mine).await.unwrap());
+    mine.last_used_ms = Some(21);
+    assert_eq!(
+        repo.registry_credential(mine.id).await.unwrap().as_ref(),
+        Some(&mine),
+        "a change leaves the last use"
+    );
+    assert!(
+        !repo.registry_credential_update(&mine).await.unwrap(),
+        "made from another revision"
+    );
+    let rule = ContainerImage {
+        repo_credential_id: Some(mine.id),
+        ..image("h.io/x", 0, vec![])
+    };
+    repo.container_image_add(&rule).await.unwrap();
+    repo.save().await.unwrap();
+
+    let mut repo = write(&store).await;
+    assert_eq!(repo.container_images().await.unwrap(), std::slice::from_ref(&rule));
+    repo.registry_credential_remove(mine.id)
+        .await
+        .expect_err("a rule names it");
+    drop(repo);
+    let mut repo = write(&store).await;
+    assert_unique(
+        &repo
+            .registry_credential_add(&credential("a", Grantee::User(ada.id)))
+            .await
+            .unwrap_err(),
+        "registry credential name",
+    );
+    drop(repo);
+    let mut repo = write(&store).await;
+    let without = ContainerImage {
+        repo_credential_id: None,
+        revision: 2,
+        ..rule
+    };
+    assert!(repo.container_image_update(&without).await.unwrap());
+    assert!(repo.registry_credential_remove(mine.id).await.unwrap());
+    assert!(!repo.registry_credential_remove(mine.id).await.unwrap());
+    assert_eq!(repo.registry_credentials().await.unwrap(), [ours]);
+    repo.registry_credential_used(mine.id, 22)
+        .await
+        .expect_err("it is gone");
 }
 
 pub(super) async fn worker_sizes(stories: &Stories) {

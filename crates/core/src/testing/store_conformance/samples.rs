@@ -7,7 +7,7 @@ use prt_types::{
     audit::Outcome,
     builds::{BuildReason, BuildStatus, CredentialView},
     container_images::{PullPolicy, ServiceType},
-    ids::{AuditId, BuildId, ContainerImageId, GroupId, TokenId, UserId, WorkerId, WorkerSizeId},
+    ids::{AuditId, BuildId, ContainerImageId, GroupId, RegistryCredentialId, TokenId, UserId, WorkerId, WorkerSizeId},
     worker_sizes::{Limits, SecurityContext},
     workers::{ContainerRole, WorkerReason, WorkerStatus},
 };
@@ -16,7 +16,8 @@ use super::write;
 use crate::{
     clock::new_id,
     store::{
-        ApiToken, AuditRow, Build, ContainerImage, Grantee, Group, PlannedContainer, Store, User, Worker, WorkerSize,
+        ApiToken, AuditRow, Build, ContainerImage, Grantee, Group, PlannedContainer, RegistryCredential, Store, User,
+        Worker, WorkerSize,
     },
 };
 
@@ -66,9 +67,26 @@ pub(super) fn image(pattern: &str, order: i64, grants: Vec<Grantee>) -> Containe
         pull_policy: Some(PullPolicy::IfNotPresent),
         repo_username: "robot".into(),
         repo_password_sealed: Some(vec![0, 1, 0xff, 0, 0x80]),
+        repo_credential_id: None,
         startup_script: "echo 'hello'\nexit 0\n".into(),
         order,
         grants,
+        revision: 1,
+        created_ms: 10,
+        updated_ms: 11,
+    }
+}
+
+pub(super) fn credential(name: &str, owner: Grantee) -> RegistryCredential {
+    RegistryCredential {
+        id: RegistryCredentialId(new_id()),
+        name: name.into(),
+        host: "registry.example.com:5000".into(),
+        username: "robot$x".into(),
+        password_sealed: vec![0, 1, 0xff, 0, 0x80],
+        owner,
+        expires_ms: Some(30),
+        last_used_ms: Some(20),
         revision: 1,
         created_ms: 10,
         updated_ms: 11,
@@ -146,6 +164,7 @@ pub(super) fn build(worker: &Worker, owner: &User, number: i64) -> Build {
         push_image: true,
         build_args: BTreeMap::from([("A".into(), "1".into()), ("QUOTE".into(), "\"'\u{0}\n".into())]),
         credentials: vec![CredentialView {
+            secret_name: Some("corp-robot".into()),
             host: "registry.example.com".into(),
             username: "robot".into(),
         }],
