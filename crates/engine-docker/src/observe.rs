@@ -143,7 +143,7 @@ fn describe(role: ContainerRole, container: ContainerInspectResponse) -> Observe
         ContainerState::Exited => true,
         // A start that failed leaves the container "created", with a code.
         ContainerState::Created => *code != 0,
-        ContainerState::Running | ContainerState::Absent => false,
+        ContainerState::Running | ContainerState::Absent | ContainerState::Unknown => false,
     });
     ObservedContainer {
         role,

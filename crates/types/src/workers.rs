@@ -181,6 +181,8 @@ pub enum ContainerState {
     Running,
     /// Its main process ended.
     Exited,
+    /// The engine does not answer.
+    Unknown,
 }
 
 impl ContainerState {
@@ -191,6 +193,7 @@ impl ContainerState {
             Self::Created => "Created",
             Self::Running => "Running",
             Self::Exited => "Exited",
+            Self::Unknown => "Unknown",
         }
     }
 }

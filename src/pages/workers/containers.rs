@@ -31,7 +31,8 @@ pub fn ContainerTable(containers: Memo<Vec<ContainerView>>) -> impl IntoView {
 fn tone(container: &ContainerView) -> Tone {
     match (container.state, container.exit_code) {
         (ContainerState::Running, _) => Tone::Ok,
-        (ContainerState::Exited, Some(0)) | (ContainerState::Absent | ContainerState::Created, _) => Tone::Idle,
+        (ContainerState::Exited, Some(0))
+        | (ContainerState::Absent | ContainerState::Created | ContainerState::Unknown, _) => Tone::Idle,
         (ContainerState::Exited, _) => Tone::Bad,
     }
 }

@@ -18,13 +18,17 @@ mod reach;
 mod terminate;
 mod watch;
 
-use std::{collections::HashMap, sync::Mutex, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use prt_types::{
     ids::WorkerId,
     workers::{ContainerState, ContainerView, WorkerEvent, WorkerReason, WorkerStatus, WorkerView},
 };
-use tokio::task::AbortHandle;
+use tokio::{sync::OwnedMutexGuard, task::AbortHandle};
 
 use crate::{
     Orchestrator,
@@ -48,11 +52,32 @@ const LIST_ENDED: i64 = 200;
 
 /// Tasks that follow workers; they can be dropped without touching the workers themselves.
 #[derive(Debug, Default)]
-pub(crate) struct WorkerTasks(Mutex<HashMap<WorkerId, AbortHandle>>);
+pub(crate) struct WorkerTasks {
+    tasks: Mutex<HashMap<WorkerId, AbortHandle>>,
+    /// Held while something is made or removed of a worker in the engine: a call that is given up half-way goes on there.
+    engine: Mutex<HashMap<WorkerId, Arc<tokio::sync::Mutex<()>>>>,
+    /// Found in the engine, without a row, running; said once.
+    strangers: Mutex<HashSet<WorkerId>>,
+}
 
 impl WorkerTasks {
     fn map(&self) -> std::sync::MutexGuard<'_, HashMap<WorkerId, AbortHandle>> {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the one right to change what the engine has of a worker.
+    async fn engine(&self, id: WorkerId) -> OwnedMutexGuard<()> {
+        let lock = {
+            let mut locks = self.engine.lock().unwrap_or_else(PoisonError::into_inner);
+            locks.retain(|_, lock| Arc::strong_count(lock) > 1);
+            Arc::clone(locks.entry(id).or_default())
+        };
+        lock.lock_owned().await
+    }
+
+    /// Whether this is the first time that the worker was found without a row.
+    fn stranger(&self, id: WorkerId) -> bool {
+        self.strangers.lock().unwrap_or_else(PoisonError::into_inner).insert(id)
     }
 
     fn insert(&self, id: WorkerId, task: AbortHandle) {
@@ -183,9 +208,12 @@ impl Orchestrator {
 
     /// The containers as planned, with what the engine says of them if it answers.
     async fn worker_containers(&self, worker: &Worker) -> Vec<ContainerView> {
+        // What holds for a container that the engine does not have; without an answer, nothing does.
+        let mut unseen = ContainerState::Absent;
         let observed = if worker.status.is_live() {
             self.inner.engine.observe(worker.id).await.unwrap_or_else(|error| {
                 tracing::warn!(worker.name = worker.name(), %error, "the engine does not say how the worker is");
+                unseen = ContainerState::Unknown;
                 None
             })
         } else {
@@ -199,7 +227,7 @@ impl Orchestrator {
                 ContainerView {
                     role: planned.role,
                     image: planned.image.clone(),
-                    state: seen.map_or(ContainerState::Absent, |seen| seen.state),
+                    state: seen.map_or(unseen, |seen| seen.state),
                     limits: seen.map_or(planned.limits, |seen| seen.limits),
                     started_ms: seen.and_then(|seen| seen.started_ms),
                     exit_code: seen.and_then(|seen| seen.exit_code),

@@ -127,7 +127,8 @@ impl Orchestrator {
                 vec![]
             },
         });
-        // An end that was asked for meanwhile wins.
+        // An end that was asked for meanwhile wins; one that is asked for from here on waits until the containers are made.
+        let alone = self.inner.workers.engine(worker.id).await;
         let going_on = self
             .worker_change(worker.id, None, |row| {
                 let provisioning = row.status == WorkerStatus::Provisioning;
@@ -141,7 +142,15 @@ impl Orchestrator {
         if going_on.is_none() {
             return Ok(());
         }
-        engine.start_worker(&plan).await?;
+        let start = Arc::clone(engine);
+        // A task of its own: a termination ends ours, but must not leave the engine in the middle of a call.
+        let started = self.inner.tasks.spawn(async move {
+            let _alone = alone;
+            start.start_worker(&plan).await
+        });
+        started
+            .await
+            .map_err(|error| Error::internal("starting the containers", error))??;
         if let Some(token) = &provision.token {
             let write = ExecSpec::new(["sh", "-c", &format!("umask 077; cat > {TOKEN_FILE}")])
                 .stdin(token.expose().as_bytes().to_vec());
@@ -315,7 +324,14 @@ impl Orchestrator {
             };
             match container.state {
                 ContainerState::Running => continue,
-                ContainerState::Absent | ContainerState::Created | ContainerState::Exited => {}
+                ContainerState::Created if container.error.is_none() && container.exit_code.is_none() => {
+                    return Err(Failure {
+                        reason: WorkerReason::Lost,
+                        message: format!("The {} container was made, but never started.", role.name()),
+                    });
+                }
+                ContainerState::Absent | ContainerState::Created | ContainerState::Exited | ContainerState::Unknown => {
+                }
             }
             if container.oom_killed {
                 return Err(Failure {

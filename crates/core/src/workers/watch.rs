@@ -5,12 +5,12 @@ use std::{collections::HashSet, time::Duration};
 use futures::StreamExt;
 use prt_types::{
     ids::WorkerId,
-    workers::{ContainerRole, WorkerReason, WorkerStatus},
+    workers::{ContainerRole, ContainerState, WorkerReason, WorkerStatus},
 };
 
 use crate::{
     Orchestrator,
-    engine::EngineEvent,
+    engine::{EngineEvent, ObservedContainer},
     error::Result,
     store::{Worker, WorkerFilter},
 };
@@ -143,6 +143,17 @@ impl Orchestrator {
             .await?;
         let known: HashSet<WorkerId> = rows.iter().map(|worker| worker.id).collect();
         for id in in_engine.into_iter().filter(|id| !known.contains(id)) {
+            if self.worker_is_stranger(id).await? {
+                if self.inner.workers.stranger(id) {
+                    tracing::error!(
+                        worker.id = %id,
+                        instance = self.inner.settings.instance,
+                        "the engine has a worker of this instance that the database does not know; it is left alone. Is this the right \
+                         database? If it is, remove the containers and volumes with this worker id yourself"
+                    );
+                }
+                continue;
+            }
             tracing::info!(worker.id = %id, "removing containers and volumes that belong to no worker");
             self.inner.engine.stop(id).await?;
         }
@@ -158,18 +169,39 @@ impl Orchestrator {
         Ok(())
     }
 
+    /// Whether what the engine has is of a worker that another database knows. A row comes before its containers and stays when the
+    /// worker ends, so of a worker that ever was ours we have the row; a crash can leave only pieces that do not run.
+    async fn worker_is_stranger(&self, id: WorkerId) -> Result<bool> {
+        let mut tx = self.read().await?;
+        if tx.worker(id).await?.is_some() {
+            return Ok(false);
+        }
+        let any = WorkerFilter {
+            limit: 1,
+            ..WorkerFilter::default()
+        };
+        let new_database = tx.workers(&any).await?.is_empty();
+        drop(tx);
+        let running = self.inner.engine.observe(id).await?.is_some_and(|seen| {
+            let runs = |container: &ObservedContainer| container.state == ContainerState::Running;
+            seen.containers.iter().any(runs)
+        });
+        Ok(new_database || running)
+    }
+
     async fn worker_repair(&self, worker: &Worker, first: bool) -> Result<()> {
         match worker.status {
             WorkerStatus::Running => self.worker_examine(worker).await,
             WorkerStatus::Terminating => self.worker_remove(worker.id).await,
             WorkerStatus::Provisioning if first => {
-                let complete = self.inner.engine.observe(worker.id).await?.is_some_and(|seen| {
-                    worker
-                        .planned
-                        .iter()
-                        .all(|planned| seen.container(planned.role).is_some())
+                // A container that was only made may lack its files, and nobody else will start it. One that ended says why itself.
+                let started = self.inner.engine.observe(worker.id).await?.is_some_and(|seen| {
+                    worker.planned.iter().all(|planned| {
+                        seen.container(planned.role)
+                            .is_some_and(|container| container.state != ContainerState::Created)
+                    })
                 });
-                if complete {
+                if started {
                     self.worker_provision_resume(worker.clone());
                     return Ok(());
                 }
