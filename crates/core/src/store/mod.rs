@@ -17,8 +17,8 @@ use prt_types::{
 };
 
 pub use model::{
-    ApiToken, AuditRow, Build, BuildFilter, ContainerImage, Grantee, Group, PlannedContainer, RegistryCredential, SessionRow,
-    User, Worker, WorkerFilter, WorkerSize,
+    ApiToken, AuditRow, Build, BuildFilter, ContainerImage, Grantee, Group, PlannedContainer, RegistryCredential,
+    SessionRow, User, Worker, WorkerFilter, WorkerSize,
 };
 
 /// A failed database call.
