@@ -38,6 +38,7 @@ impl Inputs {
             .map(|login| CredentialView {
                 host: login.host.clone(),
                 username: login.username.clone(),
+                secret_name: None,
             })
             .collect()
     }
@@ -214,6 +215,7 @@ mod tests {
             push_image: true,
             build_args: BTreeMap::new(),
             registry_credentials: vec![],
+            registry_secrets: vec![],
             insecure_registry: false,
             no_cache: false,
             context: String::new(),
@@ -260,7 +262,8 @@ mod tests {
             inputs.credential_views(),
             [CredentialView {
                 host: "registry.example.com:5000".into(),
-                username: "robot$x".into()
+                username: "robot$x".into(),
+                secret_name: None
             }]
         );
     }
