@@ -91,19 +91,6 @@ pub fn validate(config: &WorkerConfig) -> Result<()> {
             "Name a worker size, or leave it out for the default one.",
         );
     }
-    if config
-        .startup_script
-        .as_ref()
-        .is_some_and(|script| script.contains('\0'))
-    {
-        fields.add("startup_script", "The script cannot contain a NUL character.");
-    }
-    if config.worker_size.as_ref().is_some_and(|size| size.trim().is_empty()) {
-        fields.add(
-            "worker_size",
-            "Name a worker size, or leave it out for the default one.",
-        );
-    }
     fields.check()
 }
 
