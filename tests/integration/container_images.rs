@@ -260,6 +260,8 @@ async fn the_login_of_a_rule_goes_to_its_registry_only() {
 
 #[tokio::test]
 async fn each_wrong_field_of_a_rule_is_named() {
+    type Change = fn(&mut ContainerImageInput);
+
     let console = Console::start().await;
     let rule = || ContainerImageInput {
         image: "h.example.com/demo/x".into(),
@@ -268,7 +270,7 @@ async fn each_wrong_field_of_a_rule_is_named() {
         minimum_version: "25.5".into(),
         ..ContainerImageInput::default()
     };
-    let wrong: [(&str, fn(&mut ContainerImageInput)); 10] = [
+    let wrong: [(&str, Change); 10] = [
         ("minimum_version", |rule| rule.minimum_version = "abc".into()),
         ("minimum_version", |rule| rule.minimum_version = "v25.5".into()),
         ("minimum_version", |rule| rule.minimum_version = "25..5".into()),
