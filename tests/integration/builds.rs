@@ -266,6 +266,7 @@ async fn one_build_at_a_time_cancel_and_run_again() {
     request.registry_credentials = vec![registry().login()];
     let rerun = RerunRequest {
         registry_credentials: request.registry_credentials.clone(),
+        registry_secrets: vec![],
         no_cache: true,
     };
     let again = alice.build_rerun(slow.number, &rerun).await.unwrap();
