@@ -3,9 +3,10 @@
 use prt_types::{
     build_events::{BuildEvent, BuildRecord},
     builds::BuildStatus,
+    workers::{ContainerState, TerminateRequest, WorkerConfig, WorkerReason, WorkerStatus},
 };
 
-use crate::helpers::{Console, base_image, builder_worker, eventually};
+use crate::helpers::{Console, base_image, builder_worker, docker, eventually, plain_worker};
 
 fn lines(records: &[BuildRecord]) -> Vec<String> {
     records
@@ -95,4 +96,114 @@ async fn a_build_that_ended_while_the_console_was_down() {
     assert_eq!(build.status, BuildStatus::Succeeded, "{}", build.message);
     let records = admin.build_records(build.number, 0, None).await.unwrap();
     assert!(lines(&records).contains(&"woke up".to_owned()));
+}
+
+#[tokio::test]
+async fn a_console_that_was_killed_before_it_started_the_containers() {
+    let mut console = Console::start().await;
+    // Never answers, so that the worker stays in Provisioning.
+    let config = WorkerConfig {
+        startup_script: Some("exec tail -f /dev/null".into()),
+        ..plain_worker("X-Small")
+    };
+    let worker = console.admin.worker_create(&config).await.unwrap();
+    let primary = format!("prt-{}-primary", worker.instance_id);
+    eventually("the container runs", || async {
+        let worker = console.admin.worker(&worker.name).await.unwrap();
+        worker
+            .containers
+            .iter()
+            .any(|container| container.state == ContainerState::Running)
+            .then_some(())
+    })
+    .await;
+    console.kill();
+    // The same container, made and not started: what a kill between the two calls leaves.
+    let image = docker(&["inspect", "-f", "{{.Image}}", &primary]);
+    docker(&["rm", "-f", &primary]);
+    let instance = format!("io.prt-console.instance={}", console.instance);
+    let id = format!("io.prt-console.worker-id={}", worker.instance_id);
+    docker(&[
+        "create",
+        "--name",
+        &primary,
+        "--label",
+        &instance,
+        "--label",
+        &id,
+        "--label",
+        "io.prt-console.role=primary",
+        &image,
+    ]);
+    console.run().await;
+    let failed = eventually("the worker fails", || async {
+        let worker = console.admin.worker(&worker.name).await.unwrap();
+        (worker.status == WorkerStatus::Failed).then_some(worker)
+    })
+    .await;
+    assert_eq!(failed.reason, Some(WorkerReason::Lost), "{}", failed.message);
+    assert!(failed.message.contains("The console was stopped"), "{}", failed.message);
+    assert_eq!(failed.containers[0].state, ContainerState::Created);
+    let ended = console
+        .admin
+        .worker_terminate(&worker.name, &TerminateRequest::default())
+        .await
+        .unwrap();
+    assert_eq!(ended.status, WorkerStatus::Terminated);
+    assert_eq!(console.containers(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_second_console_on_the_same_data_does_not_start() {
+    let console = Console::start().await;
+    let (code, words) = console.second("127.0.0.1:0").await;
+    assert_ne!(code, Some(0));
+    assert!(
+        words.contains("another console runs there") && words.contains(&console.data().display().to_string()),
+        "{words}"
+    );
+    console.admin.workers(true).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_damaged_log_is_shown_but_for_the_damage() {
+    let mut console = Console::start().await;
+    let admin = console.admin.clone();
+    let worker = console.worker(&admin, &builder_worker("Small")).await;
+    let dockerfile = format!(
+        "FROM {}\nRUN for i in $(seq 1 50); do echo counting $i; done\n",
+        base_image()
+    );
+    console.dockerfile(&admin, &worker.name, &dockerfile).await;
+    let mut request = console.build_request(&worker.name, "x", "1");
+    request.push_image = false;
+    let build = admin.build_create(&request).await.unwrap();
+    let build = console.build_end(&admin, build.number).await;
+    assert_eq!(build.status, BuildStatus::Succeeded, "{}", build.message);
+    let before = admin.build_records(build.number, 0, None).await.unwrap();
+    console.kill();
+    let segment = console
+        .data()
+        .join(format!("build-logs/{}/segment-000001.ndjson", build.id));
+    let text = std::fs::read_to_string(&segment).unwrap();
+    let hit = 1 + text.lines().position(|line| line.contains("\"counting 20\"")).unwrap() as u64;
+    let line = text.lines().nth(hit as usize - 1).unwrap();
+    std::fs::write(
+        &segment,
+        text.replace(line, &line.replace(&format!("\"seq\":{hit}"), "\"seq\":{}")),
+    )
+    .unwrap();
+    console.run().await;
+    let after = admin.build_records(build.number, 0, None).await.unwrap();
+    assert_eq!(after.len(), before.len());
+    for (after, before) in after.iter().zip(&before) {
+        if before.seq == hit {
+            assert!(
+                matches!(&after.event, BuildEvent::Notice { text } if text.contains("damaged")),
+                "{after:?}"
+            );
+        } else {
+            assert_eq!(after, before);
+        }
+    }
 }

@@ -87,15 +87,8 @@ impl Console {
             .append(true)
             .open(self.log_file())
             .expect("a log file");
-        let child = Command::new(env!("CARGO_BIN_EXE_prt-console"))
-            .env_clear()
-            .envs(
-                ["PATH", "HOME", "DOCKER_HOST"]
-                    .iter()
-                    .filter_map(|name| Some((*name, env::var(name).ok()?))),
-            )
-            .envs(self.env.iter().map(|(key, value)| (key, value)))
-            .stdin(Stdio::null())
+        let child = self
+            .command()
             .stdout(log.try_clone().expect("a log file"))
             .stderr(log)
             .spawn()
@@ -132,8 +125,39 @@ impl Console {
         self.folder.path().join("console.log")
     }
 
+    /// Starts the program a second time on the same data, at another address, and waits for its end: exit code and words.
+    pub async fn second(&self, listen: &str) -> (Option<i32>, String) {
+        let mut command = tokio::process::Command::from(self.command());
+        let ended = command.env("PRT_LISTEN", listen).kill_on_drop(true).output();
+        let output = tokio::time::timeout(Duration::from_mins(1), ended)
+            .await
+            .expect("a second console goes on running")
+            .expect("the console starts");
+        let words = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8_lossy(&words).into_owned())
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_prt-console"));
+        command
+            .env_clear()
+            .envs(
+                ["PATH", "HOME", "DOCKER_HOST"]
+                    .iter()
+                    .filter_map(|name| Some((*name, env::var(name).ok()?))),
+            )
+            .envs(self.env.iter().map(|(key, value)| (key, value)))
+            .stdin(Stdio::null());
+        command
+    }
+
     /// A client with an API token of its own.
     pub async fn login(&self, username: &str, password: &str) -> Client {
+        Client::new(&self.url, Some(self.token(username, password).await)).expect("a client")
+    }
+
+    /// A new API token.
+    pub async fn token(&self, username: &str, password: &str) -> Secret {
         let anonymous = Client::new(&self.url, None).expect("a client");
         let request = LoginRequest {
             username: username.into(),
@@ -143,7 +167,7 @@ impl Console {
             .login(&request)
             .await
             .unwrap_or_else(|error| panic!("{username} cannot log in: {error}"));
-        Client::new(&self.url, Some(created.value)).expect("a client")
+        created.value
     }
 
     /// A new user in groups that exist.
