@@ -8,10 +8,14 @@ cd "$PRT_ROOT"
 profile="${1:-debug}"
 case "$profile" in
   debug) server=() wasm=() wasm_profile=debug front=() ;;
-  release) server=(--release) wasm=(--profile wasm-release) wasm_profile=wasm-release front=(--release) ;;
+  release)
+    server=(--release) wasm=(--profile wasm-release) wasm_profile=wasm-release
+    front=(--release --wasm-opt "$WASM_OPT_DIR/node_modules/.bin/wasm-opt")
+    ;;
   *) die "scripts/build.sh $profile: the profile is debug or release" ;;
 esac
 "$PRT_ROOT/scripts/setup/wasm-toolchain.sh"
+[ "$profile" = debug ] || "$PRT_ROOT/scripts/setup/wasm-opt.sh"
 
 # One call for all binaries: features are unified once, and nothing is compiled twice for another set of them.
 say "build: console, prtcli ($profile)"
@@ -22,7 +26,7 @@ say "build: wasm ($wasm_profile)"
 site="$CARGO_TARGET_DIR/site-$profile"
 file="$CARGO_TARGET_DIR/front/wasm32-unknown-unknown/$wasm_profile/prt_console.wasm"
 tool="$CARGO_TARGET_DIR/$profile/prt-front"
-stamp="$(stamp_of "$file" "$tool" style public)"
+stamp="$(stamp_of "$file" "$tool" style public)-$BINARYEN_VERSION"
 if [ "$(cat "$site.stamp" 2>/dev/null)" != "$stamp" ] || [ ! -d "$site" ]; then
   say "build: site"
   rm -f "$site.stamp"

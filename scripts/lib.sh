@@ -11,6 +11,8 @@ export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PRT_CACHE/target}"
 
 export PRT_VERSION="${PRT_VERSION:-25.5.3}"
 BUILDKIT_VERSION=v0.32.2
+BINARYEN_VERSION=132.0.0
+export WASM_OPT_DIR="$PRT_CACHE/tools/binaryen-$BINARYEN_VERSION"
 WORKER_IMAGE="ghcr.io/practicusai/practicus-minimal:$PRT_VERSION"
 BUILDER_IMAGE="ghcr.io/practicusai/practicus-builder:$PRT_VERSION"
 BUILDER_PRIVILEGED_IMAGE="ghcr.io/practicusai/practicus-builder-privileged:$PRT_VERSION"

@@ -25,7 +25,6 @@ wants cc build-essential
 wants pkg-config pkg-config
 wants python3 python3
 python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
-wants wasm-opt binaryen
 wants shellcheck shellcheck
 wants node nodejs
 wants npm npm

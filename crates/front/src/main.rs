@@ -6,7 +6,7 @@
 //! ```
 //!
 //! writes `pkg/prt-console.js`, `pkg/prt-console_bg.wasm` and `pkg/prt-console.css` beside a copy of `public/`.
-//! With `--release` the wasm goes through `wasm-opt` and every text file gets `.br` and `.gz` siblings.
+//! With `--wasm-opt` the wasm is made smaller, with `--release` every text file gets `.br` and `.gz` siblings.
 
 mod compress;
 mod style;
@@ -37,9 +37,12 @@ struct Args {
     /// Name of the .js, .wasm and .css file in `pkg/`
     #[arg(long, default_value = "prt-console")]
     name: String,
-    /// Small instead of quick: wasm-opt when it is installed, and compressed copies
+    /// Small instead of quick: nothing for debugging, and compressed copies
     #[arg(long)]
     release: bool,
+    /// The program wasm-opt, to make the wasm smaller
+    #[arg(long)]
+    wasm_opt: Option<PathBuf>,
 }
 
 fn main() -> Result<()> {
@@ -56,8 +59,10 @@ fn main() -> Result<()> {
     if args.public.is_dir() {
         copy_tree(&args.public, &new)?;
     }
+    if let Some(program) = &args.wasm_opt {
+        optimize(program, &pkg.join(format!("{}_bg.wasm", args.name)))?;
+    }
     if args.release {
-        optimize(&pkg.join(format!("{}_bg.wasm", args.name)))?;
         compress::tree(&new)?;
     }
 
@@ -80,8 +85,8 @@ fn bindgen(args: &Args, pkg: &Path) -> Result<()> {
         .with_context(|| format!("wasm-bindgen on {}", args.wasm.display()))
 }
 
-/// `wasm-opt` is worth a fifth of the download, but the site works without it.
-fn optimize(wasm: &Path) -> Result<()> {
+/// Halves the wasm.
+fn optimize(program: &Path, wasm: &Path) -> Result<()> {
     let small = wasm.with_extension("opt");
     // What rustc 1.82 and later emits for wasm32-unknown-unknown by default.
     let features = [
@@ -92,24 +97,18 @@ fn optimize(wasm: &Path) -> Result<()> {
         "--enable-reference-types",
         "--enable-sign-ext",
     ];
-    match Command::new("wasm-opt")
+    let status = Command::new(program)
         .arg("-Oz")
         .args(features)
         .arg(wasm)
         .arg("-o")
         .arg(&small)
         .status()
-    {
-        Ok(status) if status.success() => {
-            fs::rename(&small, wasm).with_context(|| format!("replacing {}", wasm.display()))
-        }
-        Ok(status) => bail!("wasm-opt failed ({status}) on {}", wasm.display()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            eprintln!("warning: wasm-opt is not installed: the wasm stays larger (Debian package: binaryen)");
-            Ok(())
-        }
-        Err(error) => Err(error).context("starting wasm-opt"),
+        .with_context(|| format!("starting {}", program.display()))?;
+    if !status.success() {
+        bail!("{} failed ({status}) on {}", program.display(), wasm.display());
     }
+    fs::rename(&small, wasm).with_context(|| format!("replacing {}", wasm.display()))
 }
 
 fn copy_tree(from: &Path, to: &Path) -> Result<()> {
