@@ -239,9 +239,17 @@ fn tar_of(files: &[(&str, &str)]) -> Vec<u8> {
     archive.into_inner().unwrap()
 }
 
+fn http() -> reqwest::Client {
+    reqwest::Client::builder()
+        .timeout(std::time::Duration::from_mins(3))
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .expect("a client")
+}
+
 /// What the page of a new build lists of a worker's build folder.
 async fn files(console: &Console, worker: &str) -> Vec<(String, u64)> {
-    let answer = reqwest::Client::new()
+    let answer = http()
         .post(format!("{}/_fn/build_folder", console.url))
         .bearer_auth(console.token("admin", ADMIN_PASSWORD).await.expose())
         .form(&[("worker", worker)])
@@ -339,7 +347,7 @@ async fn a_folder_is_replaced_by_a_whole_upload_or_not_at_all() {
                 None => std::task::Poll::Pending,
             }));
             let url = format!("{address}/api/v1/workers/{worker}/context?path=deep/keep");
-            let request = reqwest::Client::new().put(url).bearer_auth(token.expose());
+            let request = http().put(url).bearer_auth(token.expose());
             request.body(body).send().await.is_ok()
         }
     });
@@ -556,6 +564,34 @@ async fn a_restarted_console_finds_its_workers_and_sweeps_what_is_nobodys() {
     })
     .await;
     assert_eq!(lost.reason, Some(WorkerReason::Lost));
+}
+
+#[tokio::test]
+async fn while_the_engine_is_away_the_containers_are_unknown() {
+    let socket = std::env::var("DOCKER_HOST").ok();
+    let socket = socket.as_deref().and_then(|host| host.strip_prefix("unix://"));
+    let socket = socket.unwrap_or("/var/run/docker.sock").to_owned();
+    // Between console and engine, so that the connection can be cut without ending the engine.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("tcp://{}", listener.local_addr().unwrap());
+    let between = tokio::spawn(async move {
+        let mut connections = tokio::task::JoinSet::new();
+        loop {
+            let (mut console, _) = listener.accept().await.unwrap();
+            let mut engine = tokio::net::UnixStream::connect(&socket).await.unwrap();
+            connections.spawn(async move { tokio::io::copy_bidirectional(&mut console, &mut engine).await });
+        }
+    });
+    let console = Console::start_with(&[("PRT_DOCKER_HOST", &address)]).await;
+    let worker = console.worker(&console.admin, &plain_worker("X-Small")).await;
+    between.abort();
+    let worker = eventually("the engine is away", || async {
+        let worker = console.admin.worker(&worker.name).await.unwrap();
+        (worker.containers[0].state != ContainerState::Running).then_some(worker)
+    })
+    .await;
+    assert_eq!(worker.containers[0].state, ContainerState::Unknown);
+    assert_eq!(worker.status, WorkerStatus::Running, "{}", worker.message);
 }
 
 #[tokio::test]
