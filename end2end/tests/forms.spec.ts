@@ -265,6 +265,46 @@ for (const script of BOTH) {
       expect(await find()).toBeUndefined();
     });
 
+    test('a registry credential: refused, added, tested, changed, deleted', async ({ site, enter, open, problems }) => {
+      problems.allow(/^4\d\d POST .*\/_fn\/(save|test)_registry_credential$/);
+      const registry = environment.registry();
+      const page = await open(await enter('admin'), '/infrastructure/registries');
+      await page.getByRole('link', { name: 'Add a credential' }).click();
+      const name = `robot-${live ? 'live' : 'plain'}`;
+      const field = (label: string) => page.getByLabel(label, { exact: false });
+      await field('Name').first().fill('Not a Name');
+      await field('Registry').fill(registry.host);
+      await field('User name').fill(registry.username);
+      await field('Password or token').fill('wrong');
+      await page.getByRole('button', { name: 'Add' }).click();
+      await expect(page.locator('#f-name-error')).toBeVisible();
+      await expect(field('Registry')).toHaveValue(registry.host);
+      await expect(field('User name')).toHaveValue(registry.username);
+      await field('Name').first().fill(name);
+      await field('Password or token').fill('wrong');
+      await page.getByLabel('For').selectOption('Everyone');
+      await page.getByRole('button', { name: 'Add' }).click();
+      await expect(page.getByRole('heading', { level: 1, name })).toBeVisible();
+      const find = async () => (await site.admin.get<{ name: string; scope: string }[]>('/registry-credentials')).find((one) => one.name === name);
+      expect(await find()).toMatchObject({ scope: 'everyone' });
+
+      await page.getByRole('button', { name: 'Test' }).click();
+      await expect(refusal(page)).toBeVisible();
+      await field('Password or token').fill(registry.password);
+      await page.getByRole('button', { name: 'Save', exact: true }).click();
+      await expect(page.getByRole('status')).toBeVisible();
+      await expect(field('Password or token')).toHaveValue('');
+      await page.getByRole('button', { name: 'Test' }).click();
+      await expect(page).toHaveURL(/done=/);
+      await expect(refusal(page)).toHaveCount(0);
+
+      await page.getByRole('link', { name: 'Delete' }).click();
+      await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+      await expect(page.getByRole('heading', { level: 1, name: 'Registries' })).toBeVisible();
+      await expect(page.getByRole('row', { name })).toHaveCount(0);
+      expect(await find()).toBeUndefined();
+    });
+
     test('trying a rule, and the filters of the lists', async ({ site, enter, open }) => {
       const rule = await site.admin.post<Rule>('/container-images', { image: '^example\\.com\\/try\\/' });
       const page = await open(await enter('admin'), `${LIST}/${rule.id}`);

@@ -5,6 +5,7 @@ import { Gate } from '../helpers/gate';
 import { expect, hydrated, test } from '../helpers/test';
 
 const LIST = '/infrastructure/container-images';
+const REGISTRIES = '/infrastructure/registries';
 
 test('every page fits, and its text can be read', async ({ site, browser, enter, open, problems }, info) => {
   test.setTimeout(240_000);
@@ -23,6 +24,14 @@ test('every page fits, and its text can be read', async ({ site, browser, enter,
     { image: 'my-registry.my-company.com/team/a-rather-long-name-of-an-image', version: '25.5.3', users: ['alice'] },
     { image: '*', name: 'Everything', description: 'For nobody yet.' },
   ];
+  const kept = await site.admin.post<{ id: string }>('/registry-credentials', {
+    name: 'corp-robot',
+    host: environment.registry().host,
+    username: environment.registry().username,
+    password: 'not the right one',
+    scope: 'group',
+    owner: 'data-science',
+  });
   const made: string[] = [];
   for (const rule of rules) made.push((await site.admin.post<{ id: string }>('/container-images', rule)).id);
   const gate = await Gate.open();
@@ -63,6 +72,7 @@ test('every page fits, and its text can be read', async ({ site, browser, enter,
     ['builds-empty', '/builds'],
     ['build-new-empty', '/builds/new'],
     ['forbidden', LIST],
+    ['registries-empty', REGISTRIES],
   ] as const) {
     await open(empty, path);
     await take(empty, name);
@@ -105,6 +115,10 @@ test('every page fits, and its text can be read', async ({ site, browser, enter,
     ['container-image-new', `${LIST}/new`],
     ['container-image', `${LIST}/${made[0]}?try=${encodeURIComponent(`${repository}:1`)}`],
     ['container-image-delete', `${LIST}/${made[0]}?confirm=delete`],
+    ['registries', REGISTRIES],
+    ['registry-new', `${REGISTRIES}/new`],
+    ['registry', `${REGISTRIES}/${kept.id}`],
+    ['registry-delete', `${REGISTRIES}/${kept.id}?confirm=delete`],
     ['workers-of-all', '/workers'],
   ] as const) {
     await open(admin, path);
@@ -114,6 +128,7 @@ test('every page fits, and its text can be read', async ({ site, browser, enter,
   gate.release();
   await site.alice.buildEnd(running.number);
   await gate.close();
+  await site.admin.delete(`/registry-credentials/${kept.id}`);
   for (const id of made) await site.admin.delete(`/container-images/${id}`);
 });
 

@@ -142,18 +142,8 @@ fn EditorForm(editor: Editor, draft: Option<Draft<RegistryCredentialForm>>) -> i
             "Stored encrypted; never shown."
         }
     };
-    let owners = editor.admin.then(|| {
-        let choices = owners(&editor);
-        view! {
-            <SelectField
-                path="owner"
-                label="For"
-                choices=choices
-                value=values.owner.clone()
-                hint=|| "Who may use it by its name. A user also manages their own; all others are managed by admins."
-            />
-        }
-    });
+    // Its field is made inside the form, which names the fields.
+    let choices = editor.admin.then(|| owners(&editor));
     view! {
         <Form action=save error=error>
             <input type="hidden" name="id" value=id.clone() />
@@ -187,7 +177,20 @@ fn EditorForm(editor: Editor, draft: Option<Draft<RegistryCredentialForm>>) -> i
                     hint=password_hint
                     placeholder=exists.then_some("••••••••")
                 />
-                {owners}
+                {choices
+                    .map(|choices| {
+                        view! {
+                            <SelectField
+                                path="owner"
+                                label="For"
+                                choices=choices
+                                value=values.owner
+                                hint=|| {
+                                    "Who may use it by its name. A user also manages their own; all others are managed by admins."
+                                }
+                            />
+                        }
+                    })}
                 <TextField
                     path="expires_ms"
                     label="Expires"
