@@ -12,6 +12,7 @@ wants dockerd docker.io
 wants debootstrap debootstrap
 wants docker-registry docker-registry
 wants htpasswd apache2-utils
+wants busybox busybox-static
 wants chromium chromium
 wants jq jq
 wants brotli brotli

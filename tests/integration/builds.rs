@@ -194,7 +194,7 @@ async fn failures_are_told_in_plain_words() {
             "7",
         ),
         (
-            "FROM registry.prt.localhost:5443/nothing/here:1\n".to_owned(),
+            format!("FROM {}/nothing/here:1\n", registry().host),
             BuildReason::PullDenied,
             "nothing/here",
         ),

@@ -142,7 +142,7 @@ async fn import_busybox(docker: &Docker, instance: &str) -> String {
         .iter()
         .map(PathBuf::from)
         .find(|path| path.exists());
-    let busybox = busybox.expect("the tests need a static busybox: apt-get install busybox-static");
+    let busybox = busybox.expect("the tests need a static busybox: run scripts/setup/system-packages.sh");
     let applets = Command::new(&busybox).arg("--list").output().unwrap().stdout;
     let mut tar = tar::Builder::new(Vec::new());
     let mut entry = |path: &str, kind: tar::EntryType, content: &[u8], mode: u32| {
