@@ -5,10 +5,6 @@ use prt_boot::{Config, config, telemetry};
 use prt_console::server::{metrics, openapi, rest, router::router, serve, state::AppState};
 use tokio_util::sync::CancellationToken;
 
-/// Gives memory back that a crowd, or the check of a password, has used: the system's allocator keeps it.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn command() -> Command {
     Command::new("prt-console")
         .version(env!("CARGO_PKG_VERSION"))
