@@ -1,22 +1,10 @@
 //! The same refusal reads the same in every door.
 
-use std::{path::PathBuf, process::Command};
-
 use prt_types::workers::WorkerConfig;
 
-use crate::helpers::{Console, USER_PASSWORD, plain_worker};
+use crate::helpers::{Cli, Console, USER_PASSWORD, plain_worker};
 
 const IMAGE: &str = "registry.example.com/demo/x:1";
-
-fn prtcli() -> PathBuf {
-    let program = PathBuf::from(env!("CARGO_BIN_EXE_prt-console")).with_file_name("prtcli");
-    assert!(
-        program.exists(),
-        "{} is missing: cargo build -p prt-cli",
-        program.display()
-    );
-    program
-}
 
 fn decode(html: &str) -> String {
     html.replace("&gt;", ">")
@@ -40,32 +28,9 @@ async fn a_refused_image() {
     let rest = alice.worker_create(&config).await.unwrap_err();
     assert_eq!(rest.api().unwrap().message, golden);
 
-    let config_home = console.folder.path().join("cli");
-    let cli = |args: &[&str]| {
-        let mut command = Command::new(prtcli());
-        command
-            .args(args)
-            .env_clear()
-            .env("XDG_CONFIG_HOME", &config_home)
-            .env("HOME", &config_home)
-            .env("NO_COLOR", "1");
-        command
-    };
-    let mut login = cli(&[
-        "login",
-        "--url",
-        &console.url,
-        "--username",
-        "alice",
-        "--password-stdin",
-    ])
-    .stdin(std::process::Stdio::piped())
-    .stdout(std::process::Stdio::null())
-    .spawn()
-    .unwrap();
-    std::io::Write::write_all(&mut login.stdin.take().unwrap(), USER_PASSWORD.as_bytes()).unwrap();
-    assert!(login.wait().unwrap().success());
-    let out = cli(&["worker", "create", "--image", IMAGE, "--size", "X-Small"])
+    let cli = Cli::login(&console, "alice");
+    let out = cli
+        .command(&["worker", "create", "--image", IMAGE, "--size", "X-Small"])
         .output()
         .unwrap();
     let stderr = String::from_utf8_lossy(&out.stderr);

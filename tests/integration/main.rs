@@ -8,6 +8,7 @@ mod helpers;
 mod access;
 mod api;
 mod builds;
+mod cli;
 mod container_images;
 mod crash;
 mod errors;

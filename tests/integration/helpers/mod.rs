@@ -1,11 +1,13 @@
 //! A console of its own for each test.
 
+mod cli;
 mod console;
 mod docker;
 mod fake_registry;
 mod postgres;
 mod registry;
 
+pub use cli::Cli;
 pub use console::{ADMIN_PASSWORD, Console, USER_PASSWORD, builder_worker, canary, plain_worker};
 pub use docker::docker;
 pub use fake_registry::FakeRegistry;
