@@ -292,10 +292,11 @@ for (const script of BOTH) {
       await expect(refusal(page)).toBeVisible();
       await field('Password or token').fill(registry.password);
       await page.getByRole('button', { name: 'Save', exact: true }).click();
-      await expect(page.getByRole('status')).toBeVisible();
+      await expect(page.getByText('The registry credential was saved.')).toBeVisible();
+      await page.getByRole('row', { name }).getByRole('link', { name }).click();
       await expect(field('Password or token')).toHaveValue('');
       await page.getByRole('button', { name: 'Test' }).click();
-      await expect(page).toHaveURL(/done=/);
+      await expect(page.getByText('The registry let the login in.')).toBeVisible();
       await expect(refusal(page)).toHaveCount(0);
 
       await page.getByRole('link', { name: 'Delete' }).click();

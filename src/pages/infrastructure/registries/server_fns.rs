@@ -107,7 +107,12 @@ pub async fn save_registry_credential(
     let page = format!("{LIST}/{page}");
     let kept = input.without_secrets();
     draft::finish(&draft_key(&id), &page, &kept, result, |saved| {
-        format!("{LIST}/{}?done={done}", saved.id)
+        // A new one can be tested on its page; a page that is open already would go on with what it had read.
+        if id.is_empty() {
+            format!("{LIST}/{}?done={done}", saved.id)
+        } else {
+            format!("{LIST}?done={done}")
+        }
     })
     .await
     .map(drop)
