@@ -25,4 +25,4 @@ find /opt/venv/lib -path '*/babel/locale-data/*.dat' ! -name 'root.dat' ! -name 
 chown -R 1000:1000 /opt/venv
 
 apt-get clean
-rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/debconf/*-old /var/log/apt /var/log/*.log /root/.cache
+rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/debconf/*-old /var/log/apt /var/log/*.log "$HOME/.cache"

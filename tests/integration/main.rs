@@ -14,4 +14,5 @@ mod crash;
 mod errors;
 mod registry_credentials;
 mod secrets;
+mod uploads;
 mod workers;

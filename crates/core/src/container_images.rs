@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::{
     Orchestrator,
-    access::{EVERYONE, grantees},
+    access::{everyone, grantees},
     authz::{
         granted,
         images::{Decision, Matcher, WHERE, decide, kind, numbers},
@@ -33,10 +33,7 @@ impl Orchestrator {
         if tx.setting(SEEDED).await?.is_some() {
             return Ok(());
         }
-        let everyone = tx
-            .group_by_name(EVERYONE)
-            .await?
-            .ok_or_else(|| Error::bug("the group Everyone is missing"))?;
+        let everyone = everyone(&mut *tx).await?;
         let now = self.now_ms();
         let rule = ContainerImage {
             id: ContainerImageId(new_id()),

@@ -30,6 +30,7 @@ pub mod settings;
 pub mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod throttle;
 pub mod worker_sizes;
 pub mod workers;
 

@@ -8,7 +8,6 @@ use tokio::sync::broadcast;
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    access::LoginThrottle,
     builds::BuildRuns,
     clock::SharedClock,
     crypto::Sealer,
@@ -19,6 +18,7 @@ use crate::{
     registry::RegistryClient,
     settings::Settings,
     store::{Repository, Store},
+    throttle::Throttle,
     workers::WorkerTasks,
 };
 
@@ -70,7 +70,7 @@ pub(crate) struct Inner {
     pub sealer: Sealer,
     pub logs: LogStore,
     pub registry: RegistryClient,
-    pub throttle: LoginThrottle,
+    pub throttle: Throttle,
     pub builds: BuildRuns,
     pub workers: WorkerTasks,
     pub tasks: TaskTracker,
@@ -94,7 +94,7 @@ impl Orchestrator {
                 engine,
                 registry,
                 settings,
-                throttle: LoginThrottle::default(),
+                throttle: Throttle::default(),
                 clock,
                 sealer,
                 logs,

@@ -7,7 +7,7 @@ use prt_types::{
 
 use crate::{
     Orchestrator,
-    access::EVERYONE,
+    access::everyone,
     authz::granted,
     clock::new_id,
     error::{Error, Result},
@@ -37,10 +37,7 @@ impl Orchestrator {
         if tx.setting(SEEDED).await?.is_some() {
             return Ok(());
         }
-        let everyone = tx
-            .group_by_name(EVERYONE)
-            .await?
-            .ok_or_else(|| Error::bug("the group Everyone is missing"))?;
+        let everyone = everyone(&mut *tx).await?;
         for (name, cpu_millis, cpu_net_millis, memory_mib, memory_net_mib, security_context) in SEED {
             let grants = match security_context {
                 SecurityContext::Default | SecurityContext::Restricted => vec![Grantee::Group(everyone.id)],

@@ -16,6 +16,17 @@ pub use registry::{base_image, http_registry, registry};
 
 use std::{future::Future, time::Duration};
 
+use prt_client::Client;
+use prt_types::workers::{ExecRequest, ExecResult};
+
+/// Runs a script in a worker.
+pub async fn sh(client: &Client, worker: &str, script: &str) -> ExecResult {
+    let request = ExecRequest {
+        command: ["sh", "-c", script].map(str::to_owned).to_vec(),
+    };
+    client.worker_exec(worker, &request).await.expect("the command runs")
+}
+
 /// Waits until `look` gives something; it is asked again after each short pause, up to three minutes.
 pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> T {
     let mut tick = tokio::time::interval(Duration::from_millis(50));

@@ -7,14 +7,13 @@ import sys
 import time
 import webbrowser
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Union
 
 from . import _json_fields as read
 from . import _processes, _tasks, _transfer, builds
 from ._login import connect
-from ._text import visible
+from ._views import Container, ExecResult, WorkerEvent, container_of
 from .client import Client, as_object, as_objects, is_temporary
 from .config import ImageConfig, WorkerConfig
 from .errors import (
@@ -40,54 +39,6 @@ _ONE_WAIT = 20
 """The longest time of one question; a proxy in between may cut longer ones."""
 _WAIT_MARGIN = 15.0
 _LIVE = ("Provisioning", "Running")
-
-
-@dataclass(frozen=True)
-class Container:
-    """One of a worker's containers."""
-
-    role: str
-    """``primary`` or ``builder``."""
-    image: str
-    state: str
-    cpu: float
-    total_mem_gb: float
-    gpu: int
-    exit_code: int | None
-    error: str | None
-
-
-@dataclass(frozen=True)
-class WorkerEvent:
-    """Something that happened to a worker."""
-
-    time: datetime | None
-    source: str
-    kind: str
-    message: str
-
-
-@dataclass(frozen=True)
-class ExecResult:
-    """How a command ended."""
-
-    exit_code: int
-    stdout: str
-    stderr: str
-    truncated: bool
-    """Whether output beyond 1 MiB was cut."""
-
-    @property
-    def ok(self) -> bool:
-        """Whether it ended with exit code 0."""
-        return self.exit_code == 0
-
-    def check(self) -> ExecResult:
-        """Itself, or an error if it failed."""
-        if not self.ok:
-            words = visible((self.stderr or self.stdout).strip()[-500:])
-            raise PrtError(f"the command ended with exit code {self.exit_code}{f': {words}' if words else ''}")
-        return self
 
 
 class Worker:
@@ -205,7 +156,7 @@ class Worker:
     @property
     def containers(self) -> list[Container]:
         """Its containers as the engine tells of them now."""
-        return [_container(values) for values in as_objects(self.refresh()._values.get("containers") or [])]
+        return [container_of(values) for values in as_objects(self.refresh()._values.get("containers") or [])]
 
     @property
     def events(self) -> list[WorkerEvent]:
@@ -500,21 +451,6 @@ def _finding(finding: Mapping[str, Any]) -> str:
     line, column = finding.get("line"), finding.get("column")
     place = f"line {line}" + (f", column {column}" if column else "") if line else ""
     return ": ".join(part for part in (place, read.text(finding, "message")) if part)
-
-
-def _container(values: Mapping[str, Any]) -> Container:
-    limits = values.get("limits")
-    limits = limits if isinstance(limits, Mapping) else {}
-    return Container(
-        role=read.text(values, "role"),
-        image=read.text(values, "image"),
-        state=read.text(values, "state"),
-        cpu=read.number(limits, "cpu_millis") / 1000,
-        total_mem_gb=read.number(limits, "memory_mib") / 1024,
-        gpu=read.number(limits, "gpus"),
-        exit_code=read.maybe_number(values, "exit_code"),
-        error=read.maybe_text(values, "error"),
-    )
 
 
 def create_worker(

@@ -1,0 +1,181 @@
+//! Files and folders put into a worker's build folder.
+
+use crate::helpers::{ADMIN_PASSWORD, Console, eventually, plain_worker, sh};
+
+/// A tar archive of small files, with its end.
+fn tar_of(files: &[(&str, &str)]) -> Vec<u8> {
+    let mut archive = tar::Builder::new(Vec::new());
+    for (path, text) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(text.len() as u64);
+        header.set_mode(0o644);
+        archive.append_data(&mut header, path, text.as_bytes()).unwrap();
+    }
+    archive.into_inner().unwrap()
+}
+
+fn http() -> reqwest::Client {
+    reqwest::Client::builder()
+        .timeout(std::time::Duration::from_mins(3))
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .expect("a client")
+}
+
+/// What the page of a new build lists of a worker's build folder.
+async fn files(console: &Console, worker: &str) -> Vec<(String, u64)> {
+    let answer = http()
+        .post(format!("{}/_fn/build_folder", console.url))
+        .bearer_auth(console.token("admin", ADMIN_PASSWORD).await.expose())
+        .form(&[("worker", worker)])
+        .send()
+        .await
+        .unwrap();
+    let folder: serde_json::Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+    let file = |file: &serde_json::Value| Some((file["path"].as_str()?.to_owned(), file["size"].as_u64()?));
+    let files = folder["files"].as_array().unwrap_or_else(|| panic!("{folder}"));
+    files.iter().map(|found| file(found).unwrap()).collect()
+}
+
+/// Sends a folder over a connection of our own; `announced` bytes are promised. The status, if there is an answer.
+async fn put_context(console: &Console, worker: &str, path: &str, body: &[u8], announced: usize) -> Option<u16> {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    let host = console.url.strip_prefix("http://").unwrap();
+    let mut stream = tokio::net::TcpStream::connect(host).await.unwrap();
+    let head = format!(
+        "PUT /api/v1/workers/{worker}/context?path={path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\
+         Authorization: Bearer {}\r\nContent-Type: application/x-tar\r\nContent-Length: {announced}\r\n\r\n",
+        console.token("admin", ADMIN_PASSWORD).await.expose()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(body).await.unwrap();
+    if body.len() < announced {
+        // Nothing more comes from us: the body has broken off.
+        stream.shutdown().await.unwrap();
+    }
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.ok()?;
+    answer.split(' ').nth(1)?.parse().ok()
+}
+
+#[tokio::test]
+async fn a_folder_is_replaced_by_a_whole_upload_or_not_at_all() {
+    let mut console = Console::start().await;
+    let admin = console.admin.clone();
+    let worker = console.worker(&admin, &plain_worker("X-Small")).await.name;
+    let put = async |body: &[u8]| put_context(&console, &worker, "deep/keep", body, body.len()).await;
+    assert_eq!(put(&tar_of(&[("a", "one"), ("sub/b", "two")])).await, Some(204));
+    let kept = async || {
+        let done = sh(
+            &admin,
+            &worker,
+            "cd ~/build && cat deep/keep/a && find . ! -name . | sort",
+        )
+        .await;
+        done.stdout
+    };
+    let before = "one./deep\n./deep/keep\n./deep/keep/a\n./deep/keep/sub\n./deep/keep/sub/b\n";
+    assert_eq!(kept().await, before);
+    let whole = tar_of(&[("a", "new"), ("c", "three")]);
+    for (what, body, announced) in [
+        ("garbage", b"this is no archive at all".repeat(100), 2500),
+        ("nothing", vec![], 0),
+        (
+            "an archive without its end",
+            whole[..whole.len() - 1024].to_vec(),
+            whole.len() - 1024,
+        ),
+        ("half an archive", whole[..700].to_vec(), 700),
+        (
+            "an upload that breaks off between two files",
+            whole[..1024].to_vec(),
+            whole.len(),
+        ),
+        (
+            "an upload that breaks off within a file",
+            whole[..600].to_vec(),
+            whole.len(),
+        ),
+    ] {
+        let status = put_context(&console, &worker, "deep/keep", &body, announced).await;
+        assert!(status.is_none_or(|status| status == 400), "{what}: {status:?}");
+        eventually(&format!("the folder is as it was after {what}"), || async {
+            (kept().await == before).then_some(())
+        })
+        .await;
+    }
+    assert_eq!(put(&whole).await, Some(204));
+    assert_eq!(kept().await, "new./deep\n./deep/keep\n./deep/keep/a\n./deep/keep/c\n");
+
+    // A console that is killed in the middle of an upload.
+    let address = console.url.clone();
+    let token = console.token("admin", ADMIN_PASSWORD).await;
+    let upload = tokio::spawn({
+        let worker = worker.clone();
+        // tar reads twenty blocks at a time, and waits for more in the middle of the second file.
+        let half = tar_of(&[("a", "newer"), ("long", &"x".repeat(100_000))]);
+        let mut sent = Some(half[..50_000].to_vec());
+        async move {
+            let body = reqwest::Body::wrap_stream(futures::stream::poll_fn(move |_| match sent.take() {
+                Some(bytes) => std::task::Poll::Ready(Some(Ok::<_, std::io::Error>(bytes))),
+                None => std::task::Poll::Pending,
+            }));
+            let url = format!("{address}/api/v1/workers/{worker}/context?path=deep/keep");
+            let request = http().put(url).bearer_auth(token.expose());
+            request.body(body).send().await.is_ok()
+        }
+    });
+    eventually("the first file is unpacked", || async {
+        let done = sh(&admin, &worker, "cat ~/build/.prt-upload-*/a").await;
+        (done.stdout == "newer").then_some(())
+    })
+    .await;
+    assert_eq!(
+        files(&console, &worker).await,
+        [("deep/keep/a".to_owned(), 3), ("deep/keep/c".to_owned(), 5)]
+    );
+    console.kill();
+    assert!(!upload.await.unwrap());
+    console.run().await;
+    assert!(kept().await.contains("new./"), "{}", kept().await);
+    assert_eq!(
+        put_context(&console, &worker, "other", &whole, whole.len()).await,
+        Some(204)
+    );
+    assert_eq!(
+        kept().await,
+        "new./deep\n./deep/keep\n./deep/keep/a\n./deep/keep/c\n./other\n./other/a\n./other/c\n"
+    );
+}
+
+#[tokio::test]
+async fn a_file_is_replaced_as_a_whole_and_listed_under_its_own_name() {
+    let console = Console::start().await;
+    let admin = &console.admin;
+    let worker = console.worker(admin, &plain_worker("X-Small")).await.name;
+    for text in ["first", ""] {
+        admin
+            .worker_put_file(&worker, "x/y.txt", text.to_owned().into())
+            .await
+            .unwrap();
+        assert_eq!(
+            sh(admin, &worker, "cat ~/build/x/y.txt; stat -c %a ~/build/x/y.txt")
+                .await
+                .stdout,
+            format!("{text}644\n")
+        );
+    }
+    let error = admin
+        .worker_put_file(&worker, "x", "text".to_owned().into())
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("folder"), "{error}");
+    let script = "cd ~/build && echo 1 > a && printf x > 'a\nb' && echo > ' 7 .'";
+    assert_eq!(sh(admin, &worker, &script.replace("\\n", "\n")).await.exit_code, 0);
+    let named = [(" 7 .", 1), ("a", 2), ("a\nb", 1), ("x/y.txt", 0)];
+    assert_eq!(
+        files(&console, &worker).await,
+        named.map(|(path, size)| (path.to_owned(), size))
+    );
+}
