@@ -11,6 +11,7 @@
 
 pub mod access;
 pub mod audit;
+pub mod build_config;
 pub mod build_events;
 pub mod builds;
 pub mod container_images;
