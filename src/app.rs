@@ -21,7 +21,7 @@ use crate::{
         login::LoginPage,
         not_found::NotFoundPage,
         session::load_viewer,
-        workers::{WorkerNewPage, WorkerPage, WorkersPage},
+        workers::{BuildConfigPage, WorkerNewPage, WorkerPage, WorkersPage},
     },
 };
 
@@ -52,6 +52,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/workers") view=WorkersPage />
                     <Route path=path!("/workers/new") view=WorkerNewPage />
                     <Route path=path!("/workers/:name") view=WorkerPage />
+                    <Route path=path!("/workers/:name/build-config") view=BuildConfigPage />
                     <Route path=path!("/builds") view=BuildsPage />
                     <Route path=path!("/builds/new") view=BuildNewPage />
                     <Route path=path!("/builds/:number") view=BuildPage />

@@ -28,6 +28,11 @@ const DONE: &[(&str, &str)] = &[
     ("credential-works", "The registry let the login in."),
     ("worker-created", "The worker is being started."),
     ("worker-terminated", "The worker is being terminated."),
+    ("config-applied", "The build service runs with this configuration."),
+    (
+        "config-waits",
+        "The configuration is applied when the running build has ended.",
+    ),
     ("build-started", "The build was started."),
     ("build-canceled", "The build is being canceled."),
     ("logged-out", "You are logged out."),

@@ -11,6 +11,7 @@
 #![warn(missing_docs)]
 
 mod access;
+mod build_config;
 mod builds;
 mod error;
 mod follow;

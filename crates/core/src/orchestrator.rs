@@ -111,6 +111,7 @@ impl Orchestrator {
         self.worker_sizes_seed().await?;
         self.container_images_seed().await?;
         self.workers_resume().await?;
+        self.build_configs_resume().await?;
         self.builds_resume().await
     }
 
@@ -167,6 +168,11 @@ impl Orchestrator {
                 std::future::ready(seen)
             })
             .boxed())
+    }
+
+    /// Changes of all, for the console's own tasks.
+    pub(crate) fn any_changes(&self) -> broadcast::Receiver<(Option<String>, Change)> {
+        self.inner.changes.subscribe()
     }
 
     pub(crate) fn changed(&self, owner: Option<&str>, change: Change) {

@@ -19,6 +19,7 @@
 //! in the file of its resource, a unique index also in `error`, and a story in `prt_core::testing::store_conformance`.
 
 mod audit;
+mod build_configs;
 mod builds;
 mod connect;
 mod container_images;

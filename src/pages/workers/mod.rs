@@ -1,5 +1,6 @@
 //! Workers: the list, the form that starts one, and one of them.
 
+mod build_config;
 mod builder_field;
 mod containers;
 mod detail;
@@ -12,6 +13,7 @@ mod new;
 mod server_fns;
 mod size_field;
 
+pub use build_config::BuildConfigPage;
 pub use detail::WorkerPage;
 pub use form::{field, refusal};
 pub use list::WorkersPage;

@@ -17,8 +17,8 @@ use prt_types::{
 };
 
 pub use model::{
-    ApiToken, AuditRow, Build, BuildFilter, ContainerImage, Grantee, Group, PlannedContainer, RegistryCredential,
-    SessionRow, User, Worker, WorkerFilter, WorkerSize,
+    ApiToken, AuditRow, Build, BuildFilter, BuildServiceConfig, ContainerImage, Grantee, Group, PlannedContainer,
+    RegistryCredential, SessionRow, User, Worker, WorkerBuildConfig, WorkerFilter, WorkerSize,
 };
 
 /// A failed database call.
@@ -69,6 +69,7 @@ pub trait Repository:
     + RegistryCredentialRepository
     + WorkerSizeRepository
     + WorkerRepository
+    + BuildConfigRepository
     + BuildRepository
     + AuditRepository
     + SettingRepository
@@ -208,6 +209,17 @@ pub trait WorkerRepository {
     async fn worker_event_add(&mut self, worker: WorkerId, event: &WorkerEvent) -> StoreResult<()>;
     /// Events, oldest first, at most the last 500.
     async fn worker_events(&mut self, worker: WorkerId) -> StoreResult<Vec<WorkerEvent>>;
+}
+
+/// Configurations of build services.
+#[async_trait]
+pub trait BuildConfigRepository {
+    /// Adds or replaces a worker's.
+    async fn build_config_put(&mut self, config: &WorkerBuildConfig) -> StoreResult<()>;
+    /// A worker's; `None` = never changed.
+    async fn build_config(&mut self, worker: WorkerId) -> StoreResult<Option<WorkerBuildConfig>>;
+    /// Those that are being changed.
+    async fn build_configs_changing(&mut self) -> StoreResult<Vec<WorkerBuildConfig>>;
 }
 
 /// Builds.

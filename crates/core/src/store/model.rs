@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use prt_types::{
     access::{Door, Role},
     audit::Outcome,
+    build_config::{BuildConfigMode, BuildConfigState, Finding},
     builds::{BuildReason, BuildStatus, CredentialView},
     container_images::{PullPolicy, ServiceType},
     ids::{AuditId, BuildId, ContainerImageId, GroupId, RegistryCredentialId, TokenId, UserId, WorkerId, WorkerSizeId},
@@ -262,6 +263,42 @@ pub struct WorkerFilter {
     pub live_only: bool,
     /// At most so many; 0 = all.
     pub limit: i64,
+}
+
+/// A configuration of a build service.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BuildServiceConfig {
+    /// Where it comes from.
+    pub mode: BuildConfigMode,
+    /// The list of the simple mode.
+    pub insecure_registries: Vec<String>,
+    /// The text of the full mode as it was written.
+    pub config_content: Option<String>,
+    /// What BuildKit gets.
+    pub text: String,
+}
+
+/// The configuration of a worker's build service, once somebody has changed it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerBuildConfig {
+    /// The worker.
+    pub worker_id: WorkerId,
+    /// Where the latest change is.
+    pub state: BuildConfigState,
+    /// In plain words.
+    pub message: String,
+    /// What the service runs with.
+    pub active: BuildServiceConfig,
+    /// What it is to run with, while it changes.
+    pub pending: Option<BuildServiceConfig>,
+    /// What is said of the latest text.
+    pub findings: Vec<Finding>,
+    /// Number of changes.
+    pub revision: i64,
+    /// When the latest change was asked for.
+    pub updated_ms: i64,
+    /// By whom: a login name.
+    pub updated_by: String,
 }
 
 /// A build.

@@ -52,6 +52,7 @@ where
     workers::lists(&stories).await;
     workers::events(&stories).await;
     workers::numbers_under_concurrency(&stories).await;
+    workers::build_configs(&stories).await;
     builds::every_field(&stories).await;
     builds::lists(&stories).await;
     builds::one_active_build_a_worker(&stories).await;

@@ -8,8 +8,12 @@
 //! | `plan.rs` | the containers as the engine gets them |
 //! | `watch.rs` | engine events, repair at start and on a timer |
 //! | `terminate.rs` | the end |
+//! | `build_config.rs` | the configuration of a worker's build service: what is asked for, and what is shown |
+//! | `build_config_apply.rs` | the same in the builder: waiting, trying, putting in place |
 //! | `reach.rs` | logs, commands and the build folder of a running worker |
 
+mod build_config;
+mod build_config_apply;
 mod config;
 mod create;
 mod plan;

@@ -213,6 +213,7 @@ impl Orchestrator {
         Ok(image)
     }
 
+    /// The configuration that a builder begins with, and the certificates that it names.
     async fn buildkit_files(&self) -> Result<Vec<(String, Vec<u8>)>> {
         let (text, certificates) = buildkitd_toml(&self.inner.settings.registries);
         let mut files = vec![(BUILDKITD_TOML.to_owned(), text.into_bytes())];

@@ -2,6 +2,7 @@
 
 mod access;
 mod audit;
+mod build_config;
 mod build_events;
 mod builds;
 mod container_images;
@@ -31,6 +32,7 @@ pub fn router() -> OpenApiRouter<AppState> {
         OpenApiRouter::new()
             .merge(access::router())
             .merge(audit::router())
+            .merge(build_config::router())
             .merge(build_events::router())
             .merge(builds::router())
             .merge(container_images::router())

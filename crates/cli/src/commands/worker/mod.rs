@@ -1,5 +1,6 @@
 //! `worker …`.
 
+mod build_config;
 mod create;
 mod exec;
 mod list;
@@ -24,6 +25,9 @@ pub enum Command {
     Logs(logs::Args),
     /// Run a command in a worker; the exit code is the command's
     Exec(exec::Args),
+    /// The configuration of a worker's build service (BuildKit)
+    #[command(subcommand)]
+    BuildConfig(build_config::Command),
     /// End workers and remove what belongs to them
     Terminate(terminate::Args),
 }
@@ -35,6 +39,7 @@ pub async fn run(command: Command, session: &Session) -> Result<()> {
         Command::Show(args) => show::run(args, session).await,
         Command::Logs(args) => logs::run(args, session).await,
         Command::Exec(args) => exec::run(args, session).await,
+        Command::BuildConfig(command) => build_config::run(command, session).await,
         Command::Terminate(args) => terminate::run(args, session).await,
     }
 }
