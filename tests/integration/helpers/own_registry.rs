@@ -28,7 +28,7 @@ use tempfile::TempDir;
 
 use super::{
     authority::{Authority, Signed},
-    docker, eventually,
+    eventually,
 };
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -443,16 +443,8 @@ fn htpasswd(user: &str, password: &str) -> String {
 
 /// Where containers and this machine both reach a server of this machine.
 fn bridge_address() -> IpAddr {
-    let address = env::var("PRT_REGISTRY_BRIDGE_IP").unwrap_or_else(|_| {
-        docker(&[
-            "network",
-            "inspect",
-            "bridge",
-            "-f",
-            "{{(index .IPAM.Config 0).Gateway}}",
-        ])
-    });
-    address
+    env::var("PRT_REGISTRY_BRIDGE_IP")
+        .expect("PRT_REGISTRY_BRIDGE_IP is not set: run scripts/setup/registries.sh and load the registries.env that it writes")
         .parse()
-        .expect("the default bridge of the engine has an address on this machine")
+        .expect("PRT_REGISTRY_BRIDGE_IP is an address")
 }
