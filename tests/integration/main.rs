@@ -7,6 +7,7 @@ mod helpers;
 
 mod access;
 mod api;
+mod build_config;
 mod builds;
 mod cli;
 mod container_images;
