@@ -12,7 +12,9 @@
 
 mod access;
 mod build_config;
+mod builders;
 mod builds;
+mod certificates;
 mod error;
 mod follow;
 mod images;

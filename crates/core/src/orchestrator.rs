@@ -8,6 +8,7 @@ use tokio::sync::broadcast;
 use tokio_util::task::TaskTracker;
 
 use crate::{
+    builders::LastPreflight,
     builds::BuildRuns,
     clock::SharedClock,
     crypto::Sealer,
@@ -73,6 +74,7 @@ pub(crate) struct Inner {
     pub throttle: Throttle,
     pub builds: BuildRuns,
     pub workers: WorkerTasks,
+    pub preflight: LastPreflight,
     pub tasks: TaskTracker,
     changes: broadcast::Sender<OwnedChange>,
 }
@@ -100,6 +102,7 @@ impl Orchestrator {
                 logs,
                 builds: BuildRuns::default(),
                 workers: WorkerTasks::default(),
+                preflight: LastPreflight::default(),
                 tasks: TaskTracker::new(),
                 changes: broadcast::channel(1024).0,
             }),

@@ -21,6 +21,7 @@
 mod audit;
 mod build_configs;
 mod builds;
+mod certificates;
 mod connect;
 mod container_images;
 mod error;

@@ -17,8 +17,9 @@ use prt_types::{
 };
 
 pub use model::{
-    ApiToken, AuditRow, Build, BuildFilter, BuildServiceConfig, ContainerImage, Grantee, Group, PlannedContainer,
-    RegistryCredential, SessionRow, User, Worker, WorkerBuildConfig, WorkerFilter, WorkerSize,
+    ApiToken, AuditRow, Build, BuildFilter, BuildServiceConfig, CertificateBundle, ContainerImage, Grantee, Group,
+    PlannedContainer, RegistryCredential, SessionRow, User, Worker, WorkerBuildConfig, WorkerBundle, WorkerFilter,
+    WorkerSize,
 };
 
 /// A failed database call.
@@ -67,6 +68,7 @@ pub trait Repository:
     + SessionRepository
     + ContainerImageRepository
     + RegistryCredentialRepository
+    + CertificateRepository
     + WorkerSizeRepository
     + WorkerRepository
     + BuildConfigRepository
@@ -177,6 +179,19 @@ pub trait RegistryCredentialRepository {
     async fn registry_credentials(&mut self) -> StoreResult<Vec<RegistryCredential>>;
     /// Notes a use; no revision.
     async fn registry_credential_used(&mut self, id: RegistryCredentialId, at_ms: i64) -> StoreResult<()>;
+}
+
+/// Private certificates for builders.
+#[async_trait]
+pub trait CertificateRepository {
+    /// The bundle and its switch, once there was a change.
+    async fn certificate_bundle(&mut self) -> StoreResult<Option<CertificateBundle>>;
+    /// Replaces it.
+    async fn certificate_bundle_put(&mut self, bundle: &CertificateBundle) -> StoreResult<()>;
+    /// Notes what a worker's builder is started with.
+    async fn worker_bundle_add(&mut self, worker: WorkerId, bundle: &WorkerBundle) -> StoreResult<()>;
+    /// What it was started with, if any.
+    async fn worker_bundle(&mut self, worker: WorkerId) -> StoreResult<Option<WorkerBundle>>;
 }
 
 /// Worker sizes with their grants.

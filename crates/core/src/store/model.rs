@@ -153,6 +153,32 @@ pub struct RegistryCredential {
     pub updated_ms: i64,
 }
 
+/// Private certificates for builders.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CertificateBundle {
+    /// Whether builders that start get it.
+    pub inject: bool,
+    /// PEM as builders get it; empty = none.
+    pub pem: String,
+    /// 1, 2, 3 … with each change.
+    pub revision: i64,
+    /// Last change.
+    pub updated_ms: i64,
+    /// Login name of who made it.
+    pub updated_by: String,
+}
+
+/// The bundle that a worker's builder was started with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerBundle {
+    /// SHA-256 of the bundle, in hex.
+    pub fingerprint: String,
+    /// Whose certificates these are.
+    pub subjects: Vec<String>,
+    /// Whether they were installed into the builder's trust store, too.
+    pub trusted: bool,
+}
+
 /// A worker size.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkerSize {

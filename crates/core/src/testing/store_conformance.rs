@@ -6,6 +6,7 @@
 
 mod access;
 mod builds;
+mod certificates;
 mod infrastructure;
 mod samples;
 mod transactions;
@@ -48,6 +49,8 @@ where
     infrastructure::grants(&stories).await;
     infrastructure::registry_credentials(&stories).await;
     infrastructure::worker_sizes(&stories).await;
+    certificates::bundle(&stories).await;
+    certificates::of_workers(&stories).await;
     workers::every_field(&stories).await;
     workers::lists(&stories).await;
     workers::events(&stories).await;

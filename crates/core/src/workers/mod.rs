@@ -3,6 +3,9 @@
 //! | file | what |
 //! |---|---|
 //! | `config.rs` | validation of a `WorkerConfig` |
+//! | `certificates.rs` | what a builder gets of the private certificates |
+//! | `cache.rs` | the size of a builder's cache, and emptying it |
+//! | `builder_start.rs` | why a builder does not start, in words |
 //! | `create.rs` | the request: may they, is it valid, record |
 //! | `provision.rs` | image, containers, waiting until it answers |
 //! | `plan.rs` | the containers as the engine gets them |
@@ -14,6 +17,9 @@
 
 mod build_config;
 mod build_config_apply;
+mod builder_start;
+mod cache;
+mod certificates;
 mod config;
 mod create;
 mod plan;
@@ -133,6 +139,7 @@ impl Orchestrator {
         let worker = self.worker_visible(&mut *tx, cx, name).await?;
         let events = tx.worker_events(worker.id).await?;
         let mut view = self.worker_view(&mut *tx, worker.clone()).await?;
+        view.certificates = self.worker_certificates(&mut *tx, &worker).await?;
         drop(tx);
         view.events = events;
         view.containers = self.worker_containers(&worker).await;
@@ -207,6 +214,7 @@ impl Orchestrator {
             stop_reason: worker.stop_reason,
             containers: vec![],
             events: vec![],
+            certificates: None,
         })
     }
 

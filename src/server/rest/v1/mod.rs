@@ -4,7 +4,9 @@ mod access;
 mod audit;
 mod build_config;
 mod build_events;
+mod builders;
 mod builds;
+mod certificates;
 mod container_images;
 mod registry_credentials;
 mod server;
@@ -34,7 +36,9 @@ pub fn router() -> OpenApiRouter<AppState> {
             .merge(audit::router())
             .merge(build_config::router())
             .merge(build_events::router())
+            .merge(builders::router())
             .merge(builds::router())
+            .merge(certificates::router())
             .merge(container_images::router())
             .merge(registry_credentials::router())
             .merge(server::router())
