@@ -15,6 +15,8 @@ use crate::{
     pages::{
         builds::{BuildNewPage, BuildPage, BuildsPage},
         infrastructure::{
+            builders::BuildersPage,
+            certificates::CertificatesPage,
             container_images::{ContainerImageNewPage, ContainerImagePage, ContainerImagesPage},
             registries::{RegistriesPage, RegistryCredentialNewPage, RegistryCredentialPage},
         },
@@ -59,6 +61,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/infrastructure/container-images") view=ContainerImagesPage />
                     <Route path=path!("/infrastructure/container-images/new") view=ContainerImageNewPage />
                     <Route path=path!("/infrastructure/container-images/:id") view=ContainerImagePage />
+                    <Route path=path!("/infrastructure/builders") view=BuildersPage />
+                    <Route path=path!("/infrastructure/certificates") view=CertificatesPage />
                     <Route path=path!("/infrastructure/registries") view=RegistriesPage />
                     <Route path=path!("/infrastructure/registries/new") view=RegistryCredentialNewPage />
                     <Route path=path!("/infrastructure/registries/:id") view=RegistryCredentialPage />

@@ -2,6 +2,7 @@
 
 mod build_config;
 mod builder_field;
+mod cache;
 mod containers;
 mod detail;
 pub mod form;

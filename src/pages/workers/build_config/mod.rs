@@ -7,14 +7,20 @@ mod simple_form;
 
 use leptos::{either::Either, prelude::*};
 use leptos_router::hooks::use_params_map;
-use prt_types::build_config::{BuildConfigMode, BuildConfigState, BuildConfigView};
+use prt_types::{
+    build_config::{BuildConfigMode, BuildConfigState, BuildConfigView},
+    certificates::WorkerCertificates,
+};
 
 use self::{
     findings::Findings,
     full_form::FullForm,
-    server_fns::{BuildConfigForm, ResetBuildConfig, ResetForm, draft_key, get_build_config},
+    server_fns::{
+        BuildConfigForm, BuildService, ResetBuildConfig, ResetForm, draft_key, get_build_config, get_build_service,
+    },
     simple_form::SimpleForm,
 };
+use super::cache::{CACHE, CacheCard, PruneDialog};
 use crate::{
     client::live::{Change, refresh_on_change},
     components::{
@@ -43,15 +49,23 @@ pub fn BuildConfigPage() -> impl IntoView {
     let params = use_params_map();
     let name = Memo::new(move |_| params.with(|params| params.get("name")).unwrap_or_default());
     let worker = name.get_untracked();
-    let data = Resource::new_blocking(move || name.get(), get_build_config);
+    let data = Resource::new_blocking(move || name.get(), get_build_service);
     let simple = form_state::<BuildConfigForm>(draft_key(&worker, false));
     let full = form_state::<BuildConfigForm>(draft_key(&worker, true));
     let reset = form_state::<ResetForm>("build-config-reset");
+    let pruned = form_state::<()>(CACHE);
     view! {
-        <Load from=data let:view>
+        <Load from=data let:service>
             {Suspend::new(async move {
                 let (simple, full, reset) = (simple.await, full.await, reset.await);
-                view! { <Detail name=name.get_untracked() view simple full reset /> }
+                let BuildService { config, certificates, cache } = service;
+                let pruned = pruned.await.map(|draft| draft.error);
+                view! {
+                    <Detail name=name.get_untracked() view=config simple full reset />
+                    <Certificates certificates />
+                    {cache.map(|cache| view! { <CacheCard cache /> })}
+                    <PruneDialog name=name.get_untracked() error=pruned />
+                }
             })}
         </Load>
     }
@@ -97,6 +111,32 @@ fn Detail(
         <Active view />
         <Reset name refused=reset />
     }
+}
+
+/// Which private certificates the builder was started with.
+#[component]
+fn Certificates(certificates: Option<WorkerCertificates>) -> impl IntoView {
+    let Some(certificates) = certificates else {
+        return Either::Left(view! {
+            <Card title="Private certificates" padded=true>
+                <p class="hint">
+                    "This builder has none: private certificate injection was off when it was started. An admin switches it on under Infrastructure > Certificates."
+                </p>
+            </Card>
+        });
+    };
+    let subjects = certificates
+        .subjects
+        .into_iter()
+        .map(|subject| view! { <li>{subject}</li> })
+        .collect_view();
+    Either::Right(view! {
+        <Card title="Private certificates" padded=true>
+            <p>{certificates.note}</p>
+            <ul class="plain-list">{subjects}</ul>
+            <p class="hint">"SHA-256 of the bundle: " <span class="mono breakable">{certificates.fingerprint}</span></p>
+        </Card>
+    })
 }
 
 /// What is going on, or what went wrong.

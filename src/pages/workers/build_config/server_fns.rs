@@ -1,5 +1,9 @@
 use leptos::prelude::*;
-use prt_types::build_config::{BuildConfigLint, BuildConfigView};
+use prt_types::{
+    build_config::{BuildConfigLint, BuildConfigView},
+    builders::BuilderCache,
+    certificates::WorkerCertificates,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::error::AppError;
@@ -41,6 +45,32 @@ pub async fn get_build_config(worker: String) -> Result<BuildConfigView, AppErro
         .build_config_get(&cx, &worker)
         .await
         .map_err(|error| app_error(error, &cx))
+}
+
+/// Everything about a worker's build service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BuildService {
+    pub config: BuildConfigView,
+    /// The private certificates that the builder was started with.
+    pub certificates: Option<WorkerCertificates>,
+    /// None of a builder that does not answer.
+    pub cache: Option<BuilderCache>,
+}
+
+/// A worker's build service with its certificates and its cache.
+#[server(prefix = "/_fn", endpoint = "build_service")]
+pub async fn get_build_service(worker: String) -> Result<BuildService, AppError> {
+    use crate::server::{extract, problem::app_error};
+
+    let (orchestrator, cx) = extract::context().await?;
+    let wrong = |error| app_error(error, &cx);
+    let config = orchestrator.build_config_get(&cx, &worker).await.map_err(wrong)?;
+    let view = orchestrator.worker_get(&cx, &worker).await.map_err(wrong)?;
+    Ok(BuildService {
+        config,
+        certificates: view.certificates,
+        cache: orchestrator.worker_cache(&cx, &worker).await.ok(),
+    })
 }
 
 /// What is to be said of a text.
