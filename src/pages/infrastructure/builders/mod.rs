@@ -21,42 +21,47 @@ pub fn BuildersPage() -> impl IntoView {
     let draft = form_state::<()>(CHECK);
     view! {
         <Load from=data let:view>
-            {Suspend::new(async move {
-                let error = draft.await.map(|draft| draft.error);
-                let BuildersView { restricted_image, privileged_image, preflight } = view;
-                let word = if preflight.is_some() { "Check again" } else { "Check the host" };
-                view! {
-                    <PageTitle title="Builders" crumbs=vec![Crumb::text("Infrastructure")] />
-                    <p class="lead">
-                        "BuildKit runs beside a worker's own container. Which builder that is decides the security context of the worker's size."
-                    </p>
-                    <Card title="Images">
-                        <MetaList>
-                            <MetaItem label="Restricted" attr:class="meta-wide">
-                                <span class="mono breakable">{restricted_image}</span>
-                            </MetaItem>
-                            <MetaItem label="Privileged" attr:class="meta-wide">
-                                <span class="mono breakable">{privileged_image}</span>
-                            </MetaItem>
-                        </MetaList>
-                        <p class="hint card-padded">
-                            "Set by builder_image and privileged_builder_image in the console's configuration. A worker may name another one that a Container Image allows."
-                        </p>
-                    </Card>
-                    <Card title="Host" padded=true>
-                        <p>"What the restricted builder needs of the machine that runs the containers, looked at from inside a container with its rights."</p>
-                        <Form action=check prefix="" error>
-                            <div class="form-actions">
-                                <Button kind=ButtonKind::Primary busy=check.pending()>
-                                    {word}
-                                </Button>
-                                <span class="hint">"Takes a few seconds."</span>
-                            </div>
-                        </Form>
-                    </Card>
-                    {preflight.map(|preflight| view! { <Found preflight /> })}
-                }
-            })}
+            <Suspense>
+                {move || {
+                    let view = view.clone();
+                    Suspend::new(async move {
+                        let error = draft.await.map(|draft| draft.error);
+                        let BuildersView { restricted_image, privileged_image, preflight } = view;
+                        let word = if preflight.is_some() { "Check again" } else { "Check the host" };
+                        view! {
+                            <PageTitle title="Builders" crumbs=vec![Crumb::text("Infrastructure")] />
+                            <p class="lead">
+                                "BuildKit runs beside a worker's own container. Which builder that is decides the security context of the worker's size."
+                            </p>
+                            <Card title="Images">
+                                <MetaList>
+                                    <MetaItem label="Restricted" attr:class="meta-wide">
+                                        <span class="mono breakable">{restricted_image}</span>
+                                    </MetaItem>
+                                    <MetaItem label="Privileged" attr:class="meta-wide">
+                                        <span class="mono breakable">{privileged_image}</span>
+                                    </MetaItem>
+                                </MetaList>
+                                <p class="hint card-padded">
+                                    "Set by builder_image and privileged_builder_image in the console's configuration. A worker may name another one that a Container Image allows."
+                                </p>
+                            </Card>
+                            <Card title="Host" padded=true>
+                                <p>"What the restricted builder needs of the machine that runs the containers, looked at from inside a container with its rights."</p>
+                                <Form action=check prefix="" error>
+                                    <div class="form-actions">
+                                        <Button kind=ButtonKind::Primary busy=check.pending()>
+                                            {word}
+                                        </Button>
+                                        <span class="hint">"Takes a few seconds."</span>
+                                    </div>
+                                </Form>
+                            </Card>
+                            {preflight.map(|preflight| view! { <Found preflight /> })}
+                        }
+            })
+                }}
+            </Suspense>
         </Load>
     }
 }

@@ -32,13 +32,18 @@ pub fn CertificatesPage() -> impl IntoView {
     let remove_draft = form_state::<()>(REMOVE);
     view! {
         <Load from=data let:view>
-            {Suspend::new(async move {
-                let (upload, switched, removed) = (upload_draft.await, switch_draft.await, remove_draft.await);
-                let error = |draft: Option<Draft<()>>| draft.map(|draft| draft.error);
-                view! {
-                    <Detail view upload switch switch_error=error(switched) remove remove_error=error(removed) />
-                }
-            })}
+            <Suspense>
+                {move || {
+                    let view = view.clone();
+                    Suspend::new(async move {
+                        let (upload, switched, removed) = (upload_draft.await, switch_draft.await, remove_draft.await);
+                        let error = |draft: Option<Draft<()>>| draft.map(|draft| draft.error);
+                        view! {
+                            <Detail view upload switch switch_error=error(switched) remove remove_error=error(removed) />
+                        }
+            })
+                }}
+            </Suspense>
         </Load>
     }
 }

@@ -56,17 +56,22 @@ pub fn BuildConfigPage() -> impl IntoView {
     let pruned = form_state::<()>(CACHE);
     view! {
         <Load from=data let:service>
-            {Suspend::new(async move {
-                let (simple, full, reset) = (simple.await, full.await, reset.await);
-                let BuildService { config, certificates, cache } = service;
-                let pruned = pruned.await.map(|draft| draft.error);
-                view! {
-                    <Detail name=name.get_untracked() view=config simple full reset />
-                    <Certificates certificates />
-                    {cache.map(|cache| view! { <CacheCard cache /> })}
-                    <PruneDialog name=name.get_untracked() error=pruned />
-                }
-            })}
+            <Suspense>
+                {move || {
+                    let service = service.clone();
+                    Suspend::new(async move {
+                        let (simple, full, reset) = (simple.await, full.await, reset.await);
+                        let BuildService { config, certificates, cache } = service;
+                        let pruned = pruned.await.map(|draft| draft.error);
+                        view! {
+                            <Detail name=name.get_untracked() view=config simple full reset />
+                            <Certificates certificates />
+                            {cache.map(|cache| view! { <CacheCard cache /> })}
+                            <PruneDialog name=name.get_untracked() error=pruned />
+                        }
+            })
+                }}
+            </Suspense>
         </Load>
     }
 }
