@@ -6,6 +6,7 @@ pub mod extract;
 pub mod functions;
 pub mod input;
 pub mod metrics;
+pub mod notebook;
 pub mod openapi;
 pub mod problem;
 pub mod rest;

@@ -18,7 +18,7 @@ use tower_http::{compression::CompressionLayer, services::ServeDir};
 
 use super::{
     extract::{self, RequestId},
-    functions, metrics, openapi,
+    functions, metrics, notebook, openapi,
     problem::Problem,
     rest, security, session,
     state::AppState,
@@ -29,11 +29,13 @@ use crate::{app::App, shell::shell};
 pub fn router(state: AppState) -> Router {
     let provide = {
         let orchestrator = state.orchestrator.clone();
+        let origins = security::notebook_origins(&orchestrator);
         move || {
             provide_context(orchestrator.clone());
-            security::page_policy();
+            security::page_policy(&origins);
         }
     };
+    let notebooks = notebook::Notebooks::new(&state.orchestrator);
     let options = state.leptos.clone();
     let page = move || shell(options.clone());
     let functions = {
@@ -93,6 +95,7 @@ pub fn router(state: AppState) -> Router {
         .layer(CompressionLayer::new())
         .layer(middleware::from_fn(security::headers))
         .layer(middleware::from_fn(metrics::measure))
+        .layer(middleware::from_fn_with_state(notebooks, notebook::by_host))
         .with_state(state)
 }
 

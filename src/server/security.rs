@@ -20,17 +20,24 @@ use super::{
 const NO_PAGE: &str = "default-src 'none'; frame-ancestors 'none'";
 
 /// Sets the page's Content-Security-Policy with the nonce of this very rendering. Runs within Leptos' context.
-pub fn page_policy() {
+pub fn page_policy(notebooks: &str) {
     let (Some(nonce), Some(response)) = (use_nonce(), use_context::<ResponseOptions>()) else {
         return;
     };
     let policy = format!(
         "default-src 'self'; script-src 'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'; style-src 'self' 'nonce-{nonce}'; \
-         img-src 'self' data:; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+         img-src 'self' data:; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self' {notebooks}; frame-ancestors 'none'"
     );
     if let Ok(value) = HeaderValue::from_str(&policy) {
         response.insert_header(header::CONTENT_SECURITY_POLICY, value);
     }
+}
+
+/// Where a form of ours may lead besides the console: to notebooks.
+pub fn notebook_origins(orchestrator: &Orchestrator) -> String {
+    let settings = orchestrator.settings();
+    let scheme = settings.public_url.split("://").next().unwrap_or("http");
+    format!("{scheme}://*.{}", settings.notebook_host)
 }
 
 /// Headers of every answer.

@@ -126,6 +126,7 @@ fn settings(config: &Config, instance: String) -> Settings {
         instance,
         data_dir: config.data_dir.clone(),
         public_url: config.public_url.clone(),
+        notebook_host: config.notebook_host.clone(),
         worker_url: config.worker_url.clone(),
         platform_version: config.platform_version.clone(),
         default_registry: config.default_registry.clone(),

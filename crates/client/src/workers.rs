@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _, TryStreamExt as _, stream::BoxStream};
-use prt_types::workers::{ContainerRole, ExecRequest, ExecResult, TerminateRequest, WorkerConfig, WorkerView};
+use prt_types::workers::{
+    ContainerRole, ExecRequest, ExecResult, NotebookLink, NotebookRequest, TerminateRequest, WorkerConfig, WorkerView,
+};
 use reqwest::{Method, header};
 
 use crate::{Client, Result, request::with_query};
@@ -53,6 +55,12 @@ impl Client {
     /// Ends a worker and removes what belongs to it.
     pub async fn worker_terminate(&self, name: &str, request: &TerminateRequest) -> Result<WorkerView> {
         self.send_patiently(self.url(&["workers", name, "terminate"]), request)
+            .await
+    }
+
+    /// A link into a worker's notebook; it works once, and for a minute.
+    pub async fn notebook_open(&self, name: &str, request: &NotebookRequest) -> Result<NotebookLink> {
+        self.send(Method::POST, self.url(&["workers", name, "notebook"]), request)
             .await
     }
 

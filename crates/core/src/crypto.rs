@@ -8,6 +8,7 @@ use chacha20poly1305::{
     KeyInit, XChaCha20Poly1305, XNonce,
     aead::{Aead, Payload},
 };
+use hmac::{Hmac, Mac};
 use prt_types::Secret;
 use sha2::{Digest, Sha256};
 
@@ -17,6 +18,8 @@ use crate::error::{Error, Result};
 /// cannot be moved to another row.
 pub struct Sealer {
     cipher: XChaCha20Poly1305,
+    /// For values that are made again instead of stored; another key than the one that seals.
+    derivation: Hmac<Sha256>,
 }
 
 impl std::fmt::Debug for Sealer {
@@ -30,9 +33,18 @@ const NONCE_LEN: usize = 24;
 impl Sealer {
     /// A sealer with a key of 32 bytes.
     pub fn new(key: &[u8; 32]) -> Self {
+        let derivation = <Hmac<Sha256> as Mac>::new_from_slice(&Sha256::digest([key.as_slice(), b"derive"].concat()))
+            .expect("any length is a key");
         Self {
             cipher: XChaCha20Poly1305::new(key.into()),
+            derivation,
         }
+    }
+
+    /// A secret for a purpose, e.g. `notebook/<id>`: always the same, and known to nobody without the key. In hex.
+    pub fn derive(&self, purpose: &str) -> String {
+        let mac = self.derivation.clone().chain_update(purpose.as_bytes());
+        hex::encode(mac.finalize().into_bytes())
     }
 
     /// Seals `plain` for `owner`, e.g. `build/<id>`.

@@ -23,6 +23,7 @@ pub mod engine;
 pub mod error;
 pub mod images;
 pub mod logs;
+pub mod notebooks;
 pub mod op_context;
 pub mod orchestrator;
 pub mod registry;

@@ -24,6 +24,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// Where browsers reach the console.
     pub public_url: String,
+    /// Below this host, with its port, each worker has one of its own for its notebook.
+    pub notebook_host: String,
     /// Where workers reach the console; unset = they do not.
     pub worker_url: Option<String>,
     /// Version of the platform's own images.

@@ -27,6 +27,7 @@ mod container_images;
 mod error;
 mod grants;
 mod groups;
+mod notebook_logins;
 mod registry_credentials;
 mod repository;
 mod row;

@@ -1,5 +1,6 @@
 //! The words that enums are stored as: their names on the wire, written out here so that a renamed variant cannot change them.
 
+use prt_core::store::NotebookLoginKind;
 use prt_types::{
     access::{Door, Role},
     audit::Outcome,
@@ -53,6 +54,7 @@ words!(WorkerReason:
     WrongArchitecture = "WrongArchitecture", OutOfMemory = "OutOfMemory", Exited = "Exited", NoJupyter = "NoJupyter",
     BuilderFailed = "BuilderFailed", Lost = "Lost", EngineError = "EngineError");
 words!(BuildConfigState: Active = "active", Waiting = "waiting", Applying = "applying", Failed = "failed");
+words!(NotebookLoginKind: Link = "link", Browser = "browser");
 words!(BuildStatus: Pending = "Pending", Running = "Running", Succeeded = "Succeeded", Failed = "Failed", Canceled = "Canceled");
 words!(BuildReason:
     StepFailed = "StepFailed", DockerfileInvalid = "DockerfileInvalid", PullDenied = "PullDenied", PushDenied = "PushDenied",

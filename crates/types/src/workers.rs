@@ -318,3 +318,26 @@ pub struct ExecResult {
     /// Whether output was cut.
     pub truncated: bool,
 }
+
+/// How a notebook is to be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct NotebookRequest {
+    /// With JupyterLab's dark theme.
+    pub dark_mode: bool,
+}
+
+impl Default for NotebookRequest {
+    fn default() -> Self {
+        Self { dark_mode: true }
+    }
+}
+
+/// A way into a notebook.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct NotebookLink {
+    /// Works once, and for a minute. Whoever has it gets in.
+    pub url: String,
+}

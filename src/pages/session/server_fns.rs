@@ -30,6 +30,10 @@ async fn log_out() -> Result<(), AppError> {
     let (orchestrator, cx) = extract::context().await?;
     if cx.actor_opt().is_some() {
         orchestrator
+            .notebook_leave(&cx)
+            .await
+            .map_err(|error| app_error(error, &cx))?;
+        orchestrator
             .logout_audit(&cx)
             .await
             .map_err(|error| app_error(error, &cx))?;

@@ -64,6 +64,7 @@ fn Detail(detail: WorkerDetail, draft: Resource<Option<Draft<TerminateForm>>>, l
     let builder = view.with_untracked(|worker| worker.builder);
     // Its logs went with its containers; those that were in sight at that moment stay.
     let ended = view.with_untracked(|worker| worker.status == WorkerStatus::Terminated);
+    let open_of = StoredValue::new(name.clone());
     let build_href = StoredValue::new(format!("/builds/new?worker={name}"));
     let roles =
         containers.with_untracked(|containers| containers.iter().map(|container| container.role).collect::<Vec<_>>());
@@ -71,11 +72,13 @@ fn Detail(detail: WorkerDetail, draft: Resource<Option<Draft<TerminateForm>>>, l
         let href = build_href.get_value();
         let status = status.get();
         let can_build = builder && status == WorkerStatus::Running;
+        let opens = matches!(status, WorkerStatus::Provisioning | WorkerStatus::Running);
         let can_end = matches!(
             status,
             WorkerStatus::Provisioning | WorkerStatus::Running | WorkerStatus::Failed
         );
         view! {
+            {opens.then(|| view! { <OpenNotebook name=open_of.get_value() /> })}
             {can_build.then(|| view! { <ButtonLink href kind=ButtonKind::Primary>"Build an image"</ButtonLink> })}
             {can_end.then(|| view! { <ConfirmLink name="terminate">"Terminate"</ConfirmLink> })}
         }
@@ -285,5 +288,16 @@ fn Terminate(name: String, draft: Resource<Option<Draft<TerminateForm>>>) -> imp
                 })
             }}
         </Suspense>
+    }
+}
+
+/// Opens the notebook in a tab of its own. A plain POST in every browser, which ends on the notebook's own host.
+#[component]
+fn OpenNotebook(name: String) -> impl IntoView {
+    view! {
+        <form method="post" action="/_fn/open_notebook" target="_blank">
+            <input type="hidden" name="worker" value=name />
+            <Button>"Open notebook"</Button>
+        </form>
     }
 }

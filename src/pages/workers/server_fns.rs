@@ -177,3 +177,25 @@ pub async fn terminate_worker(input: TerminateForm) -> Result<(), AppError> {
     })
     .await
 }
+
+/// Leads into a worker's notebook, which is as dark as the console.
+#[server(prefix = "/_fn", endpoint = "open_notebook")]
+pub async fn open_notebook(worker: String) -> Result<(), AppError> {
+    use axum::http::{HeaderMap, header};
+
+    use crate::server::{extract, problem::app_error};
+
+    let (orchestrator, cx) = extract::context().await?;
+    let headers = leptos_axum::extract::<HeaderMap>().await.unwrap_or_default();
+    let cookies = headers
+        .get(header::COOKIE)
+        .and_then(|cookies| cookies.to_str().ok())
+        .unwrap_or_default();
+    let dark = !cookies.split(';').any(|cookie| cookie.trim() == "theme=light");
+    let link = orchestrator
+        .notebook_open(&cx, &worker, dark)
+        .await
+        .map_err(|error| app_error(error, &cx))?;
+    leptos_axum::redirect(&link.url);
+    Ok(())
+}

@@ -49,6 +49,13 @@ pub const KEYS: &[Key] = &[
         "Where browsers reach the console; http://<first listen address> if unset",
     ),
     key(
+        "notebook_host",
+        "HOST",
+        "",
+        "Below this host, with its port, each worker's notebook has a host name of its own; workers.<host of public_url> if unset, and \
+         workers.localhost if that is an address",
+    ),
+    key(
         "worker_url",
         "URL",
         "",

@@ -27,6 +27,8 @@ pub struct Config {
     pub listen: Vec<SocketAddr>,
     /// Where browsers reach the console.
     pub public_url: String,
+    /// Below this host each worker's notebook has a host name of its own.
+    pub notebook_host: String,
     /// Where workers reach the console.
     pub worker_url: Option<String>,
     /// Folder of database, key file and logs.

@@ -109,9 +109,12 @@ pub(super) fn read(matches: &ArgMatches, env: impl Fn(&str) -> Option<String>) -
         let image = parse(find(key)?, |found| image(&found))?;
         Ok::<_, ConfigError>(image.unwrap_or_else(|| own_image(name)))
     };
+    let public_url =
+        parse(find("public_url")?, |found| http_url(&found))?.unwrap_or_else(|| format!("http://{}", listen[0]));
     Ok(Config {
-        public_url: parse(find("public_url")?, |found| http_url(&found))?
-            .unwrap_or_else(|| format!("http://{}", listen[0])),
+        notebook_host: parse(find("notebook_host")?, |found| host_and_port(&found))?
+            .unwrap_or_else(|| notebook_host(&public_url)),
+        public_url,
         worker_url: parse(find("worker_url")?, |found| http_url(&found))?,
         database_url: parse(find("database_url")?, |found| {
             let known = ["sqlite:", "postgres:", "postgresql:"]
@@ -246,6 +249,30 @@ fn http_url(found: &Found) -> Result<String, ConfigError> {
         }
         _ => Err(found.wrong(format!("{:?} is no http or https address", found.text))),
     }
+}
+
+/// `host` or `host:port`, as a browser writes it in an address.
+fn host_and_port(found: &Found) -> Result<String, ConfigError> {
+    let text = found.text.to_ascii_lowercase();
+    let url = url::Url::parse(&format!("http://{text}/"));
+    let plain = !text.contains(['/', '@', '?', '#', '*']);
+    match url.as_ref().ok().and_then(url::Url::host) {
+        Some(url::Host::Domain(_)) if plain => Ok(text),
+        _ => Err(found.wrong(format!("{:?} is no host name, with or without a port", found.text))),
+    }
+}
+
+/// A host name below the console's own. An IP address has none, but every machine has those below `localhost`.
+fn notebook_host(public_url: &str) -> String {
+    let url = url::Url::parse(public_url).ok();
+    let host = match url.as_ref().and_then(url::Url::host) {
+        Some(url::Host::Domain(host)) => host.to_owned(),
+        Some(url::Host::Ipv4(_) | url::Host::Ipv6(_)) | None => "localhost".to_owned(),
+    };
+    let port = url
+        .and_then(|url| url.port())
+        .map_or_else(String::new, |port| format!(":{port}"));
+    format!("workers.{host}{port}")
 }
 
 fn seconds(found: &Found) -> Result<u64, ConfigError> {

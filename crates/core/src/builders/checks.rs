@@ -266,6 +266,8 @@ pub fn explain(log: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
 
     const GOOD: &str = "buildkitd\t0\tbuildkitd v0.32.2\nbuildctl\t0\t/usr/local/bin/buildctl\nrootlesskit\t0\tx\nnewuidmap\t0\tx\n\
@@ -274,13 +276,15 @@ mod tests {
         enter\t0\t\nproc\t0\t\noverlay\t0\t\nfuse\t1\t\nkernel\t0\t6.18\ncgroup\t0\tv1\n";
 
     fn with(changes: &[(&str, &str)]) -> Vec<HostCheck> {
-        let mut text: String = GOOD
-            .lines()
-            .filter(|line| changes.iter().all(|(name, _)| !line.starts_with(&format!("{name}\t"))))
-            .map(|line| format!("{line}\n"))
-            .collect();
+        let mut text = String::new();
+        for line in GOOD.lines() {
+            let name = line.split('\t').next().unwrap_or_default();
+            if changes.iter().all(|(changed, _)| *changed != name) {
+                _ = writeln!(text, "{line}");
+            }
+        }
         for (name, rest) in changes {
-            text.push_str(&format!("{name}\t{rest}\n"));
+            _ = writeln!(text, "{name}\t{rest}");
         }
         evaluate(&Report::read(&text))
     }

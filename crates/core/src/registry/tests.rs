@@ -60,6 +60,7 @@ async fn serve(answer: impl Fn(&str, &str, &str) -> (String, String) + Send + Sy
 
 fn client(registries: &[(&str, RegistrySettings)]) -> RegistryClient {
     RegistryClient::new(&Settings {
+        notebook_host: "workers.localhost".into(),
         instance: "test".into(),
         data_dir: "/nowhere".into(),
         public_url: "http://localhost".into(),

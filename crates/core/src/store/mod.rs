@@ -18,8 +18,8 @@ use prt_types::{
 
 pub use model::{
     ApiToken, AuditRow, Build, BuildFilter, BuildServiceConfig, CertificateBundle, ContainerImage, Grantee, Group,
-    PlannedContainer, RegistryCredential, SessionRow, User, Worker, WorkerBuildConfig, WorkerBundle, WorkerFilter,
-    WorkerSize,
+    NotebookLogin, NotebookLoginKind, PlannedContainer, RegistryCredential, SessionRow, User, Worker,
+    WorkerBuildConfig, WorkerBundle, WorkerFilter, WorkerSize,
 };
 
 /// A failed database call.
@@ -72,6 +72,7 @@ pub trait Repository:
     + WorkerSizeRepository
     + WorkerRepository
     + BuildConfigRepository
+    + NotebookRepository
     + BuildRepository
     + AuditRepository
     + SettingRepository
@@ -235,6 +236,31 @@ pub trait BuildConfigRepository {
     async fn build_config(&mut self, worker: WorkerId) -> StoreResult<Option<WorkerBuildConfig>>;
     /// Those that are being changed.
     async fn build_configs_changing(&mut self) -> StoreResult<Vec<WorkerBuildConfig>>;
+}
+
+/// Ways into notebooks, found by the hash of their value.
+#[async_trait]
+pub trait NotebookRepository {
+    /// Adds one.
+    async fn notebook_login_add(&mut self, login: &NotebookLogin) -> StoreResult<()>;
+    /// One that is not over.
+    async fn notebook_login(
+        &mut self,
+        hash: &str,
+        kind: NotebookLoginKind,
+        now_ms: i64,
+    ) -> StoreResult<Option<NotebookLogin>>;
+    /// The same, and it is gone.
+    async fn notebook_login_take(
+        &mut self,
+        hash: &str,
+        kind: NotebookLoginKind,
+        now_ms: i64,
+    ) -> StoreResult<Option<NotebookLogin>>;
+    /// Removes a user's; how many there were.
+    async fn notebook_logins_of(&mut self, user: UserId) -> StoreResult<u64>;
+    /// Removes those that are over.
+    async fn notebook_logins_sweep(&mut self, now_ms: i64) -> StoreResult<()>;
 }
 
 /// Builds.

@@ -327,6 +327,32 @@ pub struct WorkerBuildConfig {
     pub updated_by: String,
 }
 
+/// What a way into a notebook is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotebookLoginKind {
+    /// A link, which works once.
+    Link,
+    /// A browser that has used one.
+    Browser,
+}
+
+/// A way into a worker's notebook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotebookLogin {
+    /// SHA-256 of its value, in hex.
+    pub hash: String,
+    /// What it is.
+    pub kind: NotebookLoginKind,
+    /// The worker.
+    pub worker_id: WorkerId,
+    /// Whose rights it has.
+    pub user_id: UserId,
+    /// Whether the notebook is to be dark.
+    pub dark: bool,
+    /// End.
+    pub expires_ms: i64,
+}
+
 /// A build.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Build {

@@ -41,7 +41,11 @@ use crate::{
     },
 };
 
-use self::{commands::*, rights::*, watching::*};
+use self::{
+    commands::{commands, copies, dropped_command, interactive, vanished},
+    rights::{default_rights, files, read_only_root, restricted_rights, volumes},
+    watching::{child_out_of_memory, events, logs, network, out_of_memory},
+};
 
 const PRIMARY: ContainerRole = ContainerRole::Primary;
 const BUILDER: ContainerRole = ContainerRole::Builder;

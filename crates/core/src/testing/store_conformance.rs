@@ -56,6 +56,7 @@ where
     workers::events(&stories).await;
     workers::numbers_under_concurrency(&stories).await;
     workers::build_configs(&stories).await;
+    workers::notebook_logins(&stories).await;
     builds::every_field(&stories).await;
     builds::lists(&stories).await;
     builds::one_active_build_a_worker(&stories).await;

@@ -193,7 +193,7 @@ impl Orchestrator {
         match (&input.config_content, &input.insecure_registries) {
             (None, None) => Err(Error::field(CONTENT, "Give insecure_registries or config_content.")),
             (Some(text), list) => {
-                let mut wanted = self.wanted_full(text)?;
+                let mut wanted = wanted_full(text)?;
                 if list.is_some() {
                     wanted.findings.push(Finding {
                         severity: Severity::Notice,
@@ -207,32 +207,6 @@ impl Orchestrator {
             }
             (None, Some(list)) => self.wanted_simple(list),
         }
-    }
-
-    fn wanted_full(&self, text: &str) -> Result<Wanted> {
-        let linted = config::lint(text);
-        let Some(made) = linted.text else {
-            let mut fields = Fields::new();
-            for finding in linted
-                .findings
-                .iter()
-                .filter(|finding| finding.severity == Severity::Error)
-            {
-                fields.add(CONTENT, finding.to_string());
-            }
-            fields.check()?;
-            return Err(Error::bug("a configuration was refused without a word"));
-        };
-        Ok(Wanted {
-            config: BuildServiceConfig {
-                mode: BuildConfigMode::Full,
-                insecure_registries: vec![],
-                config_content: Some(text.to_owned()),
-                text: made,
-            },
-            findings: linted.findings,
-            files: linted.files,
-        })
     }
 
     fn wanted_simple(&self, list: &[String]) -> Result<Wanted> {
@@ -303,6 +277,32 @@ impl Orchestrator {
             .map(warn)
             .collect())
     }
+}
+
+fn wanted_full(text: &str) -> Result<Wanted> {
+    let linted = config::lint(text);
+    let Some(made) = linted.text else {
+        let mut fields = Fields::new();
+        for finding in linted
+            .findings
+            .iter()
+            .filter(|finding| finding.severity == Severity::Error)
+        {
+            fields.add(CONTENT, finding.to_string());
+        }
+        fields.check()?;
+        return Err(Error::bug("a configuration was refused without a word"));
+    };
+    Ok(Wanted {
+        config: BuildServiceConfig {
+            mode: BuildConfigMode::Full,
+            insecure_registries: vec![],
+            config_content: Some(text.to_owned()),
+            text: made,
+        },
+        findings: linted.findings,
+        files: linted.files,
+    })
 }
 
 fn has_builder(worker: &Worker) -> Result<()> {

@@ -328,7 +328,7 @@ fn number_of(name: &str) -> Option<i64> {
     (format!("Worker-{number}") == name).then_some(number)
 }
 
-fn sees(actor: &Actor, worker: &Worker) -> bool {
+pub(crate) fn sees(actor: &Actor, worker: &Worker) -> bool {
     match actor.only_worker {
         Some(only) => only == worker.id,
         None => actor.role == Role::Admin || actor.user_id == worker.owner_id,

@@ -17,6 +17,14 @@ use crate::{
 pub const RUN_FOLDER: &str = "/run/prt";
 /// The worker's own token.
 pub const TOKEN_FILE: &str = "/run/prt/token";
+/// The token that Jupyter asks for.
+pub const NOTEBOOK_TOKEN_FILE: &str = "/run/prt/notebook-token";
+/// Writes the notebook's token, the first line of standard input, and the worker's own, the second. Under other names until they are
+/// whole: somebody waits for them.
+pub const WRITE_TOKENS: &str = r#"umask 077
+IFS= read -r notebook && printf %s "$notebook" >"$1.new" && mv "$1.new" "$1" || exit 1
+IFS= read -r own && [ -n "$own" ] || exit 0
+printf %s "$own" >"$2.new" && mv "$2.new" "$2""#;
 /// The configuration that a builder begins with.
 pub const BUILDKITD_TOML: &str = "/etc/buildkit/buildkitd.toml";
 const STARTUP_SCRIPT: &str = "/etc/prt/startup.sh";
@@ -59,6 +67,7 @@ fn limits(worker: &Worker, role: ContainerRole) -> prt_types::worker_sizes::Limi
 fn primary(parts: &Parts<'_>) -> ContainerPlan {
     let mut env = parts.env.clone();
     env.insert("PRT_WORKER".into(), parts.worker.name());
+    env.insert("PRT_NOTEBOOK_TOKEN_FILE".into(), NOTEBOOK_TOKEN_FILE.into());
     if let Some(url) = &parts.settings.worker_url {
         env.insert("PRT_URL".into(), url.clone());
         env.insert("PRT_TOKEN_FILE".into(), TOKEN_FILE.into());

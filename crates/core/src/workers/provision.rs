@@ -13,7 +13,7 @@ use tracing::Instrument as _;
 use super::{
     builder_start,
     create::BUILDER_PULL_POLICY,
-    plan::{self, BUILDKITD_TOML, Parts, TOKEN_FILE},
+    plan::{self, BUILDKITD_TOML, NOTEBOOK_TOKEN_FILE, Parts, TOKEN_FILE},
 };
 use crate::{
     Orchestrator,
@@ -155,17 +155,27 @@ impl Orchestrator {
             .await
             .map_err(|error| Error::internal("starting the containers", error))?
             .map_err(|error| builder_start::refused(worker, error))?;
-        if let Some(token) = &provision.token {
-            let write = ExecSpec::new(["sh", "-c", &format!("umask 077; cat > {TOKEN_FILE}")])
-                .stdin(token.expose().as_bytes().to_vec());
+        {
+            // The notebook waits for its token; the worker's own comes with it, where there is one.
+            let notebook = self.notebook_token(worker);
+            let own = provision.token.as_ref().map_or("", |token| token.expose());
+            let write = ExecSpec::new([
+                "sh",
+                "-c",
+                plan::WRITE_TOKENS,
+                "prt-tokens",
+                NOTEBOOK_TOKEN_FILE,
+                TOKEN_FILE,
+            ])
+            .stdin(format!("{}\n{own}\n", notebook.expose()));
             let done = exec_collect(&**engine, worker.id, ContainerRole::Primary, write, 4096).await;
-            // Only prtcli inside the worker needs it; an image without `sh` can still run notebooks.
+            // An image without `sh` may run a notebook of its own all the same.
             if !matches!(&done, Ok(done) if done.exit_code == 0) {
                 self.worker_event(
                     worker,
                     "console",
                     "NoToken",
-                    "prtcli inside the worker has no login: the image has no working sh.",
+                    "prtcli and the notebook inside the worker have no login: the image has no working sh.",
                 )
                 .await;
             }

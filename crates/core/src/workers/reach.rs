@@ -15,7 +15,7 @@ use prt_types::{
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{BUILD_FOLDER_PRIMARY, sees};
+use super::{BUILD_FOLDER_PRIMARY, provision::NOTEBOOK_PORT, sees};
 use crate::{
     Orchestrator,
     authz::is_reachable,
@@ -313,6 +313,11 @@ impl Orchestrator {
         files.sort_by(|a, b| a.path.cmp(&b.path));
         files.truncate(LIST_MAX);
         Ok(files)
+    }
+
+    /// A connection to a worker's notebook, for whoever was let in.
+    pub async fn notebook_connect(&self, worker: &Worker) -> Result<Box<dyn crate::engine::Duplex>> {
+        Ok(self.inner.engine.connect(worker.id, NOTEBOOK_PORT).await?)
     }
 
     /// A worker that the asker may see and that answers.

@@ -8,6 +8,7 @@ mod builders;
 mod builds;
 mod certificates;
 mod container_images;
+mod notebooks;
 mod registry_credentials;
 mod server;
 mod worker_files;
@@ -40,6 +41,7 @@ pub fn router() -> OpenApiRouter<AppState> {
             .merge(builds::router())
             .merge(certificates::router())
             .merge(container_images::router())
+            .merge(notebooks::router())
             .merge(registry_credentials::router())
             .merge(server::router())
             .merge(worker_files::router())

@@ -6,6 +6,7 @@ mod create;
 mod exec;
 mod list;
 mod logs;
+mod notebook;
 mod show;
 mod terminate;
 
@@ -31,6 +32,8 @@ pub enum Command {
     BuildConfig(build_config::Command),
     /// Show how large the builder's cache is, or empty it
     Cache(cache::Args),
+    /// Print a link into a worker's notebook; it works once, and for a minute
+    Notebook(notebook::Args),
     /// End workers and remove what belongs to them
     Terminate(terminate::Args),
 }
@@ -44,6 +47,7 @@ pub async fn run(command: Command, session: &Session) -> Result<()> {
         Command::Exec(args) => exec::run(args, session).await,
         Command::BuildConfig(command) => build_config::run(command, session).await,
         Command::Cache(args) => cache::run(&args, session).await,
+        Command::Notebook(args) => notebook::run(args, session).await,
         Command::Terminate(args) => terminate::run(args, session).await,
     }
 }

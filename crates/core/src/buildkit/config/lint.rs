@@ -156,12 +156,11 @@ impl<'a> Look<'a> {
             let at = table.get_key_value(name).and_then(|(key, item)| start(key, item));
             let path = join(path, name);
             // BuildKit's parser takes keys without regard to case.
-            match schema.iter().find(|field| field.name.eq_ignore_ascii_case(name)) {
-                Some(field) => self.field(field, item, at, &path),
-                None => {
-                    let known: Vec<&str> = schema.iter().map(|field| field.name).collect();
-                    self.unknown(at, &path, name, &known);
-                }
+            if let Some(field) = schema.iter().find(|field| field.name.eq_ignore_ascii_case(name)) {
+                self.field(field, item, at, &path);
+            } else {
+                let known: Vec<&str> = schema.iter().map(|field| field.name).collect();
+                self.unknown(at, &path, name, &known);
             }
         }
     }

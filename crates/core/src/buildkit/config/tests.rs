@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use proptest::prelude::*;
 use prt_types::build_config::Severity;
 
@@ -295,7 +297,7 @@ proptest! {
             if !seen.insert(host.clone()) {
                 continue;
             }
-            text.push_str(&format!("[registry.{host:?}]\n"));
+            _ = writeln!(text, "[registry.{host:?}]");
             if client {
                 text.push_str("client = [\"/c\", \"/k\"] # mine\n");
             }

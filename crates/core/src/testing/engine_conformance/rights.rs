@@ -1,6 +1,9 @@
 //! What a worker may do, and what it finds mounted.
 
-use super::*;
+use super::{
+    BUILDER, Bed, FileInContainer, HOLD, PRIMARY, Seccomp, SecuritySettings, Tmpfs, WorkerId, WorkerPlan,
+    default_security, mount, shell,
+};
 
 /// A line of `/proc/self/status`.
 pub(super) async fn status(bed: &Bed, worker: WorkerId, field: &str) -> String {

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     clock::new_id,
-    store::{BuildServiceConfig, Worker, WorkerBuildConfig, WorkerFilter},
+    store::{BuildServiceConfig, NotebookLogin, NotebookLoginKind, Worker, WorkerBuildConfig, WorkerFilter},
 };
 
 pub(super) async fn every_field(stories: &Stories) {
@@ -235,5 +235,51 @@ pub(super) async fn build_configs(stories: &Stories) {
     repo.build_config_put(&config).await.unwrap();
     assert_eq!(repo.build_config(worker.id).await.unwrap(), Some(config));
     assert_eq!(repo.build_configs_changing().await.unwrap(), []);
+    repo.save().await.unwrap();
+}
+
+pub(super) async fn notebook_logins(stories: &Stories) {
+    use NotebookLoginKind::{Browser, Link};
+
+    let store = stories.open("notebook_logins").await;
+    let (ada, worker) = user_with_worker(&store).await;
+    let mut repo = write(&store).await;
+    let login = |hash: &str, kind, expires_ms| NotebookLogin {
+        hash: hash.into(),
+        kind,
+        worker_id: worker.id,
+        user_id: ada.id,
+        dark: kind == Link,
+        expires_ms,
+    };
+    for login in [login("a", Link, 10), login("b", Browser, 100), login("c", Browser, 5)] {
+        repo.notebook_login_add(&login).await.unwrap();
+    }
+    assert_eq!(
+        repo.notebook_login("a", Browser, 1).await.unwrap(),
+        None,
+        "a link is no browser"
+    );
+    assert_eq!(
+        repo.notebook_login_take("a", Link, 10).await.unwrap(),
+        None,
+        "it is over"
+    );
+    assert_eq!(
+        repo.notebook_login_take("a", Link, 9).await.unwrap(),
+        Some(login("a", Link, 10))
+    );
+    assert_eq!(
+        repo.notebook_login_take("a", Link, 9).await.unwrap(),
+        None,
+        "it works once"
+    );
+    assert_eq!(
+        repo.notebook_login("b", Browser, 99).await.unwrap(),
+        Some(login("b", Browser, 100))
+    );
+    repo.notebook_logins_sweep(5).await.unwrap();
+    assert_eq!(repo.notebook_login("c", Browser, 0).await.unwrap(), None);
+    assert_eq!(repo.notebook_logins_of(ada.id).await.unwrap(), 1);
     repo.save().await.unwrap();
 }
