@@ -90,7 +90,7 @@ fn what_is_no_bundle_is_refused_in_words() {
             "Block 1 is no certificate but a certificate request",
         ),
         ("x".repeat(SIZE_MAX + 1), "larger than 512 KiB"),
-        (good.pem.repeat(COUNT_MAX + 1), "larger than 512 KiB"),
+        (good.pem.repeat(COUNT_MAX + 1), "has 501 certificates; 500 are allowed"),
     ];
     for (text, words) in table {
         let error = read(&text, NOW).unwrap_err();
