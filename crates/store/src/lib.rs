@@ -25,6 +25,7 @@ mod container_images;
 mod error;
 mod grants;
 mod groups;
+mod idempotency;
 mod registry_credentials;
 mod repository;
 mod row;
