@@ -7,11 +7,13 @@ mod helpers;
 
 mod access;
 mod api;
+mod build_options;
 mod builds;
 mod cli;
 mod container_images;
 mod crash;
 mod errors;
+mod idempotency;
 mod registry_credentials;
 mod secrets;
 mod uploads;
