@@ -15,13 +15,15 @@ use crate::{
     pages::{
         builds::{BuildNewPage, BuildPage, BuildsPage},
         infrastructure::{
+            builders::BuildersPage,
+            certificates::CertificatesPage,
             container_images::{ContainerImageNewPage, ContainerImagePage, ContainerImagesPage},
             registries::{RegistriesPage, RegistryCredentialNewPage, RegistryCredentialPage},
         },
         login::LoginPage,
         not_found::NotFoundPage,
         session::load_viewer,
-        workers::{WorkerNewPage, WorkerPage, WorkersPage},
+        workers::{BuildConfigPage, WorkerNewPage, WorkerPage, WorkersPage},
     },
 };
 
@@ -52,12 +54,15 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/workers") view=WorkersPage />
                     <Route path=path!("/workers/new") view=WorkerNewPage />
                     <Route path=path!("/workers/:name") view=WorkerPage />
+                    <Route path=path!("/workers/:name/build-config") view=BuildConfigPage />
                     <Route path=path!("/builds") view=BuildsPage />
                     <Route path=path!("/builds/new") view=BuildNewPage />
                     <Route path=path!("/builds/:number") view=BuildPage />
                     <Route path=path!("/infrastructure/container-images") view=ContainerImagesPage />
                     <Route path=path!("/infrastructure/container-images/new") view=ContainerImageNewPage />
                     <Route path=path!("/infrastructure/container-images/:id") view=ContainerImagePage />
+                    <Route path=path!("/infrastructure/builders") view=BuildersPage />
+                    <Route path=path!("/infrastructure/certificates") view=CertificatesPage />
                     <Route path=path!("/infrastructure/registries") view=RegistriesPage />
                     <Route path=path!("/infrastructure/registries/new") view=RegistryCredentialNewPage />
                     <Route path=path!("/infrastructure/registries/:id") view=RegistryCredentialPage />

@@ -28,6 +28,26 @@ const DONE: &[(&str, &str)] = &[
     ("credential-works", "The registry let the login in."),
     ("worker-created", "The worker is being started."),
     ("worker-terminated", "The worker is being terminated."),
+    (
+        "certificates-saved",
+        "The certificates were saved. Builders that start from now on get them if injection is on.",
+    ),
+    (
+        "certificates-on",
+        "Builders that start from now on get the certificates.",
+    ),
+    (
+        "certificates-off",
+        "Builders that start from now on get no private certificates.",
+    ),
+    ("certificates-removed", "The certificates were removed."),
+    ("host-checked", "The host was checked."),
+    ("cache-emptied", "The builder's cache is empty."),
+    ("config-applied", "The build service runs with this configuration."),
+    (
+        "config-waits",
+        "The configuration is applied when the running build has ended.",
+    ),
     ("build-started", "The build was started."),
     ("build-canceled", "The build is being canceled."),
     ("logged-out", "You are logged out."),

@@ -39,6 +39,8 @@ pub enum Glyph {
     Box,
     /// A login.
     Key,
+    /// A certificate.
+    Certificate,
     /// A worker.
     Worker,
     /// A build.
@@ -65,6 +67,7 @@ impl Glyph {
             Self::Search => "M7 2.5a4.5 4.5 0 1 1 0 9a4.5 4.5 0 1 1 0-9M10.3 10.3l3.4 3.4",
             Self::Key => "M7.8 8a2.8 2.8 0 1 1-5.6 0 2.8 2.8 0 0 1 5.6 0zM7.8 8h6.4M11.8 8v2.6M14 8v1.8",
             Self::Box => "M8 1.8l5.6 3v6.4L8 14.2l-5.6-3V4.8zM2.6 4.9L8 7.8l5.4-2.9M8 7.8v6.2",
+            Self::Certificate => "M8 1.8l5 2v4c0 3.2-2.1 5.4-5 6.4-2.9-1-5-3.2-5-6.4v-4zM5.8 8l1.6 1.6 2.8-3",
             Self::Worker => "M2.2 3.2h11.6v3.6H2.2zM2.2 9.2h11.6v3.6H2.2zM4.8 5v.1M4.8 11v.1",
             Self::Build => "M2.5 13.5l5-5M6.2 4.8l5 5 2.3-2.3-2-2 1-2.4-.7-.7-2.4 1-2-2z",
         }

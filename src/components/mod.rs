@@ -4,6 +4,7 @@
 
 mod button;
 mod card;
+mod code_editor;
 mod confirm_dialog;
 mod copy_button;
 mod error_view;
@@ -23,6 +24,7 @@ mod page_title;
 mod status_pill;
 pub mod step_tree;
 mod table;
+mod tabs;
 mod theme_switch;
 pub mod time;
 mod user_menu;
@@ -30,6 +32,7 @@ mod viewer;
 
 pub use button::{Button, ButtonKind, ButtonLink};
 pub use card::Card;
+pub use code_editor::{CodeEditor, select_line, toml};
 pub use confirm_dialog::{ConfirmDialog, ConfirmLink};
 pub use copy_button::CopyButton;
 pub use error_view::{ErrorView, PageStatus};
@@ -49,6 +52,7 @@ pub use overwrite::Overwrite;
 pub use page_title::{Crumb, PageTitle};
 pub use status_pill::{StatusPill, Tone};
 pub use table::{Cell, Column, Table};
+pub use tabs::Tabs;
 pub use theme_switch::ThemeSwitch;
 pub use time::{Duration, RelativeTime, provide_clock, use_now};
 pub use user_menu::UserMenu;

@@ -14,6 +14,12 @@ pub fn Navigation(
     let images = admin.then(|| {
         view! { <NavLink href="/infrastructure/container-images" glyph=Glyph::Box text="Container Images" /> }
     });
+    let rest = admin.then(|| {
+        view! {
+            <NavLink href="/infrastructure/certificates" glyph=Glyph::Certificate text="Certificates" />
+            <NavLink href="/infrastructure/builders" glyph=Glyph::Build text="Builders" />
+        }
+    });
     view! {
         <ul>
             <NavLink href="/workers" glyph=Glyph::Worker text="Workers" />
@@ -21,7 +27,7 @@ pub fn Navigation(
         </ul>
         <h2>"Infrastructure"</h2>
         <ul>
-            {images} <NavLink href="/infrastructure/registries" glyph=Glyph::Key text="Registries" />
+            {images} <NavLink href="/infrastructure/registries" glyph=Glyph::Key text="Registries" /> {rest}
         </ul>
     }
 }

@@ -7,6 +7,7 @@ mod helpers;
 
 mod access;
 mod api;
+mod build_config;
 mod build_options;
 mod builds;
 mod cli;

@@ -11,7 +11,10 @@
 #![warn(missing_docs)]
 
 mod access;
+mod build_config;
+mod builders;
 mod builds;
+mod certificates;
 mod error;
 mod follow;
 mod images;

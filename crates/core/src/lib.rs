@@ -12,8 +12,10 @@
 pub mod access;
 pub mod audit;
 pub mod authz;
+pub mod builders;
 pub mod buildkit;
 pub mod builds;
+pub mod certificates;
 pub mod clock;
 pub mod container_images;
 pub mod crypto;

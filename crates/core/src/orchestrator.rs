@@ -8,6 +8,7 @@ use tokio::sync::broadcast;
 use tokio_util::task::TaskTracker;
 
 use crate::{
+    builders::LastPreflight,
     builds::BuildRuns,
     clock::SharedClock,
     crypto::Sealer,
@@ -73,6 +74,7 @@ pub(crate) struct Inner {
     pub throttle: Throttle,
     pub builds: BuildRuns,
     pub workers: WorkerTasks,
+    pub preflight: LastPreflight,
     pub tasks: TaskTracker,
     changes: broadcast::Sender<OwnedChange>,
 }
@@ -100,6 +102,7 @@ impl Orchestrator {
                 logs,
                 builds: BuildRuns::default(),
                 workers: WorkerTasks::default(),
+                preflight: LastPreflight::default(),
                 tasks: TaskTracker::new(),
                 changes: broadcast::channel(1024).0,
             }),
@@ -111,6 +114,7 @@ impl Orchestrator {
         self.worker_sizes_seed().await?;
         self.container_images_seed().await?;
         self.workers_resume().await?;
+        self.build_configs_resume().await?;
         self.builds_resume().await
     }
 
@@ -167,6 +171,11 @@ impl Orchestrator {
                 std::future::ready(seen)
             })
             .boxed())
+    }
+
+    /// Changes of all, for the console's own tasks.
+    pub(crate) fn any_changes(&self) -> broadcast::Receiver<(Option<String>, Change)> {
+        self.inner.changes.subscribe()
     }
 
     pub(crate) fn changed(&self, owner: Option<&str>, change: Change) {

@@ -503,7 +503,7 @@ fn sealed_for(id: RegistryCredentialId, host: &str) -> String {
 }
 
 /// `2026-11-24 06:05 UTC`
-fn utc(ms: i64) -> String {
+pub(crate) fn utc(ms: i64) -> String {
     let format = time::macros::format_description!("[year]-[month]-[day] [hour]:[minute] UTC");
     time::OffsetDateTime::from_unix_timestamp(ms.div_euclid(1000))
         .ok()

@@ -19,7 +19,9 @@
 //! in the file of its resource, a unique index also in `error`, and a story in `prt_core::testing::store_conformance`.
 
 mod audit;
+mod build_configs;
 mod builds;
+mod certificates;
 mod connect;
 mod container_images;
 mod error;

@@ -71,6 +71,12 @@ impl<'r> Row<'r> {
         serde_json::from_str(&self.text(column)?).map_err(|_| self.corrupt(column))
     }
 
+    pub(crate) fn maybe_json<T: DeserializeOwned>(&self, column: &str) -> StoreResult<Option<T>> {
+        self.maybe_text(column)?
+            .map(|text| serde_json::from_str(&text).map_err(|_| self.corrupt(column)))
+            .transpose()
+    }
+
     pub(crate) fn corrupt(&self, column: &str) -> StoreError {
         StoreError::Corrupt {
             what: format!("{}.{column}", self.table),

@@ -89,6 +89,13 @@ impl Statement {
         Ok(self.add(text))
     }
 
+    pub(crate) fn maybe_json(self, value: Option<&impl Serialize>) -> StoreResult<Self> {
+        match value {
+            Some(value) => self.json(value),
+            None => Ok(self.maybe_text(None)),
+        }
+    }
+
     /// At most so many rows; 0 = all.
     pub(crate) fn limit(self, rows: i64) -> Self {
         if rows > 0 {

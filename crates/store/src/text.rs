@@ -3,6 +3,7 @@
 use prt_types::{
     access::{Door, Role},
     audit::Outcome,
+    build_config::BuildConfigState,
     builds::{BuildReason, BuildStatus},
     container_images::{PullPolicy, ServiceType},
     worker_sizes::SecurityContext,
@@ -51,6 +52,7 @@ words!(WorkerReason:
     PullDenied = "PullDenied", NoSuchImage = "NoSuchImage", RegistryUnreachable = "RegistryUnreachable",
     WrongArchitecture = "WrongArchitecture", OutOfMemory = "OutOfMemory", Exited = "Exited", NoJupyter = "NoJupyter",
     BuilderFailed = "BuilderFailed", Lost = "Lost", EngineError = "EngineError");
+words!(BuildConfigState: Active = "active", Waiting = "waiting", Applying = "applying", Failed = "failed");
 words!(BuildStatus: Pending = "Pending", Running = "Running", Succeeded = "Succeeded", Failed = "Failed", Canceled = "Canceled");
 words!(BuildReason:
     StepFailed = "StepFailed", DockerfileInvalid = "DockerfileInvalid", PullDenied = "PullDenied", PushDenied = "PushDenied",
@@ -87,15 +89,19 @@ mod tests {
         check::<SecurityContext>();
         check::<WorkerStatus>();
         check::<WorkerReason>();
+        check::<BuildConfigState>();
         check::<BuildStatus>();
         check::<BuildReason>();
     }
 
-    /// `workers_live` and `builds_active` are partial indices: their conditions, in SQL, must mean what the types say.
+    /// `workers_live`, `builds_active` and `worker_build_configs_changing` are partial indices: their conditions, in SQL, must mean what the types say.
     #[test]
     fn conditions_of_partial_indices_hold() {
         for status in WorkerStatus::ALL {
             assert_eq!(status.is_live(), status.word() != "Terminated");
+        }
+        for state in BuildConfigState::ALL {
+            assert_eq!(state.is_changing(), ["waiting", "applying"].contains(&state.word()));
         }
         for status in BuildStatus::ALL {
             assert_eq!(!status.is_final(), ["Pending", "Running"].contains(&status.word()));

@@ -11,8 +11,11 @@
 
 pub mod access;
 pub mod audit;
+pub mod build_config;
 pub mod build_events;
+pub mod builders;
 pub mod builds;
+pub mod certificates;
 pub mod container_images;
 pub mod error;
 pub mod ids;

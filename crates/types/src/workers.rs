@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Secret,
+    certificates::WorkerCertificates,
     container_images::{PullPolicy, ServiceType},
     ids::WorkerId,
     worker_sizes::{Limits, SecurityContext},
@@ -293,6 +294,9 @@ pub struct WorkerView {
     /// What happened to it, oldest first; empty in lists.
     #[serde(default)]
     pub events: Vec<WorkerEvent>,
+    /// The private certificates that its builder was started with; unset in lists.
+    #[serde(default)]
+    pub certificates: Option<WorkerCertificates>,
 }
 
 /// A request to end a worker.

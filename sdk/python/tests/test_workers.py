@@ -342,6 +342,11 @@ def test_the_build_configuration_is_sent_as_given(server: Server, capsys: pytest
         {"insecure_registries": ["a"], "config_content": "[worker]"},
         {"config_content": ""},
     ]
+    capsys.readouterr()
+    server.on("PUT", "/workers/Worker-1/build-config", {"state": "waiting", "message": "Waits for the end of build #3."})
+    server.on("GET", "/workers/Worker-1/build-config", {"state": "failed", "message": "BuildKit refuses it."})
+    assert prt.containers.update_build_config(["a"]) is False
+    assert capsys.readouterr().err == "Waits for the end of build #3.\nBuildKit refuses it.\n"
     with pytest.raises(prt.UsageError, match="Give insecure_registries or config_content"):
         prt.containers.update_build_config()
     fields = [{"field": "config_content", "message": "line 2: expected `=`"}]

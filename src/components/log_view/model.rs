@@ -117,6 +117,37 @@ impl LogModel {
         }
     }
 
+    /// The same as folding all records, from the few that matter: `outline` has those that are no log lines, `lines` the last lines of
+    /// the view, as many as its cap. `last_seq` and `last_line` say how far the log goes.
+    pub fn of_parts(
+        view: View,
+        outline: Vec<BuildRecord>,
+        lines: Vec<BuildRecord>,
+        last_seq: u64,
+        last_line: u64,
+    ) -> Self {
+        let mut model = Self::new(view);
+        let first = lines.first().and_then(|record| match &record.event {
+            BuildEvent::Log(line) if line.line > 1 => Some((record.seq, line.line)),
+            _ => None,
+        });
+        let mut records = [outline, lines].concat();
+        records.sort_by_key(|record| record.seq);
+        for record in records.into_iter().take_while(|record| record.seq <= last_seq) {
+            if let Some((seq, line)) = first
+                && seq == record.seq
+            {
+                model.earlier += model.entries.len() as u64 + line - 1;
+                model.entries.clear();
+            }
+            model.last_seq = record.seq - 1;
+            model.apply(record);
+        }
+        model.trim();
+        (model.last_seq, model.lines) = (last_seq, last_line);
+        model
+    }
+
     /// Folds in one record.
     pub fn apply(&mut self, record: BuildRecord) -> Merge {
         if record.seq <= self.last_seq {
@@ -512,6 +543,57 @@ mod tests {
         model.prepend(older);
         assert_eq!(lines(&model), (76..=95).collect::<Vec<_>>());
         assert_eq!(model.earlier, 75);
+    }
+
+    #[test]
+    fn the_parts_make_what_the_whole_makes() {
+        let end = BuildEvent::End(BuildEnd {
+            status: BuildStatus::Succeeded,
+            reason: None,
+            message: String::new(),
+            step: None,
+            digest: None,
+        });
+        for length in [0, 1, 5, 30] {
+            let mut events = vec![step(1, StepState::Running), step(2, StepState::Waiting)];
+            for number in 1..=length {
+                if number % 7 == 0 {
+                    events.push(BuildEvent::Notice {
+                        text: format!("before {number}"),
+                    });
+                }
+                if number == 20 {
+                    events.push(step(2, StepState::Failed));
+                }
+                events.push(line(number, 1 + number as u32 % 2));
+            }
+            events.extend([step(1, StepState::Done), end.clone()]);
+            let records: Vec<_> = (1..)
+                .zip(events)
+                .map(|(seq, event)| BuildRecord { seq, at_ms: 5, event })
+                .collect();
+            let is_line = |record: &&BuildRecord| matches!(record.event, BuildEvent::Log(_));
+            let (all, outline): (Vec<_>, Vec<_>) = records.iter().partition(is_line);
+            for before in [None, Some(1), Some(2), Some(8), Some(21), Some(29), Some(99)] {
+                for cap in [1, 3, 10, 100] {
+                    let view = View {
+                        step: None,
+                        before,
+                        cap,
+                    };
+                    let mut folded = LogModel::new(view);
+                    for record in &records {
+                        assert_eq!(folded.apply(record.clone()), Merge::Applied);
+                    }
+                    folded.trim();
+                    let last = before.map_or(length, |before| length.min(before - 1)) as usize;
+                    let lines = all[last.saturating_sub(cap)..last].iter().copied().cloned().collect();
+                    let outline = outline.iter().copied().cloned().collect();
+                    let made = LogModel::of_parts(view, outline, lines, records.len() as u64, length);
+                    assert_eq!(made, folded, "{length} lines, before {before:?}, cap {cap}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 mod credentials;
 mod detail;
-mod dockerfile_editor;
 mod facts;
 mod failure;
 mod file_picker;

@@ -4,7 +4,6 @@ use prt_types::{ApiError, ErrorCode, registry_credentials::RegistryCredentialVie
 
 use super::{
     credentials::CredentialRows,
-    dockerfile_editor::DockerfileEditor,
     file_picker::FilePicker,
     form::BuildForm,
     server_fns::{NewBuild, load_folder},
@@ -12,8 +11,8 @@ use super::{
 use crate::{
     client::upload::{self, Picked},
     components::{
-        Button, ButtonKind, ButtonLink, CheckField, CheckList, Choice, FormContext, FormErrors, SelectField,
-        TextAreaField, TextField, step_tree::bytes_text,
+        Button, ButtonKind, ButtonLink, CheckField, CheckList, Choice, CodeEditor, FormContext, FormErrors,
+        SelectField, TextAreaField, TextField, step_tree::bytes_text,
     },
     error::AppError,
     pages::infrastructure::registries::named_choices,
@@ -136,7 +135,13 @@ pub fn BuildFormView(
                         hint=|| "The image is built in this worker's builder; its build folder is the context."
                         on:change=on_worker
                     />
-                    <DockerfileEditor text />
+                    <CodeEditor
+                        path="dockerfile"
+                        name="dockerfile_text"
+                        label="Dockerfile"
+                        text
+                        hint=|| "Written to the build folder as Dockerfile. Empty = the one that is in the folder."
+                    />
                     <FilePicker picked folder=files />
                 </section>
                 <section class="card card-padded form-part">

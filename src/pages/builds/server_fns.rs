@@ -118,6 +118,8 @@ pub async fn get_build(number: i64) -> Result<BuildView, AppError> {
 /// One build with the latest lines of its log, or with those before a line, or with those of a step.
 #[server(prefix = "/_fn", endpoint = "build_detail")]
 pub async fn load_build(number: i64, step: Option<u32>, before: Option<u64>) -> Result<BuildDetail, AppError> {
+    use prt_types::build_events::BuildEvent;
+
     use crate::{
         components::log_view::model::{Merge, View},
         server::{extract, problem::app_error},
@@ -131,11 +133,33 @@ pub async fn load_build(number: i64, step: Option<u32>, before: Option<u64>) -> 
         .build_get(&cx, number)
         .await
         .map_err(|error| app_error(error, &cx))?;
-    let mut log = LogModel::new(View {
+    let view = View {
         step,
         before,
         cap: ROWS,
-    });
+    };
+    if step.is_none() {
+        let failed = |error| app_error(error, &cx);
+        let outline = orchestrator.build_outline(&cx, number).await.map_err(failed)?;
+        let (mut lines, all) = (vec![], build.lines.max(0) as u64);
+        let last = before.map_or(all, |before| all.min(before.saturating_sub(1)));
+        let mut next = (last + 1).saturating_sub(ROWS as u64).max(1);
+        while next <= last {
+            let limit = (last - next + 1) as usize;
+            let more = orchestrator
+                .build_lines(&cx, number, next, limit)
+                .await
+                .map_err(failed)?;
+            match more.last().map(|record| &record.event) {
+                Some(BuildEvent::Log(line)) => next = line.line + 1,
+                _ => break,
+            }
+            lines.extend(more);
+        }
+        let log = LogModel::of_parts(view, outline, lines, build.last_seq, all);
+        return Ok(BuildDetail { build, log });
+    }
+    let mut log = LogModel::new(view);
     // Up to what was there at the beginning: the browser follows from there.
     while log.last_seq < build.last_seq {
         let records = orchestrator

@@ -1,4 +1,6 @@
 //! What admins set up.
 
+pub mod builders;
+pub mod certificates;
 pub mod container_images;
 pub mod registries;

@@ -3,6 +3,7 @@ use leptos_router::hooks::use_params_map;
 use prt_types::workers::{WorkerStatus, WorkerView};
 
 use super::{
+    build_config::WorkerTabs,
     containers::{ContainerTable, EventTable},
     limits,
     log_panel::{ContainerLog, LogPanel, container_log},
@@ -79,13 +80,14 @@ fn Detail(detail: WorkerDetail, draft: Resource<Option<Draft<TerminateForm>>>, l
             {can_end.then(|| view! { <ConfirmLink name="terminate">"Terminate"</ConfirmLink> })}
         }
     };
-    let (title, log_of, commands_of) = (name.clone(), name.clone(), name.clone());
+    let (title, log_of, commands_of, tabs_of) = (name.clone(), name.clone(), name.clone(), name.clone());
     view! {
         <PageTitle title crumbs=vec![Crumb::link("Workers", "/workers")] actions=move || actions>
             <span data-status=move || status.get().name()>
                 <StatusPill tone=Signal::derive(move || Tone::from(status.get())) text=Signal::derive(move || status.get().name().to_owned()) />
             </span>
         </PageTitle>
+        {builder.then(|| view! { <WorkerTabs name=tabs_of /> })}
         <Progress view />
         <Card>
             <Facts view />

@@ -1,6 +1,8 @@
 //! Workers: the list, the form that starts one, and one of them.
 
+mod build_config;
 mod builder_field;
+mod cache;
 mod containers;
 mod detail;
 pub mod form;
@@ -12,6 +14,7 @@ mod new;
 mod server_fns;
 mod size_field;
 
+pub use build_config::BuildConfigPage;
 pub use detail::WorkerPage;
 pub use form::{field, refusal};
 pub use list::WorkersPage;

@@ -1,16 +1,20 @@
 //! A console of its own for each test.
 
+mod authority;
 mod cli;
 mod console;
 mod docker;
 mod fake_registry;
+mod own_registry;
 mod postgres;
 mod registry;
 
+pub use authority::Authority;
 pub use cli::Cli;
 pub use console::{ADMIN_PASSWORD, Console, USER_PASSWORD, builder_worker, canary, plain_worker};
 pub use docker::docker;
 pub use fake_registry::FakeRegistry;
+pub use own_registry::OwnRegistry;
 pub use postgres::postgres_database;
 pub use registry::{base_image, http_registry, registry};
 

@@ -2,7 +2,9 @@
 
 mod build;
 mod build_container_image;
+mod builders;
 mod builds;
+mod certificates;
 mod completions;
 mod credential;
 mod image;
@@ -36,6 +38,12 @@ pub enum Command {
     /// Kept registry credentials, picked by name for pulls and builds
     #[command(subcommand, visible_alias = "credentials")]
     Credential(credential::Command),
+    /// Private certificates that builders get (admins)
+    #[command(subcommand, visible_alias = "certificate")]
+    Certificates(certificates::Command),
+    /// The builders' images, and what the host lacks for them (admins)
+    #[command(subcommand)]
+    Builders(builders::Command),
     /// Worker sizes that may be used
     #[command(subcommand, visible_alias = "sizes")]
     Size(size::Command),
@@ -60,6 +68,8 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Worker(command) => worker::run(command, &open()?).await,
         Command::Image(command) => image::run(command, &open()?).await,
         Command::Credential(command) => credential::run(command, &open()?).await,
+        Command::Certificates(command) => certificates::run(command, &open()?).await,
+        Command::Builders(command) => builders::run(command, &open()?).await,
         Command::Size(command) => size::run(command, &open()?).await,
         Command::Build(args) => build::run(*args, &open()?).await,
         Command::BuildContainerImage(args) => build_container_image::run(args, &open()?).await,

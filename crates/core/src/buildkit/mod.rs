@@ -7,3 +7,4 @@ pub mod config;
 pub mod launcher;
 pub mod mask;
 pub mod rawjson;
+pub mod service;

@@ -19,7 +19,7 @@ use crate::{
     clock::new_id,
     error::{Error, Result},
     op_context::{Actor, OpContext},
-    store::{Build, RegistryCredential, StoreError, Worker},
+    store::{Build, RegistryCredential, Repository, StoreError, Worker},
 };
 
 impl Orchestrator {
@@ -97,6 +97,7 @@ impl Orchestrator {
             if let Some(active) = tx.build_active(worker.id).await? {
                 return Err(busy(&worker, active.number));
             }
+            not_changing(&mut *tx, &worker).await?;
             worker
         };
         let id = BuildId(new_id());
@@ -120,6 +121,7 @@ impl Orchestrator {
             .await?
             .ok_or_else(|| Error::not_found("worker", &worker_name))?;
         builds_in(&worker)?;
+        not_changing(&mut *tx, &worker).await?;
         let build = Build {
             id,
             number: tx.build_next_number().await?,
@@ -231,7 +233,7 @@ fn credential_views(inputs: &Inputs, kept: &[RegistryCredential]) -> Vec<Credent
 pub(super) const BUILD_FOLDER_USER: &str = "1000:1000";
 
 /// Whether a worker can build now.
-fn builds_in(worker: &Worker) -> Result<()> {
+pub(crate) fn builds_in(worker: &Worker) -> Result<()> {
     let name = worker.name();
     if !worker.builder {
         return Err(Error::field(
@@ -249,6 +251,18 @@ fn builds_in(worker: &Worker) -> Result<()> {
             worker.status.name()
         ))),
     }
+}
+
+/// A build would be cut off by the restart of the build service.
+async fn not_changing(tx: &mut dyn Repository, worker: &Worker) -> Result<()> {
+    let config = tx.build_config(worker.id).await?;
+    if config.is_none_or(|config| !config.state.is_changing()) {
+        return Ok(());
+    }
+    Err(Error::Conflict {
+        message: format!("The build service of {} is being configured.", worker.name()),
+        hint: Some("Try again when that is done; it takes a few seconds.".into()),
+    })
 }
 
 fn busy(worker: &Worker, active: i64) -> Error {

@@ -221,8 +221,12 @@ impl Orchestrator {
         Ok(Some(row))
     }
 
-    /// Removes what an ended build left in the builder; a builder that is gone has taken it along.
+    /// Removes what an ended build left in the builder; a builder that is gone has taken it along. Makes the outline of its log, so that
+    /// nobody who opens its page waits for that.
     pub(super) async fn build_tidy(&self, build: &Build) {
+        if let Err(error) = self.inner.logs.outline(build.id).await {
+            tracing::warn!(build.number = build.number, %error, "the outline of a build's log cannot be made");
+        }
         let spec = launcher::remove(&build.id.to_string());
         let removed = exec_collect(&*self.inner.engine, build.worker_id, ContainerRole::Builder, spec, 4096).await;
         if let Err(error) = removed {

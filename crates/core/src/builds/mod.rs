@@ -31,5 +31,6 @@ mod runs;
 mod validate;
 mod view;
 
+pub(crate) use create::builds_in;
 pub use read::BuildQuery;
 pub use runs::BuildRuns;

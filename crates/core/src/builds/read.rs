@@ -94,6 +94,24 @@ impl Orchestrator {
             .map_err(unreadable)
     }
 
+    /// The records of a build's log that are no log lines: how its steps stand.
+    pub async fn build_outline(&self, cx: &OpContext, number: i64) -> Result<Vec<BuildRecord>> {
+        let build = self.build_visible(cx, number).await?;
+        self.build_log_repair(&build).await;
+        self.inner.logs.outline(build.id).await.map_err(unreadable)
+    }
+
+    /// Up to `limit` lines of a build's log from line number `line` on.
+    pub async fn build_lines(&self, cx: &OpContext, number: i64, line: u64, limit: usize) -> Result<Vec<BuildRecord>> {
+        let build = self.build_visible(cx, number).await?;
+        let limit = limit.clamp(1, RECORDS);
+        self.inner
+            .logs
+            .read_lines(build.id, line, limit)
+            .await
+            .map_err(unreadable)
+    }
+
     /// All records after number `after`, as they come; ends after the build's end.
     pub async fn build_follow(
         &self,

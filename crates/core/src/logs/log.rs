@@ -161,8 +161,7 @@ impl Log {
                 if seq > after {
                     bytes += line.map_or(0, <[u8]>::len);
                     let at_ms = out.last().map_or(0, |record| record.at_ms);
-                    let record = line.and_then(segment::record).filter(|record| record.seq == seq);
-                    out.push(record.unwrap_or_else(|| unreadable(seq, at_ms)));
+                    out.push(segment::record_or_notice(seq, line, at_ms));
                 }
                 Ok(out.len() < limit && bytes < READ_BYTES)
             },
@@ -238,15 +237,5 @@ impl Log {
             }
         }
         Ok(())
-    }
-}
-
-fn unreadable(seq: u64, at_ms: i64) -> BuildRecord {
-    BuildRecord {
-        seq,
-        at_ms,
-        event: BuildEvent::Notice {
-            text: format!("Record {seq} of this log is damaged and cannot be shown."),
-        },
     }
 }

@@ -7,6 +7,7 @@
 
 mod index;
 mod log;
+mod outline;
 mod segment;
 mod writer;
 
@@ -110,6 +111,12 @@ impl LogStore {
     pub async fn read_lines(&self, build: BuildId, line: u64, limit: usize) -> io::Result<Vec<BuildRecord>> {
         let store = self.clone();
         blocking(move || store.log(build)?.read_lines(line, limit)).await
+    }
+
+    /// The records so far that are no log lines; of each transfer's progress only the latest.
+    pub async fn outline(&self, build: BuildId) -> io::Result<Vec<BuildRecord>> {
+        let store = self.clone();
+        blocking(move || outline::read(&*store.log(build)?)).await
     }
 
     /// All records after number `after`, those to come included; ends after the build's end, or at an unreadable disk.

@@ -154,6 +154,18 @@ pub(super) fn record(line: &[u8]) -> Option<BuildRecord> {
         .flatten()
 }
 
+/// The record of a number; what the disk does not give back is a notice that says so.
+pub(super) fn record_or_notice(seq: u64, line: Option<&[u8]>, at_ms: i64) -> BuildRecord {
+    let found = line.and_then(record).filter(|record| record.seq == seq);
+    found.unwrap_or_else(|| BuildRecord {
+        seq,
+        at_ms,
+        event: BuildEvent::Notice {
+            text: format!("Record {seq} of this log is damaged and cannot be shown."),
+        },
+    })
+}
+
 /// A record's number, from its first bytes: without reading all of it.
 pub(super) fn seq(line: &[u8]) -> Option<u64> {
     let digits = line.strip_suffix(b"}\n")?.strip_prefix(br#"{"seq":"#)?;

@@ -266,6 +266,40 @@ async fn a_lost_or_short_index_is_made_again() {
 }
 
 #[tokio::test]
+async fn the_outline_has_all_but_the_lines_and_is_kept_once_the_log_has_ended() {
+    let progress = |current| {
+        let event = BuildEvent::Progress(Progress {
+            step: 1,
+            id: "layer".into(),
+            current,
+            total: 3,
+            done: current == 3,
+        });
+        (5, event)
+    };
+    let (_dir, store, id) = store();
+    let mut writer = store.writer(id).await.unwrap();
+    writer.append(vec![notice("first"), progress(1)]).await.unwrap();
+    writer.append(lines(1..=600)).await.unwrap();
+    writer.append(vec![progress(3), notice("second")]).await.unwrap();
+    assert_eq!(seqs(&store.outline(id).await.unwrap()), [1, 603, 604]);
+    let file = store.dir(id).join("outline.ndjson");
+    assert!(!file.exists(), "the log goes on");
+    writer.append(vec![end()]).await.unwrap();
+    let outline = store.outline(id).await.unwrap();
+    assert_eq!(seqs(&outline), [1, 603, 604, 605]);
+    assert!(file.exists());
+    assert_eq!(store.outline(id).await.unwrap(), outline);
+    // One that is not whole is made again.
+    let whole = fs::read(&file).unwrap();
+    for part in [&whole[..whole.len() - 3], &whole[..whole.len() / 2], b""] {
+        fs::write(&file, part).unwrap();
+        assert_eq!(store.outline(id).await.unwrap(), outline);
+        assert_eq!(fs::read(&file).unwrap(), whole);
+    }
+}
+
+#[tokio::test]
 async fn a_log_beyond_its_cap_is_cut_with_one_notice() {
     let dir = tempfile::tempdir().unwrap();
     let store = LogStore::with_cap(dir.path(), 10_000);

@@ -19,8 +19,9 @@ use prt_types::{
 
 pub use idempotency::{IdempotencyKey, IdempotencyRepository};
 pub use model::{
-    ApiToken, AuditRow, Build, BuildFilter, ContainerImage, Grantee, Group, PlannedContainer, RegistryCredential,
-    SessionRow, User, Worker, WorkerFilter, WorkerSize,
+    ApiToken, AuditRow, Build, BuildFilter, BuildServiceConfig, CertificateBundle, ContainerImage, Grantee, Group,
+    PlannedContainer, RegistryCredential, SessionRow, User, Worker, WorkerBuildConfig, WorkerBundle, WorkerFilter,
+    WorkerSize,
 };
 
 /// A failed database call.
@@ -69,8 +70,10 @@ pub trait Repository:
     + SessionRepository
     + ContainerImageRepository
     + RegistryCredentialRepository
+    + CertificateRepository
     + WorkerSizeRepository
     + WorkerRepository
+    + BuildConfigRepository
     + BuildRepository
     + AuditRepository
     + SettingRepository
@@ -181,6 +184,19 @@ pub trait RegistryCredentialRepository {
     async fn registry_credential_used(&mut self, id: RegistryCredentialId, at_ms: i64) -> StoreResult<()>;
 }
 
+/// Private certificates for builders.
+#[async_trait]
+pub trait CertificateRepository {
+    /// The bundle and its switch, once there was a change.
+    async fn certificate_bundle(&mut self) -> StoreResult<Option<CertificateBundle>>;
+    /// Replaces it.
+    async fn certificate_bundle_put(&mut self, bundle: &CertificateBundle) -> StoreResult<()>;
+    /// Notes what a worker's builder is started with.
+    async fn worker_bundle_add(&mut self, worker: WorkerId, bundle: &WorkerBundle) -> StoreResult<()>;
+    /// What it was started with, if any.
+    async fn worker_bundle(&mut self, worker: WorkerId) -> StoreResult<Option<WorkerBundle>>;
+}
+
 /// Worker sizes with their grants.
 #[async_trait]
 pub trait WorkerSizeRepository {
@@ -211,6 +227,17 @@ pub trait WorkerRepository {
     async fn worker_event_add(&mut self, worker: WorkerId, event: &WorkerEvent) -> StoreResult<()>;
     /// Events, oldest first, at most the last 500.
     async fn worker_events(&mut self, worker: WorkerId) -> StoreResult<Vec<WorkerEvent>>;
+}
+
+/// Configurations of build services.
+#[async_trait]
+pub trait BuildConfigRepository {
+    /// Adds or replaces a worker's.
+    async fn build_config_put(&mut self, config: &WorkerBuildConfig) -> StoreResult<()>;
+    /// A worker's; `None` = never changed.
+    async fn build_config(&mut self, worker: WorkerId) -> StoreResult<Option<WorkerBuildConfig>>;
+    /// Those that are being changed.
+    async fn build_configs_changing(&mut self) -> StoreResult<Vec<WorkerBuildConfig>>;
 }
 
 /// Builds.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use prt_types::{
     access::{Door, Role},
     audit::Outcome,
+    build_config::{BuildConfigMode, BuildConfigState, Finding},
     builds::{BuildReason, BuildStatus, CredentialView},
     container_images::{PullPolicy, ServiceType},
     ids::{AuditId, BuildId, ContainerImageId, GroupId, RegistryCredentialId, TokenId, UserId, WorkerId, WorkerSizeId},
@@ -152,6 +153,32 @@ pub struct RegistryCredential {
     pub updated_ms: i64,
 }
 
+/// Private certificates for builders.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CertificateBundle {
+    /// Whether builders that start get it.
+    pub inject: bool,
+    /// PEM as builders get it; empty = none.
+    pub pem: String,
+    /// 1, 2, 3 … with each change.
+    pub revision: i64,
+    /// Last change.
+    pub updated_ms: i64,
+    /// Login name of who made it.
+    pub updated_by: String,
+}
+
+/// The bundle that a worker's builder was started with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerBundle {
+    /// SHA-256 of the bundle, in hex.
+    pub fingerprint: String,
+    /// Whose certificates these are.
+    pub subjects: Vec<String>,
+    /// Whether they were installed into the builder's trust store, too.
+    pub trusted: bool,
+}
+
 /// A worker size.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkerSize {
@@ -262,6 +289,42 @@ pub struct WorkerFilter {
     pub live_only: bool,
     /// At most so many; 0 = all.
     pub limit: i64,
+}
+
+/// A configuration of a build service.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BuildServiceConfig {
+    /// Where it comes from.
+    pub mode: BuildConfigMode,
+    /// The list of the simple mode.
+    pub insecure_registries: Vec<String>,
+    /// The text of the full mode as it was written.
+    pub config_content: Option<String>,
+    /// What BuildKit gets.
+    pub text: String,
+}
+
+/// The configuration of a worker's build service, once somebody has changed it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerBuildConfig {
+    /// The worker.
+    pub worker_id: WorkerId,
+    /// Where the latest change is.
+    pub state: BuildConfigState,
+    /// In plain words.
+    pub message: String,
+    /// What the service runs with.
+    pub active: BuildServiceConfig,
+    /// What it is to run with, while it changes.
+    pub pending: Option<BuildServiceConfig>,
+    /// What is said of the latest text.
+    pub findings: Vec<Finding>,
+    /// Number of changes.
+    pub revision: i64,
+    /// When the latest change was asked for.
+    pub updated_ms: i64,
+    /// By whom: a login name.
+    pub updated_by: String,
 }
 
 /// A build.

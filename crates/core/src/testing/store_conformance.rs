@@ -6,6 +6,7 @@
 
 mod access;
 mod builds;
+mod certificates;
 mod infrastructure;
 mod samples;
 mod transactions;
@@ -48,10 +49,13 @@ where
     infrastructure::grants(&stories).await;
     infrastructure::registry_credentials(&stories).await;
     infrastructure::worker_sizes(&stories).await;
+    certificates::bundle(&stories).await;
+    certificates::of_workers(&stories).await;
     workers::every_field(&stories).await;
     workers::lists(&stories).await;
     workers::events(&stories).await;
     workers::numbers_under_concurrency(&stories).await;
+    workers::build_configs(&stories).await;
     builds::every_field(&stories).await;
     builds::lists(&stories).await;
     builds::one_active_build_a_worker(&stories).await;

@@ -3,13 +3,23 @@
 //! | file | what |
 //! |---|---|
 //! | `config.rs` | validation of a `WorkerConfig` |
+//! | `certificates.rs` | what a builder gets of the private certificates |
+//! | `cache.rs` | the size of a builder's cache, and emptying it |
+//! | `builder_start.rs` | why a builder does not start, in words |
 //! | `create.rs` | the request: may they, is it valid, record |
 //! | `provision.rs` | image, containers, waiting until it answers |
 //! | `plan.rs` | the containers as the engine gets them |
 //! | `watch.rs` | engine events, repair at start and on a timer |
 //! | `terminate.rs` | the end |
+//! | `build_config.rs` | the configuration of a worker's build service: what is asked for, and what is shown |
+//! | `build_config_apply.rs` | the same in the builder: waiting, trying, putting in place |
 //! | `reach.rs` | logs, commands and the build folder of a running worker |
 
+mod build_config;
+mod build_config_apply;
+mod builder_start;
+mod cache;
+mod certificates;
 mod config;
 mod create;
 mod plan;
@@ -129,6 +139,7 @@ impl Orchestrator {
         let worker = self.worker_visible(&mut *tx, cx, name).await?;
         let events = tx.worker_events(worker.id).await?;
         let mut view = self.worker_view(&mut *tx, worker.clone()).await?;
+        view.certificates = self.worker_certificates(&mut *tx, &worker).await?;
         drop(tx);
         view.events = events;
         view.containers = self.worker_containers(&worker).await;
@@ -203,6 +214,7 @@ impl Orchestrator {
             stop_reason: worker.stop_reason,
             containers: vec![],
             events: vec![],
+            certificates: None,
         })
     }
 

@@ -6,6 +6,7 @@ use prt_types::{worker_sizes::SecurityContext, workers::ContainerRole};
 
 use super::{BUILD_FOLDER_BUILDER, BUILD_FOLDER_PRIMARY};
 use crate::{
+    buildkit::service,
     engine::{ContainerPlan, EngineImage, FileInContainer, Mount, Tmpfs, WorkerPlan},
     security_contexts::{self, WORKER_UID},
     settings::Settings,
@@ -16,7 +17,7 @@ use crate::{
 pub const RUN_FOLDER: &str = "/run/prt";
 /// The worker's own token.
 pub const TOKEN_FILE: &str = "/run/prt/token";
-/// BuildKit's configuration in the builder.
+/// The configuration that a builder begins with.
 pub const BUILDKITD_TOML: &str = "/etc/buildkit/buildkitd.toml";
 const STARTUP_SCRIPT: &str = "/etc/prt/startup.sh";
 const OWNER: (u32, u32) = (WORKER_UID, WORKER_UID);
@@ -114,10 +115,11 @@ fn builder(parts: &Parts<'_>, image: &EngineImage) -> ContainerPlan {
             owner: OWNER,
         })
         .collect();
+    let service = [image.entrypoint.clone(), image.command.clone()].concat();
     ContainerPlan {
         image: image.id.clone(),
-        entrypoint: None,
-        command: Some(vec!["--config".into(), BUILDKITD_TOML.into()]),
+        entrypoint: Some(service::supervised(BUILDKITD_TOML, &service)),
+        command: Some(vec![]),
         env: BTreeMap::from([
             // BuildKit clips a step's log at 2 MiB and 200 KiB/s unless told not to.
             ("BUILDKIT_STEP_LOG_MAX_SIZE".into(), "-1".into()),

@@ -11,6 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tracing::Instrument as _;
 
 use super::{
+    builder_start,
     create::BUILDER_PULL_POLICY,
     plan::{self, BUILDKITD_TOML, Parts, TOKEN_FILE},
 };
@@ -46,8 +47,8 @@ pub(super) struct Provision {
 
 /// Why a worker did not come up.
 pub(super) struct Failure {
-    reason: WorkerReason,
-    message: String,
+    pub reason: WorkerReason,
+    pub message: String,
 }
 
 impl From<Error> for Failure {
@@ -113,7 +114,7 @@ impl Orchestrator {
         };
         let digest = primary.digest.clone();
         let engine = &self.inner.engine;
-        let plan = plan::plan(Parts {
+        let mut plan = plan::plan(Parts {
             settings: &self.inner.settings,
             worker,
             primary: &primary,
@@ -127,6 +128,8 @@ impl Orchestrator {
                 vec![]
             },
         });
+        self.worker_give_certificates(worker, &mut plan, builder.as_ref())
+            .await?;
         // An end that was asked for meanwhile wins; one that is asked for from here on waits until the containers are made.
         let alone = self.inner.workers.engine(worker.id).await;
         let going_on = self
@@ -150,7 +153,8 @@ impl Orchestrator {
         });
         started
             .await
-            .map_err(|error| Error::internal("starting the containers", error))??;
+            .map_err(|error| Error::internal("starting the containers", error))?
+            .map_err(|error| builder_start::refused(worker, error))?;
         if let Some(token) = &provision.token {
             let write = ExecSpec::new(["sh", "-c", &format!("umask 077; cat > {TOKEN_FILE}")])
                 .stdin(token.expose().as_bytes().to_vec());
@@ -213,6 +217,7 @@ impl Orchestrator {
         Ok(image)
     }
 
+    /// The configuration that a builder begins with, and the certificates that it names.
     async fn buildkit_files(&self) -> Result<Vec<(String, Vec<u8>)>> {
         let (text, certificates) = buildkitd_toml(&self.inner.settings.registries);
         let mut files = vec![(BUILDKITD_TOML.to_owned(), text.into_bytes())];
@@ -237,6 +242,9 @@ impl Orchestrator {
         };
         let limit = self.inner.settings.ready_timeout;
         let Ok(answered) = tokio::time::timeout(limit, all).await else {
+            if worker.builder && self.notebook_answers(worker).await {
+                return Err(builder_start::silent(limit.as_secs()));
+            }
             return Err(Failure {
                 reason: WorkerReason::NoJupyter,
                 message: format!(
@@ -302,6 +310,9 @@ impl Orchestrator {
                 return Ok(());
             }
             self.still_running(worker).await?;
+            if let Some(failure) = builder_start::lacks_buildctl(worker, &asked) {
+                return Err(failure);
+            }
         }
     }
 
@@ -346,14 +357,14 @@ impl Orchestrator {
                 Some(error) => error.clone(),
                 None => self.last_words(worker, role).await,
             };
-            let reason = match role {
-                ContainerRole::Primary => WorkerReason::Exited,
-                ContainerRole::Builder => WorkerReason::BuilderFailed,
-            };
             let message = format!("The main process of the {} container ended{code}. {words}", role.name());
-            return Err(Failure {
-                reason,
-                message: message.trim_end().to_owned(),
+            let message = message.trim_end().to_owned();
+            return Err(match role {
+                ContainerRole::Primary => Failure {
+                    reason: WorkerReason::Exited,
+                    message,
+                },
+                ContainerRole::Builder => builder_start::ended(worker, container.exit_code, message),
             });
         }
         Ok(())

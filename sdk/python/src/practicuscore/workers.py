@@ -13,6 +13,7 @@ from typing import Any, Union
 from . import _json_fields as read
 from . import _processes, _tasks, _transfer, builds
 from ._login import connect
+from ._text import visible
 from ._views import Container, ExecResult, WorkerEvent, container_of
 from .client import Client, as_object, as_objects, is_temporary
 from .config import ImageConfig, WorkerConfig
@@ -389,9 +390,19 @@ class Worker:
         if config_content is not None:
             body["config_content"] = config_content
         answer = as_object(self._client.put_json("workers", self.name, "build-config", body=body))
+        if read.text(answer, "state") in ("waiting", "applying"):
+            print(visible(read.text(answer, "message") or "The configuration is being applied."), file=sys.stderr)
+            while read.text(answer, "state") in ("waiting", "applying"):
+                answer = as_object(
+                    self._client.get("workers", self.name, "build-config", query={"wait_s": 30}, timeout=30 + _WAIT_MARGIN)
+                )
         for notice in answer.get("findings") or []:
             if isinstance(notice, Mapping):
                 print(visible(_finding(notice)), file=sys.stderr)
+        if read.text(answer, "state") == "failed":
+            # What the builder said of it; its former configuration is in place.
+            print(visible(read.text(answer, "message")), file=sys.stderr)
+            return False
         return True
 
     def _context(self, found: local.Local, progress: str) -> tuple[str, str]:

@@ -2,8 +2,11 @@
 
 mod access;
 mod audit;
+mod build_config;
 mod build_events;
+mod builders;
 mod builds;
+mod certificates;
 mod container_images;
 mod registry_credentials;
 mod server;
@@ -31,8 +34,11 @@ pub fn router() -> OpenApiRouter<AppState> {
         OpenApiRouter::new()
             .merge(access::router())
             .merge(audit::router())
+            .merge(build_config::router())
             .merge(build_events::router())
+            .merge(builders::router())
             .merge(builds::router())
+            .merge(certificates::router())
             .merge(container_images::router())
             .merge(registry_credentials::router())
             .merge(server::router())

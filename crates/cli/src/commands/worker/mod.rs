@@ -1,5 +1,7 @@
 //! `worker …`.
 
+mod build_config;
+mod cache;
 mod create;
 mod exec;
 mod list;
@@ -24,6 +26,11 @@ pub enum Command {
     Logs(logs::Args),
     /// Run a command in a worker; the exit code is the command's
     Exec(exec::Args),
+    /// The configuration of a worker's build service (BuildKit)
+    #[command(subcommand)]
+    BuildConfig(build_config::Command),
+    /// Show how large the builder's cache is, or empty it
+    Cache(cache::Args),
     /// End workers and remove what belongs to them
     Terminate(terminate::Args),
 }
@@ -35,6 +42,8 @@ pub async fn run(command: Command, session: &Session) -> Result<()> {
         Command::Show(args) => show::run(args, session).await,
         Command::Logs(args) => logs::run(args, session).await,
         Command::Exec(args) => exec::run(args, session).await,
+        Command::BuildConfig(command) => build_config::run(command, session).await,
+        Command::Cache(args) => cache::run(&args, session).await,
         Command::Terminate(args) => terminate::run(args, session).await,
     }
 }

@@ -47,6 +47,13 @@ pub fn describe(worker: &WorkerView) -> String {
             }),
         ),
         ("builds now", worker.active_build.map(|number| format!("#{number}"))),
+        (
+            "certificates",
+            worker
+                .certificates
+                .as_ref()
+                .map(|given| format!("{} (bundle {})", given.subjects.join("; "), given.fingerprint)),
+        ),
         ("owner", Some(worker.owner.clone())),
         ("created", Some(date(worker.created_ms))),
         (

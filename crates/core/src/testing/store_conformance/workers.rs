@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use prt_types::{
+    build_config::{BuildConfigMode, BuildConfigState, Finding, Severity},
     ids::{UserId, WorkerId},
     worker_sizes::{Limits, SecurityContext},
     workers::{WorkerEvent, WorkerReason, WorkerStatus},
@@ -18,7 +19,7 @@ use super::{
 };
 use crate::{
     clock::new_id,
-    store::{Worker, WorkerFilter},
+    store::{BuildServiceConfig, Worker, WorkerBuildConfig, WorkerFilter},
 };
 
 pub(super) async fn every_field(stories: &Stories) {
@@ -195,4 +196,44 @@ pub(super) async fn numbers_under_concurrency(stories: &Stories) {
     );
     assert_eq!(given.len(), 80);
     assert_eq!(workers.last(), Some(&80), "and none left out");
+}
+
+pub(super) async fn build_configs(stories: &Stories) {
+    let store = stories.open("build_configs").await;
+    let (_, worker) = user_with_worker(&store).await;
+    let mut repo = write(&store).await;
+    assert_eq!(repo.build_config(worker.id).await.unwrap(), None);
+    let mut config = WorkerBuildConfig {
+        worker_id: worker.id,
+        state: BuildConfigState::Waiting,
+        message: "Waits for the end of build #1.".into(),
+        active: BuildServiceConfig::default(),
+        pending: Some(BuildServiceConfig {
+            mode: BuildConfigMode::Full,
+            insecure_registries: vec!["a".into(), "b:5000".into()],
+            config_content: Some("gc = \"ä\"\n".into()),
+            text: "# made\n".into(),
+        }),
+        findings: vec![Finding {
+            severity: Severity::Warning,
+            line: Some(3),
+            column: None,
+            path: "gc".into(),
+            message: "word".into(),
+        }],
+        revision: 1,
+        updated_ms: 5,
+        updated_by: "ada".into(),
+    };
+    repo.build_config_put(&config).await.unwrap();
+    assert_eq!(repo.build_config(worker.id).await.unwrap(), Some(config.clone()));
+    assert_eq!(repo.build_configs_changing().await.unwrap(), [config.clone()]);
+    config.active = config.pending.take().unwrap();
+    config.state = BuildConfigState::Active;
+    config.findings.clear();
+    config.revision = 2;
+    repo.build_config_put(&config).await.unwrap();
+    assert_eq!(repo.build_config(worker.id).await.unwrap(), Some(config));
+    assert_eq!(repo.build_configs_changing().await.unwrap(), []);
+    repo.save().await.unwrap();
 }

@@ -1,4 +1,4 @@
-//! BuildKit's configuration file, `buildkitd.toml`.
+//! The installation's registries as BuildKit's configuration file.
 
 use std::{
     collections::BTreeMap,

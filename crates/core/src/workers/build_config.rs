@@ -1,0 +1,334 @@
+//! The configuration of a worker's build service: what is asked for, and what is shown.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use prt_types::{
+    audit::Outcome,
+    build_config::{
+        BuildConfigInput, BuildConfigLint, BuildConfigMode, BuildConfigState, BuildConfigView, Finding, Severity,
+        WhenBusy,
+    },
+    workers::ContainerRole,
+};
+use serde_json::json;
+
+use crate::{
+    Orchestrator,
+    buildkit::{
+        config::{self, NamedFile, buildkitd_toml, docker_hub, registry_host},
+        service,
+    },
+    builds::builds_in,
+    engine::exec_collect,
+    error::{Error, Fields, Result},
+    op_context::OpContext,
+    orchestrator::Change,
+    settings::RegistrySettings,
+    store::{BuildServiceConfig, Worker, WorkerBuildConfig},
+};
+
+/// A change of the build service's configuration takes about a second; who asks is told how it ended, unless it waits for a build.
+const ANSWER_WITHIN: Duration = Duration::from_secs(45);
+/// Where private certificate injection puts the bundle.
+const BUNDLE: &str = "/usr/local/share/ca-certificates/prt-ca-bundle.crt";
+
+const CONTENT: &str = "config_content";
+const INSECURE: &str = "insecure_registries";
+
+/// What is to be applied, and what is to be said about it.
+struct Wanted {
+    config: BuildServiceConfig,
+    findings: Vec<Finding>,
+    files: Vec<NamedFile>,
+}
+
+impl Orchestrator {
+    /// The configuration of a worker's build service.
+    pub async fn build_config_get(&self, cx: &OpContext, name: &str) -> Result<BuildConfigView> {
+        let mut tx = self.read().await?;
+        let worker = self.worker_visible(&mut *tx, cx, name).await?;
+        has_builder(&worker)?;
+        Ok(match tx.build_config(worker.id).await? {
+            Some(row) => view(row),
+            None => BuildConfigView {
+                active: self.build_config_default().text,
+                ..BuildConfigView::default()
+            },
+        })
+    }
+
+    /// What would be said of a text; changes nothing. Of a worker that runs, also whether it has the files.
+    pub async fn build_config_lint(&self, cx: &OpContext, name: &str, text: &str) -> Result<BuildConfigLint> {
+        let worker = self.worker_visible(&mut *self.read().await?, cx, name).await?;
+        has_builder(&worker)?;
+        let mut linted = config::lint(text);
+        if builds_in(&worker).is_ok() {
+            linted
+                .findings
+                .extend(self.missing_files(&worker, &linted.files).await?);
+            linted.findings.sort_by_key(|finding| (finding.line, finding.column));
+        }
+        Ok(BuildConfigLint {
+            findings: linted.findings,
+            translated: linted.text,
+        })
+    }
+
+    /// Changes the configuration and says how that ended, or that it waits for the end of a build.
+    pub async fn build_config_update(
+        &self,
+        cx: &OpContext,
+        name: &str,
+        input: BuildConfigInput,
+    ) -> Result<BuildConfigView> {
+        let wanted = self.wanted(&input);
+        let result = self.build_config_change(cx, name, wanted, input.when_busy).await;
+        self.audit_refusal(cx, "build_config.update", name, result).await
+    }
+
+    /// Goes back to the configuration that the builder started with.
+    pub async fn build_config_reset(&self, cx: &OpContext, name: &str, when_busy: WhenBusy) -> Result<BuildConfigView> {
+        let wanted = Wanted {
+            config: self.build_config_default(),
+            findings: vec![],
+            files: vec![],
+        };
+        let result = self.build_config_change(cx, name, Ok(wanted), when_busy).await;
+        self.audit_refusal(cx, "build_config.reset", name, result).await
+    }
+
+    /// The configuration as soon as no change is under way; as it is at the time limit.
+    pub async fn build_config_wait(&self, cx: &OpContext, name: &str, timeout: Duration) -> Result<BuildConfigView> {
+        use futures::StreamExt as _;
+
+        // Subscribed before the first look, so that no change falls between.
+        let mut changes = self.changes(cx)?;
+        let waited = tokio::time::timeout(timeout, async {
+            loop {
+                let view = self.build_config_get(cx, name).await?;
+                if !view.state.is_changing() {
+                    return Ok(view);
+                }
+                while let Some(change) = changes.next().await {
+                    if matches!(&change, Change::Worker { name: changed } if changed == name) {
+                        break;
+                    }
+                }
+            }
+        })
+        .await;
+        match waited {
+            Ok(view) => view,
+            Err(_) => self.build_config_get(cx, name).await,
+        }
+    }
+
+    async fn build_config_change(
+        &self,
+        cx: &OpContext,
+        name: &str,
+        wanted: Result<Wanted>,
+        when_busy: WhenBusy,
+    ) -> Result<BuildConfigView> {
+        let actor = cx.actor()?.clone();
+        let worker = self.worker_visible(&mut *self.read().await?, cx, name).await?;
+        builds_in(&worker)?;
+        let mut wanted = wanted?;
+        wanted
+            .findings
+            .extend(self.missing_files(&worker, &wanted.files).await?);
+        wanted.findings.sort_by_key(|finding| (finding.line, finding.column));
+        let mut tx = self.write().await?;
+        let row = tx.build_config(worker.id).await?;
+        if row.as_ref().is_some_and(|row| row.state.is_changing()) {
+            return Err(Error::Conflict {
+                message: format!("The build service of {name} is being configured already."),
+                hint: Some("Wait until that is done.".into()),
+            });
+        }
+        let (state, message) = match tx.build_active(worker.id).await? {
+            None => (BuildConfigState::Applying, String::new()),
+            Some(build) if when_busy == WhenBusy::Wait => (
+                BuildConfigState::Waiting,
+                format!("Waits for the end of build #{}.", build.number),
+            ),
+            Some(build) => {
+                return Err(Error::Conflict {
+                    message: format!(
+                        "{name} is busy with build #{}: its build service is not restarted now.",
+                        build.number
+                    ),
+                    hint: Some("Wait for its end, cancel it, or ask for the change to wait.".into()),
+                });
+            }
+        };
+        let before = row
+            .as_ref()
+            .map_or_else(|| self.build_config_default(), |row| row.active.clone());
+        let details = json!({ "before": before.text, "after": wanted.config.text, "mode": wanted.config.mode.name() });
+        let row = WorkerBuildConfig {
+            worker_id: worker.id,
+            state,
+            message,
+            active: before,
+            pending: Some(wanted.config),
+            findings: wanted.findings,
+            revision: row.map_or(0, |row| row.revision) + 1,
+            updated_ms: self.now_ms(),
+            updated_by: actor.username,
+        };
+        tx.build_config_put(&row).await?;
+        self.audit_add(&mut *tx, cx, "build_config.update", name, Outcome::Done, details)
+            .await?;
+        tx.save().await?;
+        self.changed(Some(&worker.owner), Change::Worker { name: worker.name() });
+        self.build_config_start(worker, false);
+        if state == BuildConfigState::Waiting {
+            return self.build_config_get(cx, name).await;
+        }
+        self.build_config_wait(cx, name, ANSWER_WITHIN).await
+    }
+
+    fn wanted(&self, input: &BuildConfigInput) -> Result<Wanted> {
+        match (&input.config_content, &input.insecure_registries) {
+            (None, None) => Err(Error::field(CONTENT, "Give insecure_registries or config_content.")),
+            (Some(text), list) => {
+                let mut wanted = self.wanted_full(text)?;
+                if list.is_some() {
+                    wanted.findings.push(Finding {
+                        severity: Severity::Notice,
+                        line: None,
+                        column: None,
+                        path: INSECURE.into(),
+                        message: "insecure_registries is left out: config_content goes before it.".into(),
+                    });
+                }
+                Ok(wanted)
+            }
+            (None, Some(list)) => self.wanted_simple(list),
+        }
+    }
+
+    fn wanted_full(&self, text: &str) -> Result<Wanted> {
+        let linted = config::lint(text);
+        let Some(made) = linted.text else {
+            let mut fields = Fields::new();
+            for finding in linted
+                .findings
+                .iter()
+                .filter(|finding| finding.severity == Severity::Error)
+            {
+                fields.add(CONTENT, finding.to_string());
+            }
+            fields.check()?;
+            return Err(Error::bug("a configuration was refused without a word"));
+        };
+        Ok(Wanted {
+            config: BuildServiceConfig {
+                mode: BuildConfigMode::Full,
+                insecure_registries: vec![],
+                config_content: Some(text.to_owned()),
+                text: made,
+            },
+            findings: linted.findings,
+            files: linted.files,
+        })
+    }
+
+    fn wanted_simple(&self, list: &[String]) -> Result<Wanted> {
+        let mut fields = Fields::new();
+        let mut hosts: Vec<String> = vec![];
+        for host in list {
+            match registry_host(host) {
+                Ok(host) if hosts.contains(&host) => {}
+                Ok(host) => hosts.push(host),
+                Err(why) => fields.add(INSECURE, why),
+            }
+        }
+        if list.is_empty() {
+            fields.add(
+                INSECURE,
+                "Name at least one registry. To go back to how the builder started, reset it.",
+            );
+        }
+        fields.check()?;
+        let mut registries: BTreeMap<String, RegistrySettings> = self.inner.settings.registries.clone();
+        for host in &hosts {
+            let registry = registries.entry(docker_hub(host).to_owned()).or_default();
+            // Either key alone would refuse half of what "insecure" means: plain HTTP, or TLS that nobody vouches for.
+            (registry.http, registry.insecure) = (true, true);
+        }
+        Ok(Wanted {
+            config: BuildServiceConfig {
+                mode: BuildConfigMode::Simple,
+                insecure_registries: hosts,
+                config_content: None,
+                text: buildkitd_toml(&registries).0,
+            },
+            findings: vec![],
+            files: vec![],
+        })
+    }
+
+    fn build_config_default(&self) -> BuildServiceConfig {
+        BuildServiceConfig {
+            text: buildkitd_toml(&self.inner.settings.registries).0,
+            ..BuildServiceConfig::default()
+        }
+    }
+
+    /// A warning for each file that the builder does not have: a build that needs its registry would fail.
+    async fn missing_files(&self, worker: &Worker, files: &[NamedFile]) -> Result<Vec<Finding>> {
+        if files.is_empty() {
+            return Ok(vec![]);
+        }
+        let ask = service::missing(files.iter().map(|named| named.file.as_str()));
+        let done = exec_collect(&*self.inner.engine, worker.id, ContainerRole::Builder, ask, 256 * 1024).await?;
+        let missing: Vec<&[u8]> = done.stdout.split(|byte| *byte == 0).collect();
+        let warn = |named: &NamedFile| {
+            let NamedFile { file, host, .. } = named;
+            let advice = if file == BUNDLE {
+                "An admin switches private certificate injection on under Infrastructure > Certificates; workers that start then have it."
+            } else {
+                "Put it into the build folder, which is /build there, before you build."
+            };
+            Finding {
+                message: format!("The builder has no file {file}: builds that use {host} will fail. {advice}"),
+                ..named.place.clone()
+            }
+        };
+        Ok(files
+            .iter()
+            .filter(|named| missing.contains(&named.file.as_bytes()))
+            .map(warn)
+            .collect())
+    }
+}
+
+fn has_builder(worker: &Worker) -> Result<()> {
+    if worker.builder {
+        return Ok(());
+    }
+    Err(Error::field(
+        "worker",
+        format!(
+            "{} has no builder, so there is no build service to configure.",
+            worker.name()
+        ),
+    ))
+}
+
+fn view(row: WorkerBuildConfig) -> BuildConfigView {
+    BuildConfigView {
+        state: row.state,
+        message: row.message,
+        mode: row.active.mode,
+        insecure_registries: row.active.insecure_registries,
+        config_content: row.active.config_content,
+        active: row.active.text,
+        findings: row.findings,
+        revision: row.revision,
+        updated_ms: Some(row.updated_ms),
+        updated_by: Some(row.updated_by),
+    }
+}

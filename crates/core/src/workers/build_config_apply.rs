@@ -1,0 +1,179 @@
+//! A change of the build service's configuration in the builder: waits for a running build, tries it, puts it in place.
+//!
+//! The row says what is wanted before anything happens in the builder, and the builder goes on when nobody listens. A console that was
+//! killed in between looks at its next start what the builder has, and does the rest.
+
+use std::time::Duration;
+
+use prt_types::{
+    build_config::BuildConfigState,
+    workers::{ContainerRole, WorkerStatus},
+};
+
+use crate::{
+    Orchestrator,
+    buildkit::service,
+    engine::{EngineError, exec_collect},
+    error::Result,
+    orchestrator::Change,
+    store::{BuildServiceConfig, Worker},
+};
+
+/// Words of a builder that are kept.
+const WORDS: usize = 16 * 1024;
+/// A build may end without anybody being told: at least so often it is looked.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+impl Orchestrator {
+    /// At start: goes on with changes that a former console had begun.
+    pub(crate) async fn build_configs_resume(&self) -> Result<()> {
+        let mut tx = self.read().await?;
+        for row in tx.build_configs_changing().await? {
+            if let Some(worker) = tx.worker(row.worker_id).await? {
+                let begun = row.state == BuildConfigState::Applying;
+                self.build_config_start(worker, begun);
+            }
+        }
+        Ok(())
+    }
+
+    /// Does what the row asks for, in a task of its own. `begun`: a former console may have done it in part.
+    pub(super) fn build_config_start(&self, worker: Worker, begun: bool) {
+        let this = self.clone();
+        self.inner.tasks.spawn(async move {
+            if let Err(error) = this.build_config_run(&worker, begun).await {
+                tracing::error!(
+                    worker.name = worker.name(),
+                    error = &error as &dyn std::error::Error,
+                    "a build service's configuration is not changed"
+                );
+                let message = format!("{error} The build service goes on with its former configuration.");
+                _ = this.build_config_end(&worker, Err(message)).await;
+            }
+        });
+    }
+
+    async fn build_config_run(&self, worker: &Worker, begun: bool) -> Result<()> {
+        let Some(wanted) = self.build_config_turn(worker).await? else {
+            return Ok(());
+        };
+        if begun && self.build_config_in_place(worker).await?.as_deref() == Some(wanted.text.as_str()) {
+            return self.build_config_end(worker, Ok(())).await;
+        }
+        let spec = service::configure(&wanted.text);
+        let done = match exec_collect(&*self.inner.engine, worker.id, ContainerRole::Builder, spec, WORDS).await {
+            Ok(done) => done,
+            Err(error) => return self.build_config_end(worker, Err(unreachable_words(&error))).await,
+        };
+        let words = String::from_utf8_lossy(&done.stderr).trim().to_owned();
+        let outcome = match done.exit_code {
+            0 => Ok(()),
+            service::EXIT_REFUSED => Err(format!("BuildKit refuses the configuration: {}", refusal(&words))),
+            service::EXIT_BACK => Err(format!(
+                "The build service did not come up with the configuration; the former one is back. {words}"
+            )),
+            service::EXIT_DOWN => Err(format!(
+                "The build service does not answer any more, not even with its former configuration. Start another worker. {words}"
+            )),
+            service::EXIT_CHANGING => Err("Another change was under way in the builder. Try again.".into()),
+            service::EXIT_UNKNOWN => {
+                Err("This builder was started in a way that cannot be configured. Start another worker.".into())
+            }
+            service::EXIT_CUT => Err("The configuration did not reach the builder. Try again.".into()),
+            code => Err(format!(
+                "The builder could not change its configuration (exit code {code}). {words}"
+            )),
+        };
+        self.build_config_end(worker, outcome.map_err(|message| message.trim_end().to_owned()))
+            .await
+    }
+
+    /// Waits until no build runs, and holds new ones off. What is wanted; `None` = nothing any more.
+    async fn build_config_turn(&self, worker: &Worker) -> Result<Option<BuildServiceConfig>> {
+        let mut changes = self.any_changes();
+        loop {
+            let mut tx = self.write().await?;
+            let Some(mut row) = tx.build_config(worker.id).await? else {
+                return Ok(None);
+            };
+            let Some(wanted) = row.pending.clone().filter(|_| row.state.is_changing()) else {
+                return Ok(None);
+            };
+            if tx.build_active(worker.id).await?.is_none() {
+                if row.state != BuildConfigState::Applying {
+                    (row.state, row.message) = (BuildConfigState::Applying, String::new());
+                    tx.build_config_put(&row).await?;
+                    tx.save().await?;
+                    self.changed(Some(&worker.owner), Change::Worker { name: worker.name() });
+                }
+                return Ok(Some(wanted));
+            }
+            drop(tx);
+            // Too slow a reader misses some; then it looks at once.
+            _ = tokio::time::timeout(LOOK_EVERY, changes.recv()).await;
+        }
+    }
+
+    /// What the builder runs with, once nobody is changing it.
+    async fn build_config_in_place(&self, worker: &Worker) -> Result<Option<String>> {
+        let spec = service::configured();
+        let done = exec_collect(
+            &*self.inner.engine,
+            worker.id,
+            ContainerRole::Builder,
+            spec,
+            1024 * 1024,
+        )
+        .await?;
+        Ok((done.exit_code == 0).then(|| String::from_utf8_lossy(&done.stdout).into_owned()))
+    }
+
+    async fn build_config_end(&self, worker: &Worker, outcome: std::result::Result<(), String>) -> Result<()> {
+        let mut tx = self.write().await?;
+        let Some(mut row) = tx.build_config(worker.id).await? else {
+            return Ok(());
+        };
+        let Some(wanted) = row.pending.take() else {
+            return Ok(());
+        };
+        let ended = tx
+            .worker(worker.id)
+            .await?
+            .is_none_or(|worker| worker.status != WorkerStatus::Running);
+        let event = match outcome {
+            Ok(()) => {
+                (row.state, row.message, row.active) = (BuildConfigState::Active, String::new(), wanted);
+                Some((
+                    "Configured",
+                    "The build service runs with another configuration.".to_owned(),
+                ))
+            }
+            Err(message) => {
+                row.state = BuildConfigState::Failed;
+                row.message = if ended {
+                    "The worker ended meanwhile.".into()
+                } else {
+                    message
+                };
+                (!ended).then(|| ("NotConfigured", row.message.clone()))
+            }
+        };
+        tx.build_config_put(&row).await?;
+        if let Some((kind, message)) = &event {
+            tx.worker_event_add(worker.id, &self.event_now("console", kind, message))
+                .await?;
+        }
+        tx.save().await?;
+        self.changed(Some(&worker.owner), Change::Worker { name: worker.name() });
+        Ok(())
+    }
+}
+
+fn unreachable_words(error: &EngineError) -> String {
+    format!("The builder cannot be reached: {error}.")
+}
+
+/// BuildKit's words without its own name before them.
+fn refusal(words: &str) -> &str {
+    words.strip_prefix("buildkitd: ").unwrap_or(words)
+}

@@ -1,0 +1,193 @@
+//! What a builder gets of the private certificates, and what the worker's page says about it.
+
+use prt_types::certificates::{BUNDLE_PATH, WorkerCertificates};
+
+use super::provision::Failure;
+use crate::{
+    Orchestrator,
+    certificates::Bundle,
+    engine::{ContainerPlan, EngineImage, FileInContainer, WorkerPlan},
+    error::Result,
+    store::{Repository, Worker, WorkerBundle},
+};
+
+/// Installs the bundle into the trust store of the container, then becomes the builder.
+const TRUST: &str = include_str!("trust.sh");
+/// Nobody's to write: the builder's user is another one, or root, for whom `trust.sh` mounts it read-only.
+const READ_ONLY: u32 = 0o444;
+
+impl Orchestrator {
+    /// Adds the bundle to a builder that is about to start, if injection is on, and notes it with the worker.
+    pub(super) async fn worker_give_certificates(
+        &self,
+        worker: &Worker,
+        plan: &mut WorkerPlan,
+        image: Option<&EngineImage>,
+    ) -> Result<(), Failure> {
+        let (Some(builder), Some(image)) = (&mut plan.builder, image) else {
+            return Ok(());
+        };
+        let mut tx = self.write().await?;
+        let Some(bundle) = self.certificates_for_builder(&mut *tx).await? else {
+            return Ok(());
+        };
+        let given = WorkerBundle {
+            fingerprint: bundle.fingerprint(),
+            subjects: bundle.subjects(),
+            trusted: give(builder, image, &bundle),
+        };
+        tx.worker_bundle_add(worker.id, &given)
+            .await
+            .map_err(crate::Error::from)?;
+        tx.save().await.map_err(crate::Error::from)?;
+        let count = match given.subjects.len() {
+            1 => "1 private certificate".to_owned(),
+            count => format!("{count} private certificates"),
+        };
+        self.worker_event(
+            worker,
+            "console",
+            "Certificates",
+            format!("The builder gets {count}. {}", note(given.trusted)),
+        )
+        .await;
+        Ok(())
+    }
+
+    /// What a worker's builder got, for its page.
+    pub(super) async fn worker_certificates(
+        &self,
+        tx: &mut dyn Repository,
+        worker: &Worker,
+    ) -> Result<Option<WorkerCertificates>> {
+        Ok(tx.worker_bundle(worker.id).await?.map(|given| WorkerCertificates {
+            fingerprint: given.fingerprint,
+            subjects: given.subjects,
+            path: BUNDLE_PATH.into(),
+            trusted: given.trusted,
+            note: note(given.trusted),
+        }))
+    }
+}
+
+/// Puts the bundle into the plan; whether the builder's trust store gets it, too.
+fn give(builder: &mut ContainerPlan, image: &EngineImage, bundle: &Bundle) -> bool {
+    builder.files.push(FileInContainer {
+        path: BUNDLE_PATH.into(),
+        content: bundle.pem.clone().into_bytes(),
+        mode: READ_ONLY,
+        owner: (0, 0),
+    });
+    // Only root can write to the trust store, and only a privileged builder is root.
+    let trusted = builder.security.privileged;
+    if trusted {
+        let entrypoint = builder.entrypoint.take().unwrap_or_else(|| image.entrypoint.clone());
+        let command = builder.command.take().unwrap_or_else(|| image.command.clone());
+        builder.entrypoint = Some(
+            ["/bin/sh", "-c", TRUST, "prt-trust", BUNDLE_PATH]
+                .map(str::to_owned)
+                .to_vec(),
+        );
+        builder.command = Some([entrypoint, command].concat());
+    }
+    trusted
+}
+
+fn note(trusted: bool) -> String {
+    if trusted {
+        format!(
+            "They are in the builder's trust store: registries whose certificates they vouch for work without any configuration. \
+             The bundle is also at {BUNDLE_PATH}."
+        )
+    } else {
+        format!(
+            "They are at {BUNDLE_PATH}, for ca = [\"{BUNDLE_PATH}\"] in the build configuration. They are not in the builder's \
+             trust store: a restricted builder does not run as root and cannot write to it. A worker size whose security context is \
+             Privileged has it."
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, fs, process::Command};
+
+    use prt_types::{worker_sizes::SecurityContext, workers::ContainerRole};
+
+    use super::*;
+    use crate::security_contexts;
+
+    fn bundle() -> Bundle {
+        Bundle {
+            pem: "-----BEGIN CERTIFICATE-----\nAAAA\nBBBB\n-----END CERTIFICATE-----\n".into(),
+            certificates: vec![],
+        }
+    }
+
+    fn image() -> EngineImage {
+        EngineImage {
+            id: "sha256:1".into(),
+            digest: None,
+            architecture: "amd64".into(),
+            entrypoint: vec!["buildkitd".into()],
+            command: vec!["--debug".into()],
+            user: String::new(),
+        }
+    }
+
+    fn builder(context: SecurityContext) -> ContainerPlan {
+        ContainerPlan {
+            image: "sha256:1".into(),
+            entrypoint: None,
+            command: Some(vec!["--config".into(), "x".into()]),
+            env: BTreeMap::new(),
+            limits: prt_types::worker_sizes::Limits::default(),
+            security: security_contexts::settings(context, ContainerRole::Builder),
+            mounts: vec![],
+            tmpfs: vec![],
+            files: vec![],
+        }
+    }
+
+    #[test]
+    fn every_builder_gets_the_file_and_only_a_privileged_one_trusts_it() {
+        for context in [SecurityContext::Default, SecurityContext::Restricted] {
+            let mut plan = builder(context);
+            assert!(!give(&mut plan, &image(), &bundle()));
+            assert_eq!((plan.entrypoint, plan.command.unwrap().len()), (None, 2));
+            let file = &plan.files[0];
+            assert_eq!(
+                (file.path.as_str(), file.mode, file.owner),
+                (BUNDLE_PATH, 0o444, (0, 0))
+            );
+        }
+        let mut plan = builder(SecurityContext::Privileged);
+        assert!(give(&mut plan, &image(), &bundle()));
+        assert_eq!(plan.entrypoint.as_ref().unwrap()[4], BUNDLE_PATH);
+        assert_eq!(plan.command.unwrap(), ["buildkitd", "--config", "x"]);
+        assert!(note(false).contains("does not run as root") && note(true).contains("without any configuration"));
+    }
+
+    /// In a folder in the place of `/`, without mount and without update-ca-certificates: as on an image that has neither.
+    #[test]
+    fn a_store_without_a_tool_is_appended_to_once() {
+        let root = tempfile::tempdir().unwrap();
+        let path = |name: &str| root.path().join(name).display().to_string();
+        fs::create_dir_all(path("etc/ssl/certs")).unwrap();
+        fs::write(path("etc/ssl/certs/ca-certificates.crt"), "PUBLIC\n").unwrap();
+        fs::write(path("bundle.crt"), bundle().pem).unwrap();
+        let script = TRUST
+            .replace("/etc/", &path("etc/"))
+            .replace("command -v update-ca-certificates", "false")
+            .replace("mount --bind", "false --bind");
+        for _ in 0..2 {
+            let done = Command::new("sh")
+                .args(["-c", &script, "sh", &path("bundle.crt"), "echo", "started"])
+                .output()
+                .unwrap();
+            assert_eq!(String::from_utf8_lossy(&done.stdout), "started\n", "{done:?}");
+        }
+        let store = fs::read_to_string(path("etc/ssl/certs/ca-certificates.crt")).unwrap();
+        assert_eq!(store, format!("PUBLIC\n{}", bundle().pem));
+    }
+}

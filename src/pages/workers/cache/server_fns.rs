@@ -1,0 +1,24 @@
+use leptos::prelude::*;
+
+use crate::error::AppError;
+
+/// Key of the form's draft.
+pub const CACHE: &str = "worker-cache-prune";
+
+/// Empties it.
+#[server(prefix = "/_fn", endpoint = "prune_cache")]
+pub async fn prune_cache(worker: String) -> Result<(), AppError> {
+    use crate::server::{draft, extract, problem::app_error};
+
+    let (orchestrator, cx) = extract::context().await?;
+    let result = orchestrator
+        .worker_cache_prune(&cx, &worker)
+        .await
+        .map_err(|error| app_error(error, &cx));
+    let page = format!("/workers/{worker}/build-config");
+    draft::finish(CACHE, &format!("{page}?confirm=prune"), &(), result, |_| {
+        format!("{page}?done=cache-emptied")
+    })
+    .await
+    .map(drop)
+}
