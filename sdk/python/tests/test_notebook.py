@@ -1,7 +1,7 @@
 """The tutorial's notebook: its code cells in order, those of the builder in a kernel of the builder worker, the others outside.
 
-A tutorial beside the clone, ``../shared/seed.md``, is run in place of ours when it is there. Only the registry's name and the login
-are replaced.
+A tutorial beside the clone, ``../shared/seed.md``, is run in place of ours when it is there. Only the registry's name and the
+login are replaced.
 """
 
 from __future__ import annotations
