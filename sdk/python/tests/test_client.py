@@ -4,7 +4,6 @@ import socket
 import threading
 
 import pytest
-
 from practicuscore import (
     ConflictError,
     ConnectionFailedError,
@@ -18,6 +17,7 @@ from practicuscore import (
 )
 from practicuscore.client import Client
 from practicuscore.errors import ApiError
+
 from server import Answer, Server, error
 
 

@@ -4,9 +4,8 @@ import inspect
 import json
 from pathlib import Path
 
-import pytest
-
 import practicuscore as prt
+import pytest
 
 
 def test_only_what_is_set_is_sent() -> None:

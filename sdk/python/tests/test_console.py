@@ -13,9 +13,8 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-import pytest
-
 import practicuscore as prt
+import pytest
 from console import Console, eventually, var
 
 pytestmark = pytest.mark.console

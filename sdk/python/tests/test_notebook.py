@@ -11,13 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import jupytext
+import jupytext  # type: ignore[import-untyped]
 import nbformat
-import pytest
-from nbclient import NotebookClient
-
 import practicuscore as prt
+import pytest
 from console import USER_PASSWORD, Console, var
+from nbclient import NotebookClient
 
 pytestmark = pytest.mark.console
 
@@ -111,8 +110,9 @@ def in_the_builder(workers: Any, cells: list[str], folder: Path) -> str:
     [wheel] = builder.upload_files(var("PRT_SDK_WHEEL"), "~/wheels")
     builder.exec([PYTHON, "-m", "pip", "install", "-q", "--no-index", "--no-deps", "--force-reinstall", wheel]).check()
     file = folder / "cells.ipynb"
-    file.write_text(nbformat.writes(notebook_of(cells)))
+    file.write_text(nbformat.writes(notebook_of(cells)))  # type: ignore[no-untyped-call]
     [there] = builder.upload_files(str(file), "~/notebooks")
     ran = builder.exec([PYTHON, "-c", RUN_INSIDE, there], timeout=400)
     assert ran.exit_code == 0, ran.stderr
-    return output(nbformat.reads(builder.exec(["cat", there]).check().stdout, as_version=4))
+    done = builder.exec(["cat", there]).check().stdout
+    return output(nbformat.reads(done, as_version=4))  # type: ignore[no-untyped-call]
