@@ -4,9 +4,9 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+
 from practicuscore import _login
 from practicuscore.client import Client
-
 from server import Server
 
 # A shell starts a job in the background with Ctrl-C ignored, and what the tests start would inherit that.

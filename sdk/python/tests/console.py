@@ -19,6 +19,7 @@ from typing import Any, Callable, TypeVar
 
 import httpx
 import pytest
+
 from practicuscore.client import Client
 
 T = TypeVar("T")

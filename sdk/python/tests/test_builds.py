@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import practicuscore as prt
 import pytest
 
+import practicuscore as prt
 from server import Answer, Request, Server, build, end, error, record, sse, worker
 
 

@@ -4,6 +4,7 @@ import socket
 import threading
 
 import pytest
+
 from practicuscore import (
     ConflictError,
     ConnectionFailedError,
@@ -17,7 +18,6 @@ from practicuscore import (
 )
 from practicuscore.client import Client
 from practicuscore.errors import ApiError
-
 from server import Answer, Server, error
 
 

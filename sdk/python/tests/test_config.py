@@ -4,8 +4,9 @@ import inspect
 import json
 from pathlib import Path
 
-import practicuscore as prt
 import pytest
+
+import practicuscore as prt
 
 
 def test_only_what_is_set_is_sent() -> None:

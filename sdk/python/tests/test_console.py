@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-import practicuscore as prt
 import pytest
+
+import practicuscore as prt
 from console import Console, eventually, var
 
 pytestmark = pytest.mark.console

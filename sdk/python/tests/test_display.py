@@ -9,12 +9,12 @@ from typing import Any
 import nbformat
 import pytest
 from nbclient import NotebookClient
+
 from practicuscore._text import byte_size, duration, last_overwrite, visible, visible_lines
 from practicuscore.events import BuildEnd, BuildEvent, BuildRecord, BuildWarning, LogLine, Progress, Step
 from practicuscore.progress import display_for
 from practicuscore.progress.notebook import render
 from practicuscore.progress.state import BuildSeen
-
 from server import Answer, Server, build, end, record, sse, worker
 
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
 from practicuscore import ConnectionFailedError, NotFoundError, ProtocolError
 from practicuscore._sse import SseEvent, SseParser
 from practicuscore.client import Client
 from practicuscore.events import BuildEnd, BuildRecord, LogLine, UnknownEvent, parse_record
 from practicuscore.follow import Followed, Follower, FollowOptions, Reconnected, Reconnecting
-
 from server import Answer, Request, Server, end, error, record, sse
 
 QUICK = FollowOptions(first_delay=0.01, longest_delay=0.02, silence=2, give_up=5)

@@ -4,10 +4,10 @@ import os
 import stat
 from pathlib import Path
 
-import practicuscore as prt
 import pytest
-from practicuscore._login import SavedLogin
 
+import practicuscore as prt
+from practicuscore._login import SavedLogin
 from server import Answer, Server, error
 
 

@@ -13,10 +13,11 @@ from typing import Any
 
 import jupytext  # type: ignore[import-untyped]
 import nbformat
-import practicuscore as prt
 import pytest
-from console import USER_PASSWORD, Console, var
 from nbclient import NotebookClient
+
+import practicuscore as prt
+from console import USER_PASSWORD, Console, var
 
 pytestmark = pytest.mark.console
 

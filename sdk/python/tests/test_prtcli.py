@@ -10,11 +10,11 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-import practicuscore as prt
 import pytest
+
+import practicuscore as prt
 from console import var
 from practicuscore._login import SavedLogin
-
 from server import Answer, Server, build, end, error, record, sse, worker
 
 TOKEN = {"id": "0190b2f4-0000-7000-8000-000000000001", "name": "login", "prefix": "prt", "created_ms": 1}

@@ -8,6 +8,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+
 from practicuscore import UsageError
 from practicuscore.upload import tar
 from practicuscore.upload.dockerignore import Dockerignore, clean

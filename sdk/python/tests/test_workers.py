@@ -7,10 +7,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-import practicuscore as prt
 import pytest
-from practicuscore import _processes, _transfer
 
+import practicuscore as prt
+from practicuscore import _processes, _transfer
 from server import Answer, Request, Server, error, worker
 
 
