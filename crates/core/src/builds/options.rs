@@ -94,7 +94,7 @@ fn words(text: &str) -> Result<Vec<String>, String> {
         return Err("This has control characters.".into());
     }
     // A backslash at the end of a line continues it, also where lines end with CR LF.
-    shlex::split(&text.replace("\r\n", "\n"))
+    shlex::split(&text.replace("\r\n", "\n").replace("\\\n", ""))
         .ok_or_else(|| "A quotation mark or a backslash at the end is not closed.".into())
 }
 
