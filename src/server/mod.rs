@@ -4,6 +4,7 @@ pub mod build_upload;
 pub mod draft;
 pub mod extract;
 pub mod functions;
+pub mod idempotency;
 pub mod input;
 pub mod metrics;
 pub mod notebook;

@@ -19,6 +19,7 @@ use tower_http::{compression::CompressionLayer, services::ServeDir};
 use super::{
     extract::{self, RequestId},
     functions, metrics, notebook, openapi,
+    functions, idempotency, metrics, openapi,
     problem::Problem,
     rest, security, session,
     state::AppState,
@@ -60,6 +61,10 @@ pub fn router(state: AppState) -> Router {
         );
     let (api, document) = rest::v1::router().split_for_parts();
     let document = openapi::complete(document);
+    let api = api.layer(middleware::from_fn_with_state(
+        state.orchestrator.clone(),
+        idempotency::answer_once,
+    ));
     // A route for each, so that each is measured for itself.
     let functions = server_fn::axum::server_fn_paths()
         .map(|(path, _)| path)

@@ -98,3 +98,83 @@ async fn form(http: &reqwest::Client, console: &Console, path: &str, values: &[(
         .unwrap();
     answer.text().await.unwrap()
 }
+
+/// Fields that do not go together, and fields without an effect here: the same words by REST, command line and SDK's JSON.
+#[tokio::test]
+async fn wrong_worker_fields() {
+    let console = Console::start().await;
+    let alice = console.user("alice", &[]).await;
+    let cli = Cli::login(&console, "alice");
+    let image = "practicus-minimal";
+    for (json, args, field, words) in [
+        (
+            r#"{"image_config":{"builder":true,"builder_capacity":100}}"#,
+            vec!["--builder", "--builder-capacity", "100"],
+            "image_config.builder_capacity",
+            "builder_capacity is a whole percentage from 1 to 99.",
+        ),
+        (
+            r#"{"image_config":{"builder_capacity":60}}"#,
+            vec!["--builder-capacity", "60"],
+            "image_config.builder_capacity",
+            "builder_capacity needs builder=True.",
+        ),
+        (
+            r#"{"image_config":{"custom_builder_url":"r.io/b:1"}}"#,
+            vec!["--custom-builder-url", "r.io/b:1"],
+            "image_config.custom_builder_url",
+            "custom_builder_url needs builder=True.",
+        ),
+        (
+            r#"{"image_config":{"repo_username":"u"}}"#,
+            vec!["--repo-username", "u"],
+            "image_config.repo_password",
+            "repo_username needs repo_password.",
+        ),
+        (
+            r#"{"log_level":"LOUD"}"#,
+            vec!["--log-level", "LOUD"],
+            "log_level",
+            "log_level is one of DEBUG, INFO, WARNING, ERROR, CRITICAL.",
+        ),
+        (
+            r#"{"network_protocol":"https"}"#,
+            vec!["--network-protocol", "https"],
+            "network_protocol",
+            "network_protocol cannot be chosen: a worker is reached through the console, by the console's own address. Leave it out.",
+        ),
+        (
+            r#"{"personal_secrets":["mine"]}"#,
+            vec!["--personal-secret", "mine"],
+            "personal_secrets",
+            "There is no secret \"mine\": this console keeps registry credentials only (image_config.repo_secret_name). \
+             Upload other secrets as files once the worker runs.",
+        ),
+        (
+            r#"{"shared_secrets":["ours"]}"#,
+            vec!["--shared-secret", "ours"],
+            "shared_secrets",
+            "There is no secret \"ours\": this console keeps registry credentials only (image_config.repo_secret_name). \
+             Upload other secrets as files once the worker runs.",
+        ),
+        (
+            r#"{"additional_params":{"nodes":"3"}}"#,
+            vec!["--additional-param", "nodes=3"],
+            "additional_params",
+            "There is no additional parameter \"nodes\".",
+        ),
+    ] {
+        let mut value: serde_json::Value = serde_json::from_str(json).unwrap();
+        value["worker_image"] = image.into();
+        let config: WorkerConfig = serde_json::from_value(value).unwrap();
+        let error = alice.worker_create(&config).await.unwrap_err();
+        assert_eq!(error.api().unwrap().field(field), Some(words), "{error}");
+        let out = cli
+            .command(&[&["worker", "create", "--image", image], args.as_slice()].concat())
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8_lossy(&out.stderr);
+        assert!(!out.status.success() && stderr.contains(words), "{stderr}");
+    }
+    assert!(alice.workers(true).await.unwrap().is_empty(), "nothing was made");
+}

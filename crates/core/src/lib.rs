@@ -21,6 +21,7 @@ pub mod container_images;
 pub mod crypto;
 pub mod engine;
 pub mod error;
+pub mod idempotency;
 pub mod images;
 pub mod logs;
 pub mod notebooks;

@@ -28,6 +28,7 @@ mod error;
 mod grants;
 mod groups;
 mod notebook_logins;
+mod idempotency;
 mod registry_credentials;
 mod repository;
 mod row;

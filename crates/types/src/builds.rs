@@ -58,6 +58,12 @@ pub struct BuildRequest {
     /// The Dockerfile, relative to the context; empty = `Dockerfile`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub dockerfile: String,
+    /// Further arguments for the build command, e.g. `--opt target=web`. They are recorded: no place for secrets.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub additional_build_params: String,
+    /// `buildctl build …` in the place of the console's own command; output and log stay the console's.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub custom_build_command: String,
 }
 
 /// A request to run a finished build's inputs again.
@@ -203,6 +209,12 @@ pub struct BuildView {
     pub context: String,
     /// Path of the Dockerfile in the context.
     pub dockerfile: String,
+    /// The further arguments of the build command, e.g. `--opt target=web`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub additional_build_params: String,
+    /// The command in the place of the console's own.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub custom_build_command: String,
     /// The Dockerfile's text when the build was started; empty in lists.
     #[serde(default)]
     pub dockerfile_text: String,

@@ -65,6 +65,19 @@ pub struct WorkerConfig {
     /// Environment of the primary container. Visible to the engine: no place for secrets.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env_variables: BTreeMap<String, String>,
+    /// How the worker is reached. It is reached through the console, so a value is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network_protocol: Option<String>,
+    /// Names of own secrets. This console keeps none but registry credentials, so a name is refused.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub personal_secrets: Vec<String>,
+    /// Names of shared secrets. This console keeps none but registry credentials, so a name is refused.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shared_secrets: Vec<String>,
+    /// Parameters beyond these. There are none, so each is refused by its name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    pub additional_params: BTreeMap<String, serde_json::Value>,
 }
 
 /// Where a worker is in its life.

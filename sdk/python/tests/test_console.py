@@ -184,6 +184,17 @@ def test_outcomes_and_misuse(ada: prt.Client, console: Console, builder: prt.Wor
         with pytest.raises(prt.InvalidInputError) as caught:
             prt.create_worker({"worker_image": "practicus-minimal", "image_config": image})
         assert [wrong_field.field for wrong_field in caught.value.fields] == [field]
+    # What has no effect here is refused rather than ignored.
+    for config, words in [
+        (prt.WorkerConfig("practicus-minimal", network_protocol="https"), "network_protocol cannot be chosen"),
+        (prt.WorkerConfig("practicus-minimal", personal_secrets=["mine"]), 'There is no secret "mine"'),
+        (prt.WorkerConfig("practicus-minimal", shared_secrets=["ours"]), 'There is no secret "ours"'),
+        (prt.WorkerConfig("practicus-minimal", additional_params={"nodes": 3}), 'There is no additional parameter "nodes"'),
+    ]:
+        with pytest.raises(prt.InvalidInputError, match=words):
+            prt.create_worker(config)
+    with pytest.raises(prt.InvalidInputError, match="--output is refused: "):
+        local.build_image(name, "1", additional_build_params="--output type=local,dest=/tmp", **given)  # type: ignore[arg-type]
     with pytest.raises(prt.PrtError, match="Medium"):
         prt.create_worker({"worker_image": "practicus-minimal", "worker_size": "Huge"})
     plain = prt.create_worker({"worker_image": "practicus-minimal"}, timeout=120)

@@ -70,6 +70,17 @@ pub fn Facts(view: RwSignal<BuildView>, model: RwSignal<LogModel>) -> impl IntoV
         choices.push("without cache");
     }
     let choices = (!choices.is_empty()).then(|| view! { <MetaItem label="Settings">{choices.join(", ")}</MetaItem> });
+    let words = |label: &'static str, text: String| {
+        (!text.is_empty()).then(|| {
+            view! {
+                <MetaItem label attr:class="meta-wide">
+                    <span class="mono breakable">{text}</span>
+                </MetaItem>
+            }
+        })
+    };
+    let parameters = words("Build parameters", fixed.additional_build_params.clone());
+    let command = words("Build command", fixed.custom_build_command.clone());
     let rerun = fixed.rerun_of.map(|number| {
         view! {
             <MetaItem label="Run again from">
@@ -103,6 +114,8 @@ pub fn Facts(view: RwSignal<BuildView>, model: RwSignal<LogModel>) -> impl IntoV
             {args}
             {logins}
             {choices}
+            {parameters}
+            {command}
             {rerun}
             {move || {
                 digest

@@ -29,6 +29,8 @@ pub struct BuildForm {
     pub insecure_registry: bool,
     pub no_cache: bool,
     pub build_args: String,
+    pub additional_build_params: String,
+    pub custom_build_command: String,
     pub registry_credentials: Vec<CredentialForm>,
     pub registry_secrets: Vec<String>,
 }
@@ -63,6 +65,8 @@ impl BuildForm {
             "insecure_registry" => self.insecure_registry = value == "true",
             "no_cache" => self.no_cache = value == "true",
             "build_args" => self.build_args = value,
+            "additional_build_params" => value.trim().clone_into(&mut self.additional_build_params),
+            "custom_build_command" => value.trim().clone_into(&mut self.custom_build_command),
             "registry_secrets[]" => self.registry_secrets.push(value),
             _ => return self.set_credential(name, value),
         }
@@ -123,6 +127,8 @@ impl BuildForm {
             no_cache: self.no_cache,
             context: String::new(),
             dockerfile: String::new(),
+            additional_build_params: self.additional_build_params,
+            custom_build_command: self.custom_build_command,
         })
     }
 }

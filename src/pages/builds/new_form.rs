@@ -105,7 +105,11 @@ pub fn BuildFormView(
             />
         }
     });
-    let more = values.insecure_registry || values.no_cache || !values.build_args.is_empty();
+    let more = values.insecure_registry
+        || values.no_cache
+        || !values.build_args.is_empty()
+        || !values.additional_build_params.is_empty()
+        || !values.custom_build_command.is_empty();
     let workers = data
         .workers
         .iter()
@@ -182,6 +186,24 @@ pub fn BuildFormView(
                                 label="Without using the cache"
                                 checked=values.no_cache
                                 hint=|| "Runs every step again."
+                            />
+                            <TextAreaField
+                                path="additional_build_params"
+                                label="Additional build parameters"
+                                value=values.additional_build_params
+                                mono=true
+                                rows=2
+                                placeholder="--opt target=web"
+                                hint=|| "Arguments of buildctl build. They are kept with the build: no place for secrets."
+                            />
+                            <TextAreaField
+                                path="custom_build_command"
+                                label="Custom build command"
+                                value=values.custom_build_command
+                                mono=true
+                                rows=2
+                                placeholder="buildctl build --opt target=web"
+                                hint=|| "In place of the console's own; the image's name, the push and the log stay as they are."
                             />
                         </div>
                     </details>

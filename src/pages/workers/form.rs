@@ -93,6 +93,8 @@ impl WorkerForm {
             startup_script: (!self.startup_script.trim().is_empty()).then(|| self.startup_script.replace("\r\n", "\n")),
             log_level: filled(&self.log_level),
             env_variables,
+            // What this console refuses anyway has no place in its form.
+            ..WorkerConfig::default()
         })
     }
 }

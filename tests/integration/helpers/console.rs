@@ -228,6 +228,8 @@ impl Console {
             no_cache: false,
             context: String::new(),
             dockerfile: String::new(),
+            additional_build_params: String::new(),
+            custom_build_command: String::new(),
         }
     }
 

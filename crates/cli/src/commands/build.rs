@@ -54,6 +54,9 @@ pub struct Args {
     /// Do not use the cache
     #[arg(long)]
     no_cache: bool,
+    /// Further arguments of buildctl build, in quotes, e.g. '--opt target=web'; may be repeated
+    #[arg(long = "param", value_name = "ARGUMENTS", allow_hyphen_values = true)]
+    params: Vec<String>,
     #[command(flatten)]
     show: Show,
 }
@@ -107,6 +110,8 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
         no_cache: args.no_cache,
         context,
         dockerfile: local.dockerfile,
+        additional_build_params: args.params.join(" "),
+        custom_build_command: String::new(),
     };
     run_build::run(session, session.client.build_create(&request), args.show).await
 }

@@ -9,7 +9,8 @@ use crate::{error::Result, params::build_container_image, session::Session};
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Parameters: name, tag, push_image (default true), build_args, registry_credentials,\n\
-    repo_secret_name, insecure_registry, worker, no_cache, context, dockerfile.\n\
+    repo_secret_name, insecure_registry, worker, no_cache, context, dockerfile,\n\
+    additional_build_params (e.g. '--opt target=web'), custom_build_command ('buildctl build …').\n\
     build_args is a dict and registry_credentials a list of (host, user, password), as JSON or as Python literals;\n\
     registry_credentials=@FILE reads the list from a file.\n\
     repo_secret_name is a kept registry credential, or several with commas between.\n\n\

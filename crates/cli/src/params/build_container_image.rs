@@ -18,6 +18,8 @@ pub const KEYS: &[&str] = &[
     "no_cache",
     "context",
     "dockerfile",
+    "additional_build_params",
+    "custom_build_command",
 ];
 
 /// Makes a build request of the parameters; `worker` stays empty when none is named.
@@ -34,6 +36,8 @@ pub fn parse(params: &[String]) -> Result<BuildRequest> {
         no_cache: false,
         context: String::new(),
         dockerfile: String::new(),
+        additional_build_params: String::new(),
+        custom_build_command: String::new(),
     };
     let mut seen: Vec<&str> = Vec::new();
     for param in params {
@@ -82,6 +86,8 @@ fn set(request: &mut BuildRequest, key: &str, value: &str) -> Result<(), String>
         "no_cache" => request.no_cache = literal::boolean(value)?,
         "context" => request.context = value.into(),
         "dockerfile" => request.dockerfile = value.into(),
+        "additional_build_params" => request.additional_build_params = value.into(),
+        "custom_build_command" => request.custom_build_command = value.into(),
         _ => return Err("is not known".into()),
     }
     Ok(())
@@ -137,6 +143,8 @@ mod tests {
             "no_cache=True",
             "context=sub",
             "dockerfile=Dockerfile.dev",
+            "additional_build_params=--opt target=web",
+            "custom_build_command=buildctl build",
         ])
         .unwrap();
         assert_eq!(
@@ -146,6 +154,8 @@ mod tests {
         assert!(!request.push_image && request.insecure_registry && request.no_cache);
         assert_eq!(request.registry_secrets, ["corp-robot", "mine"]);
         assert_eq!(request.dockerfile, "Dockerfile.dev");
+        assert_eq!(request.additional_build_params, "--opt target=web");
+        assert_eq!(request.custom_build_command, "buildctl build");
     }
 
     #[test]

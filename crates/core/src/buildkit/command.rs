@@ -21,6 +21,8 @@ pub struct BuildCommand<'a> {
     pub insecure_registry: bool,
     /// Leave the cache unused.
     pub no_cache: bool,
+    /// Further arguments, checked.
+    pub options: &'a [String],
     /// Where `buildctl` writes the digest of the result.
     pub metadata_file: &'a str,
 }
@@ -39,6 +41,10 @@ impl BuildCommand<'_> {
             option("--opt", format!("build-arg:{name}={value}"));
         }
         let mut output = format!("type=image,name={},push={}", self.reference, self.push);
+        // The exporter then gives that time to the files too, and the same inputs come to the same digest in every builder.
+        if self.build_args.contains_key("SOURCE_DATE_EPOCH") {
+            output.push_str(",rewrite-timestamp=true");
+        }
         if self.insecure_registry {
             output.push_str(",registry.insecure=true");
         }
@@ -47,6 +53,7 @@ impl BuildCommand<'_> {
         if self.no_cache {
             argv.push("--no-cache".to_owned());
         }
+        argv.extend_from_slice(self.options);
         argv
     }
 }
@@ -60,19 +67,24 @@ mod tests {
             ("B".to_owned(), "two words, a comma".to_owned()),
             ("A".to_owned(), String::new()),
         ]);
-        let mut command = BuildCommand {
+        let mut command = command(&build_args);
+        change(&mut command);
+        command.argv().join("|")
+    }
+
+    fn command(build_args: &BTreeMap<String, String>) -> BuildCommand<'_> {
+        BuildCommand {
             reference: "registry.example.com:5000/demo/app:1.0",
             context: "/build",
             dockerfile_folder: "/tmp/prt-builds/7",
             dockerfile_name: "Dockerfile",
-            build_args: &build_args,
+            build_args,
             push: true,
             insecure_registry: false,
             no_cache: false,
+            options: &[],
             metadata_file: "/tmp/prt-builds/7/metadata",
-        };
-        change(&mut command);
-        command.argv().join("|")
+        }
     }
 
     #[test]
@@ -92,6 +104,20 @@ mod tests {
         );
         assert!(argv(|c| c.insecure_registry = true).contains(",push=true,registry.insecure=true|"));
         assert!(argv(|c| c.no_cache = true).ends_with("|--no-cache"));
+        let options = ["--opt".to_owned(), "target=web".to_owned()];
+        let none = BTreeMap::new();
+        let with_options = BuildCommand {
+            options: &options,
+            ..command(&none)
+        };
+        assert!(with_options.argv().join("|").ends_with("/metadata|--opt|target=web"));
+        let epoch = BTreeMap::from([("SOURCE_DATE_EPOCH".to_owned(), "0".to_owned())]);
+        assert!(
+            command(&epoch)
+                .argv()
+                .join("|")
+                .contains(",push=true,rewrite-timestamp=true|")
+        );
         let other = argv(|c| {
             c.context = "/build/app";
             c.dockerfile_name = "web.Dockerfile";

@@ -68,6 +68,8 @@ pub struct Launch<'a> {
     pub insecure_registry: bool,
     /// Leave the cache unused.
     pub no_cache: bool,
+    /// Further arguments for `buildctl build`.
+    pub options: &'a [String],
     /// Logins.
     pub credentials: &'a [RegistryCredential],
 }
@@ -106,6 +108,7 @@ fn argv(spool: &str, launch: &Launch<'_>, script: &str) -> Vec<String> {
         push: launch.push,
         insecure_registry: launch.insecure_registry,
         no_cache: launch.no_cache,
+        options: launch.options,
         metadata_file: &format!("{own}/metadata"),
     };
     // Our own copy of the log lies at the top of the build folder; `COPY . .` must not change with each build because of it.

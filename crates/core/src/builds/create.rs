@@ -68,6 +68,8 @@ impl Orchestrator {
             no_cache: request.no_cache || earlier.no_cache,
             context: earlier.context,
             dockerfile: earlier.dockerfile,
+            additional_build_params: earlier.additional_build_params,
+            custom_build_command: earlier.custom_build_command,
         };
         let result = self.build_create_checked(cx, again, Some(number)).await;
         self.audit_refusal(cx, "build.rerun", &format!("#{number}"), result)
@@ -138,6 +140,8 @@ impl Orchestrator {
             no_cache: inputs.no_cache,
             context: inputs.context,
             dockerfile: inputs.dockerfile,
+            additional_build_params: inputs.additional_build_params,
+            custom_build_command: inputs.custom_build_command,
             dockerfile_text,
             status: BuildStatus::Pending,
             reason: None,

@@ -23,6 +23,7 @@ mod create;
 mod end;
 mod failure;
 mod offer;
+mod options;
 mod probe;
 mod read;
 mod run;

@@ -50,6 +50,7 @@ impl Orchestrator {
             push: inputs.push_image,
             insecure_registry: inputs.insecure_registry,
             no_cache: inputs.no_cache,
+            options: &inputs.options,
             credentials: &[],
         });
         spec.stdin = Some(

@@ -16,6 +16,7 @@ use tracing::Instrument as _;
 
 use super::{
     offer::Offer,
+    options,
     runs::{Live, Run, Stop},
 };
 use crate::{
@@ -327,6 +328,7 @@ impl<'a> Follower<'a> {
     /// The build as the launcher wants it.
     fn launch<T>(&self, make: impl FnOnce(&Launch<'_>) -> T) -> T {
         let build = self.build;
+        let options = options::kept(&build.additional_build_params, &build.custom_build_command);
         make(&Launch {
             build: &build.id.to_string(),
             folder: BUILD_FOLDER_BUILDER,
@@ -338,6 +340,7 @@ impl<'a> Follower<'a> {
             push: build.push_image,
             insecure_registry: build.insecure_registry,
             no_cache: build.no_cache,
+            options: &options,
             credentials: &self.logins,
         })
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use oci_spec::distribution::Reference;
 use prt_types::builds::{BuildRequest, CredentialView, RegistryCredential};
 
+use super::options;
 use crate::{
     error::{Fields, Result},
     images::is_tag,
@@ -29,6 +30,10 @@ pub(super) struct Inputs {
     pub no_cache: bool,
     pub context: String,
     pub dockerfile: String,
+    pub additional_build_params: String,
+    pub custom_build_command: String,
+    /// What the two come to, as arguments.
+    pub options: Vec<String>,
 }
 
 impl Inputs {
@@ -45,8 +50,9 @@ impl Inputs {
 }
 
 /// Checks all fields, so that a form shows everything that is wrong at once.
-pub(super) fn validate(request: BuildRequest) -> Result<Inputs> {
+pub(super) fn validate(mut request: BuildRequest) -> Result<Inputs> {
     let mut wrong = Fields::new();
+    let options = options::of(&mut request, &mut wrong);
     let mut or_wrong = |field: &str, value: Result<String, String>| {
         value.unwrap_or_else(|message| {
             wrong.add(field, message);
@@ -65,6 +71,14 @@ pub(super) fn validate(request: BuildRequest) -> Result<Inputs> {
     };
     let dockerfile = or_wrong("dockerfile", dockerfile);
     build_args(&request.build_args, &mut wrong);
+    if let Some(epoch) = request.build_args.get("SOURCE_DATE_EPOCH")
+        && epoch.parse::<u32>().is_err()
+    {
+        wrong.add(
+            "build_args",
+            "SOURCE_DATE_EPOCH is a whole number of seconds since 1970.",
+        );
+    }
     let credentials = credentials(request.registry_credentials, &mut wrong);
     wrong.check()?;
     let (host, repository) = name
@@ -82,6 +96,9 @@ pub(super) fn validate(request: BuildRequest) -> Result<Inputs> {
         no_cache: request.no_cache,
         context,
         dockerfile,
+        additional_build_params: request.additional_build_params,
+        custom_build_command: request.custom_build_command,
+        options,
     })
 }
 
@@ -220,6 +237,8 @@ mod tests {
             no_cache: false,
             context: String::new(),
             dockerfile: String::new(),
+            additional_build_params: String::new(),
+            custom_build_command: String::new(),
         }
     }
 

@@ -29,6 +29,8 @@ pub(super) fn view(build: Build, position: Option<Position>, live: Option<Live>)
         no_cache: build.no_cache,
         context: build.context,
         dockerfile: build.dockerfile,
+        additional_build_params: build.additional_build_params,
+        custom_build_command: build.custom_build_command,
         dockerfile_text: build.dockerfile_text,
         lines: if build.status.is_final() {
             build.lines

@@ -7,6 +7,7 @@
 //! A row type in `model.rs`, a trait below, a migration, an implementation in `crates/store`, and a story in
 //! `testing/store_conformance.rs`, which runs on SQLite and on Postgres.
 
+mod idempotency;
 mod model;
 
 use async_trait::async_trait;
@@ -16,6 +17,7 @@ use prt_types::{
     workers::WorkerEvent,
 };
 
+pub use idempotency::{IdempotencyKey, IdempotencyRepository};
 pub use model::{
     ApiToken, AuditRow, Build, BuildFilter, BuildServiceConfig, CertificateBundle, ContainerImage, Grantee, Group,
     NotebookLogin, NotebookLoginKind, PlannedContainer, RegistryCredential, SessionRow, User, Worker,
@@ -76,6 +78,7 @@ pub trait Repository:
     + BuildRepository
     + AuditRepository
     + SettingRepository
+    + IdempotencyRepository
     + Send
 {
     /// Makes the changes count.

@@ -392,6 +392,10 @@ pub struct Build {
     pub dockerfile: String,
     /// Its text.
     pub dockerfile_text: String,
+    /// Further arguments as typed.
+    pub additional_build_params: String,
+    /// Custom command as typed.
+    pub custom_build_command: String,
     /// Status.
     pub status: BuildStatus,
     /// Reason of a failure.

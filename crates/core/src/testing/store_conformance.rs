@@ -71,6 +71,7 @@ where
     transactions::writers_wait_in_line(&stories).await;
     transactions::a_canceled_waiter_harms_nobody(&stories).await;
     transactions::rows_survive_reopening(&stories).await;
+    transactions::idempotency_keys(&stories).await;
     transactions::settings(&stories).await;
     transactions::audit(&stories).await;
     transactions::text(&stories).await;

@@ -91,7 +91,40 @@ pub fn validate(config: &WorkerConfig) -> Result<()> {
             "Name a worker size, or leave it out for the default one.",
         );
     }
+    unsupported(config, &mut fields);
     fields.check()
+}
+
+/// Fields that other installations of the SDK's world have a use for. Here they would be without effect, and are told so instead.
+fn unsupported(config: &WorkerConfig, fields: &mut Fields) {
+    if config
+        .network_protocol
+        .as_ref()
+        .is_some_and(|protocol| !protocol.is_empty())
+    {
+        fields.add(
+            "network_protocol",
+            "network_protocol cannot be chosen: a worker is reached through the console, by the console's own address. Leave it out.",
+        );
+    }
+    for (field, names) in [
+        ("personal_secrets", &config.personal_secrets),
+        ("shared_secrets", &config.shared_secrets),
+    ] {
+        if let Some(name) = names.first() {
+            let message = format!(
+                "There is no secret {name:?}: this console keeps registry credentials only (image_config.repo_secret_name). \
+                 Upload other secrets as files once the worker runs."
+            );
+            fields.add(field, message);
+        }
+    }
+    if let Some(name) = config.additional_params.keys().next() {
+        fields.add(
+            "additional_params",
+            format!("There is no additional parameter {name:?}."),
+        );
+    }
 }
 
 /// The builder's percentage.
@@ -170,6 +203,32 @@ mod tests {
             wrong(by_name(login(Some("u"), Some("p")), "robot")),
             ["repo_secret_name excludes repo_username and repo_password."]
         );
+    }
+
+    #[test]
+    fn nothing_is_ignored_in_silence() {
+        let config = WorkerConfig {
+            worker_image: "x".into(),
+            network_protocol: Some("https".into()),
+            personal_secrets: vec!["mine".into()],
+            shared_secrets: vec!["ours".into()],
+            additional_params: [("nodes".to_owned(), 3.into())].into(),
+            ..WorkerConfig::default()
+        };
+        let Err(Error::InvalidInput { fields, .. }) = validate(&config) else {
+            panic!("accepted")
+        };
+        let names: Vec<&str> = fields.iter().map(|field| field.field.as_str()).collect();
+        assert_eq!(
+            names,
+            [
+                "network_protocol",
+                "personal_secrets",
+                "shared_secrets",
+                "additional_params"
+            ]
+        );
+        assert!(fields[1].message.starts_with("There is no secret \"mine\""));
     }
 
     #[test]

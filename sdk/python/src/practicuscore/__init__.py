@@ -18,6 +18,7 @@ from ._login import connect, login, logout
 from ._processes import Process
 from ._tasks import Task
 from ._version import __version__
+from ._views import Container, ExecResult, WorkerEvent
 from .builds import Build, get_build, list_builds
 from .client import Client
 from .config import ImageConfig, WorkerConfig
@@ -43,10 +44,7 @@ from .errors import (
 )
 from .lists import PrtList, WorkerImage, WorkerSize, list_worker_images, list_worker_sizes
 from .workers import (
-    Container,
-    ExecResult,
     Worker,
-    WorkerEvent,
     create_worker,
     get_local_worker,
     get_or_create_worker,

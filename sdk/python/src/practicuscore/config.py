@@ -58,7 +58,7 @@ class WorkerConfig:
     service_type: str | None = None
     """``cloud_worker`` (default) or ``workspace``."""
     network_protocol: str | None = None
-    """How the worker is reached; unset = as the console is set up."""
+    """How the worker is reached. Through the console: a value is refused."""
     image_config: ImageConfig | None = None
     """Pull and builder settings."""
     startup_script: str | None = None
@@ -68,11 +68,11 @@ class WorkerConfig:
     env_variables: dict[str, str] | None = None
     """Environment of the worker. Visible to the engine: no place for secrets."""
     personal_secrets: list[str] | None = None
-    """Names of own secrets to be given to the worker."""
+    """Names of own secrets. A console keeps registry credentials only and refuses a name."""
     shared_secrets: list[str] | None = None
-    """Names of shared secrets to be given to the worker."""
+    """Names of shared secrets. A console keeps registry credentials only and refuses a name."""
     additional_params: dict[str, Any] | None = None
-    """What a later console may know."""
+    """Parameters beyond these. A console refuses those that it does not know, by name."""
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> WorkerConfig:

@@ -54,8 +54,8 @@ def update_build_config(
 ) -> bool:
     """Configures the build service of the worker while it runs. True when the new configuration is active.
 
-    If something is wrong with it, an exception says what and where; if the builder does not come up with it, the answer is False and the
-    reason is printed. Either way the old configuration stays. A running build is waited for.
+    If something is wrong with it, an exception says what and where; if the builder does not come up with it, the answer is False
+    and the reason is printed. Either way the old configuration stays. A running build is waited for.
 
     :param insecure_registries: hosts that are reached without verified TLS, as a list or separated by commas
     :param config_content: a whole configuration (TOML), in place of the present one; goes before ``insecure_registries``

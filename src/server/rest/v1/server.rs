@@ -31,6 +31,8 @@ struct ServerInfo {
     platform_version: String,
     /// Where short image names live.
     default_registry: String,
+    /// Whether a new worker, build or rerun may be asked for again with the same `Idempotency-Key` header and is made once.
+    idempotency_keys: bool,
 }
 
 /// What this installation is.
@@ -41,6 +43,7 @@ async fn info(State(orchestrator): State<Orchestrator>) -> Json<ServerInfo> {
         version: info.version,
         platform_version: info.platform_version,
         default_registry: info.default_registry,
+        idempotency_keys: true,
     })
 }
 

@@ -62,6 +62,8 @@ fn describe(build: &BuildView) -> String {
         ),
         ("insecure", build.insecure_registry.then(|| "yes".into())),
         ("no cache", build.no_cache.then(|| "yes".into())),
+        ("parameters", text(&build.additional_build_params)),
+        ("command", text(&build.custom_build_command)),
         ("repeats", build.rerun_of.map(|number| format!("#{number}"))),
         ("created", Some(date(build.created_ms))),
         ("took", took(build).map(duration)),
@@ -71,6 +73,10 @@ fn describe(build: &BuildView) -> String {
         ),
         ("lines", Some(build.lines.to_string())),
     ])
+}
+
+fn text(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
 }
 
 /// Status with its reason.

@@ -74,6 +74,18 @@ pub struct Args {
     /// DEBUG, INFO, WARNING, ERROR or CRITICAL
     #[arg(long, value_name = "LEVEL")]
     log_level: Option<String>,
+    /// How the worker is reached; this console refuses a choice
+    #[arg(long, value_name = "PROTOCOL")]
+    network_protocol: Option<String>,
+    /// Secret of your own for the worker; this console keeps none but registry credentials
+    #[arg(long = "personal-secret", value_name = "NAME")]
+    personal_secrets: Vec<String>,
+    /// Shared secret for the worker; this console keeps none but registry credentials
+    #[arg(long = "shared-secret", value_name = "NAME")]
+    shared_secrets: Vec<String>,
+    /// Parameter beyond these; there are none yet
+    #[arg(long = "additional-param", value_name = "KEY=VALUE")]
+    additional_params: Vec<String>,
     /// Wait until it is ready (default)
     #[arg(long, overrides_with = "no_wait")]
     wait: bool,
@@ -141,6 +153,13 @@ fn config(args: Args) -> Result<WorkerConfig> {
         startup_script,
         log_level: args.log_level,
         env_variables,
+        network_protocol: args.network_protocol,
+        personal_secrets: args.personal_secrets,
+        shared_secrets: args.shared_secrets,
+        additional_params: key_value::parse("--additional-param", &args.additional_params)?
+            .into_iter()
+            .map(|(name, value)| (name, value.into()))
+            .collect(),
     })
 }
 

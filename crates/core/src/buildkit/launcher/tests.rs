@@ -97,6 +97,7 @@ impl Builder {
                 push: true,
                 insecure_registry: false,
                 no_cache: false,
+                options: &[],
                 credentials: &credentials,
             },
         )

@@ -58,6 +58,8 @@ pub(super) async fn every_field(stories: &Stories) {
         no_cache: false,
         context: String::new(),
         dockerfile: String::new(),
+        additional_build_params: String::new(),
+        custom_build_command: String::new(),
         dockerfile_text: String::new(),
         status: BuildStatus::Running,
         reason: None,

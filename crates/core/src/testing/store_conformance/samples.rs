@@ -173,6 +173,8 @@ pub(super) fn build(worker: &Worker, owner: &User, number: i64) -> Build {
         no_cache: true,
         context: "app".into(),
         dockerfile: "Dockerfile.dev".into(),
+        additional_build_params: "--opt target=web".into(),
+        custom_build_command: "buildctl build".into(),
         dockerfile_text: "FROM scratch\n".into(),
         status: BuildStatus::Pending,
         reason: Some(BuildReason::StepFailed),

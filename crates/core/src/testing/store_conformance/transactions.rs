@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     clock::new_id,
-    store::{AuditRow, SessionRow, Store, StoreError},
+    store::{AuditRow, IdempotencyKey, SessionRow, Store, StoreError},
 };
 
 /// Long enough for a busy machine; only a failure waits for it.
@@ -294,4 +294,35 @@ pub(super) async fn text(stories: &Stories) {
     );
     repo.save().await.unwrap();
     assert_eq!(setting(&store, "nul").await.as_deref(), Some("a␀b␀"));
+}
+
+pub(super) async fn idempotency_keys(stories: &Stories) {
+    let store = stories.open("idempotency_keys").await;
+    let (user, _) = user_with_worker(&store).await;
+    let key = IdempotencyKey {
+        user_id: user.id,
+        key_hash: "ab".into(),
+        request_sealed: vec![0, 255],
+        status: None,
+        body: String::new(),
+        created_ms: 10,
+    };
+    let mut repo = write(&store).await;
+    assert!(repo.idempotency_add(&key).await.unwrap());
+    assert!(!repo.idempotency_add(&key).await.unwrap());
+    repo.save().await.unwrap();
+    let mut repo = write(&store).await;
+    assert_eq!(repo.idempotency(user.id, "ab").await.unwrap(), Some(key.clone()));
+    assert_eq!(repo.idempotency(user.id, "cd").await.unwrap(), None);
+    repo.idempotency_answer(user.id, "ab", 201, "{}").await.unwrap();
+    let answered = repo.idempotency(user.id, "ab").await.unwrap().unwrap();
+    assert_eq!((answered.status, answered.body.as_str()), (Some(201), "{}"));
+    repo.idempotency_sweep(10).await.unwrap();
+    assert!(repo.idempotency(user.id, "ab").await.unwrap().is_some());
+    repo.idempotency_sweep(11).await.unwrap();
+    assert_eq!(repo.idempotency(user.id, "ab").await.unwrap(), None);
+    assert!(repo.idempotency_add(&key).await.unwrap());
+    repo.idempotency_remove(user.id, "ab").await.unwrap();
+    assert_eq!(repo.idempotency(user.id, "ab").await.unwrap(), None);
+    repo.save().await.unwrap();
 }
