@@ -1,7 +1,7 @@
 //! The words that enums are stored as: their names on the wire, written out here so that a renamed variant cannot change them.
 
 use prt_types::{
-    access::{Door, Role},
+    access::{Door, Role, TokenScope},
     audit::Outcome,
     builds::{BuildReason, BuildStatus},
     container_images::{PullPolicy, ServiceType},
@@ -41,6 +41,7 @@ macro_rules! words {
 
 words!(Role: Admin = "admin", User = "user");
 words!(Door: Console = "console", Api = "api", Cli = "cli", Sdk = "sdk", System = "system");
+words!(TokenScope: Full = "full", Build = "build", BuildAndStart = "build_and_start");
 words!(Outcome: Done = "done", Refused = "refused");
 words!(ServiceType: CloudWorker = "cloud_worker", Workspace = "workspace");
 words!(PullPolicy: Always = "Always", IfNotPresent = "IfNotPresent", Never = "Never");

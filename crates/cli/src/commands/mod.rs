@@ -11,6 +11,7 @@ mod logout;
 mod pick_worker;
 mod run_build;
 mod size;
+mod token;
 mod whoami;
 mod worker;
 
@@ -36,6 +37,9 @@ pub enum Command {
     /// Kept registry credentials, picked by name for pulls and builds
     #[command(subcommand, visible_alias = "credentials")]
     Credential(credential::Command),
+    /// API tokens for scripts and pipelines
+    #[command(subcommand, visible_alias = "tokens")]
+    Token(token::Command),
     /// Worker sizes that may be used
     #[command(subcommand, visible_alias = "sizes")]
     Size(size::Command),
@@ -60,6 +64,7 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Worker(command) => worker::run(command, &open()?).await,
         Command::Image(command) => image::run(command, &open()?).await,
         Command::Credential(command) => credential::run(command, &open()?).await,
+        Command::Token(command) => token::run(command, &open()?).await,
         Command::Size(command) => size::run(command, &open()?).await,
         Command::Build(args) => build::run(*args, &open()?).await,
         Command::BuildContainerImage(args) => build_container_image::run(args, &open()?).await,
