@@ -31,7 +31,7 @@ mod viewer;
 pub use button::{Button, ButtonKind, ButtonLink};
 pub use card::Card;
 pub use confirm_dialog::{ConfirmDialog, ConfirmLink};
-pub use copy_button::CopyButton;
+pub use copy_button::{CopyButton, copy_text};
 pub use error_view::{ErrorView, PageStatus};
 pub use fields::{
     CheckField, CheckList, Choice, Control, Field, PasswordField, RadioField, SelectField, TextAreaField, TextField,

@@ -63,22 +63,26 @@ pub async fn identify(
             request.extensions_mut().insert(cx.clone());
             let object = format!("{} {}", request.method(), request.uri().path());
             let response = next.run(request).await;
-            forbidden(&orchestrator, &cx, &object, &response).await;
+            if let Some(why) = refusal(&cx, &response) {
+                forbidden(&orchestrator, &cx, &object, &why).await;
+            }
             response
         }
         Err(problem) => problem.into_response(),
     }
 }
 
-/// Sees to it that each refusal of somebody known is in the audit log, also by operations that do not record their own.
-async fn forbidden(orchestrator: &Orchestrator, cx: &OpContext, object: &str, response: &Response) {
+/// Why somebody known was refused, if they were.
+fn refusal(cx: &OpContext, response: &Response) -> Option<String> {
     if response.status() != StatusCode::FORBIDDEN || cx.actor_opt().is_none() {
-        return;
+        return None;
     }
-    let why = response
-        .extensions()
-        .get::<Refused>()
-        .map_or("not allowed", |why| why.0.as_str());
+    let why = response.extensions().get::<Refused>();
+    Some(why.map_or_else(|| "not allowed".to_owned(), |why| why.0.clone()))
+}
+
+/// Sees to it that each refusal of somebody known is in the audit log, also by operations that do not record their own.
+async fn forbidden(orchestrator: &Orchestrator, cx: &OpContext, object: &str, why: &str) {
     if let Err(error) = orchestrator.audit_forbidden(cx, object, why).await {
         // It stays a refusal.
         tracing::error!(

@@ -1,6 +1,7 @@
 //! API tokens: whose rights, for how long, and for what.
 
 use prt_types::{
+    Secret,
     access::{TokenCreated, TokenInput, TokenScope, TokenView},
     audit::Outcome,
     ids::{TokenId, UserId, WorkerId},
@@ -110,6 +111,21 @@ impl Orchestrator {
         Ok(tx.save().await?)
     }
 
+    /// A new token's value, sealed for its owner: it waits so until the page that shows it this once is rendered.
+    pub fn token_seal(&self, cx: &OpContext, value: &Secret) -> Result<String> {
+        let owner = shown_to(cx)?;
+        Ok(hex::encode(self.inner.sealer.seal(&owner, value.expose().as_bytes())?))
+    }
+
+    /// The other half.
+    pub fn token_unseal(&self, cx: &OpContext, sealed: &str) -> Result<Secret> {
+        let bytes = hex::decode(sealed).map_err(|error| Error::internal("a sealed token", error))?;
+        let plain = self.inner.sealer.open(&shown_to(cx)?, &bytes)?;
+        String::from_utf8(plain)
+            .map(Secret::new)
+            .map_err(|error| Error::internal("a sealed token", error))
+    }
+
     /// The worker that a token for builds is limited to.
     async fn token_worker(&self, tx: &mut dyn Repository, cx: &OpContext, name: &str) -> Result<Worker> {
         let worker = match self.worker_visible(tx, cx, name).await {
@@ -165,6 +181,10 @@ impl Orchestrator {
             value,
         })
     }
+}
+
+fn shown_to(cx: &OpContext) -> Result<String> {
+    Ok(format!("token-shown/{}", cx.actor()?.user_id))
 }
 
 fn token_view(token: ApiToken, worker: Option<String>) -> TokenView {
