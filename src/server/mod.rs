@@ -8,6 +8,8 @@ pub mod input;
 pub mod metrics;
 pub mod openapi;
 pub mod problem;
+#[cfg(test)]
+mod reference;
 pub mod rest;
 pub mod router;
 pub mod security;

@@ -1,6 +1,6 @@
 //! Access / API tokens: one's own tokens, for scripts and pipelines.
 
-mod form;
+pub mod form;
 mod list;
 mod new;
 mod server_fns;
