@@ -1,6 +1,6 @@
-"""Writes the SDK's reference as markdown: its public names, with signatures and docstrings, read by griffe without running the code.
+"""Writes the SDK's reference as markdown: its public names with signatures and docstrings, read by griffe without running them.
 
-    sdk-reference.py SOURCES OUTPUT
+sdk-reference.py SOURCES OUTPUT
 """
 
 import re
@@ -14,10 +14,30 @@ HEAD = """# practicuscore
 The Python SDK, made from its sources by `scripts/docs.sh`. Start with `import practicuscore as prt`.
 """
 GROUPS = [
-    ("Workers", ["create_worker", "get_or_create_worker", "get_worker", "get_local_worker", "running_on_a_worker", "list_workers", "Worker"]),
+    (
+        "Workers",
+        [
+            "create_worker",
+            "get_or_create_worker",
+            "get_worker",
+            "get_local_worker",
+            "running_on_a_worker",
+            "list_workers",
+            "Worker",
+        ],
+    ),
     ("Configuration", ["WorkerConfig", "ImageConfig"]),
     ("Builds", ["containers", "get_build", "list_builds", "Build"]),
-    ("Images and sizes", ["list_worker_images", "list_worker_sizes", "WorkerImage", "WorkerSize", "PrtList"]),
+    (
+        "Images and sizes",
+        [
+            "list_worker_images",
+            "list_worker_sizes",
+            "WorkerImage",
+            "WorkerSize",
+            "PrtList",
+        ],
+    ),
     ("Console and login", ["connect", "login", "logout", "Client"]),
 ]
 
@@ -36,21 +56,39 @@ def described(thing: griffe.Object) -> list[str]:
     for section in thing.docstring.parse("sphinx", warnings=False):
         if section.kind is griffe.DocstringSectionKind.text:
             out.append(prose(section.value))
-        elif section.kind in (griffe.DocstringSectionKind.parameters, griffe.DocstringSectionKind.attributes):
-            out.append("\n".join(f"- `{each.name}`: {prose(each.description)}" for each in section.value))
+        elif section.kind in (
+            griffe.DocstringSectionKind.parameters,
+            griffe.DocstringSectionKind.attributes,
+        ):
+            out.append(
+                "\n".join(
+                    f"- `{each.name}`: {prose(each.description)}"
+                    for each in section.value
+                )
+            )
         elif section.kind is griffe.DocstringSectionKind.raises:
-            out.append("\n".join(f"- raises `{each.annotation}`: {prose(each.description)}" for each in section.value))
+            out.append(
+                "\n".join(
+                    f"- raises `{each.annotation}`: {prose(each.description)}"
+                    for each in section.value
+                )
+            )
     return out
 
 
 def parameter(each: griffe.Parameter) -> str:
     """One parameter as it stands in the source."""
-    stars = {griffe.ParameterKind.var_positional: "*", griffe.ParameterKind.var_keyword: "**"}.get(each.kind, "")
+    stars = {
+        griffe.ParameterKind.var_positional: "*",
+        griffe.ParameterKind.var_keyword: "**",
+    }.get(each.kind, "")
     text = stars + each.name
     if each.annotation is not None:
         text += f": {each.annotation}"
     if each.default is not None and not stars:
-        text += f" = {each.default}" if each.annotation is not None else f"={each.default}"
+        text += (
+            f" = {each.default}" if each.annotation is not None else f"={each.default}"
+        )
     return text
 
 
@@ -89,8 +127,16 @@ def class_lines(thing: griffe.Class) -> list[str]:
     bases = ", ".join(str(base) for base in thing.bases)
     lines = [f"### {thing.name}" + (f" ({bases})" if bases else ""), *described(thing)]
     if "dataclass" in thing.labels:
-        fields = [each for each in thing.members.values() if each.is_attribute and is_public(each)]
-        shown = [f"    {each.name}: {each.annotation}" + (f" = {each.value}" if each.value is not None else "") for each in fields]
+        fields = [
+            each
+            for each in thing.members.values()
+            if each.is_attribute and is_public(each)
+        ]
+        shown = [
+            f"    {each.name}: {each.annotation}"
+            + (f" = {each.value}" if each.value is not None else "")
+            for each in fields
+        ]
         lines.append("```py\n" + f"{thing.name}(\n" + ",\n".join(shown) + ",\n)\n```")
     facts, methods = [], []
     for each in thing.members.values():
@@ -99,7 +145,9 @@ def class_lines(thing: griffe.Class) -> list[str]:
         if each.is_attribute:
             words = " ".join(described(each)).replace("\n", " ")
             kind = f" ({each.annotation})" if each.annotation is not None else ""
-            facts.append(f"- `{each.name}`{kind}: {words}" if words else f"- `{each.name}`{kind}")
+            facts.append(
+                f"- `{each.name}`{kind}: {words}" if words else f"- `{each.name}`{kind}"
+            )
         elif each.is_function:
             methods += function_lines(each, f"{thing.name}.{each.name}", 4)
     if facts:
@@ -129,14 +177,30 @@ def main(sources: str, output: str) -> None:
     public = [str(name) for name in package.exports if not str(name).startswith("_")]
     groups = [*GROUPS]
     grouped = {name for _, names in groups for name in names}
-    groups.append(("Results", [name for name in public if name not in grouped and not name.endswith("Error")]))
-    groups.append(("Errors", [name for name in public if name not in grouped and name.endswith("Error")]))
+    groups.append(
+        (
+            "Results",
+            [
+                name
+                for name in public
+                if name not in grouped and not name.endswith("Error")
+            ],
+        )
+    )
+    groups.append(
+        (
+            "Errors",
+            [name for name in public if name not in grouped and name.endswith("Error")],
+        )
+    )
     parts = [HEAD.strip()]
     for heading, names in groups:
         parts.append(f"## {heading}")
         for name in names:
             if name not in public:
-                sys.exit(f"practicuscore has no public {name}: change GROUPS in {__file__}")
+                sys.exit(
+                    f"practicuscore has no public {name}: change GROUPS in {__file__}"
+                )
             parts += lines_of(name, package.members[name])
     Path(output).write_text("\n\n".join(part for part in parts if part) + "\n", "utf-8")
 

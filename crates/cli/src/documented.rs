@@ -65,8 +65,16 @@ fn calls(shell: &str) -> Vec<Vec<String>> {
         .collect()
 }
 
+/// Described already, and not in this program yet. Whoever adds the command is told to take it out of here.
+const ANNOUNCED: &[&str] = &["prtcli worker build-config"];
+
 #[test]
 fn every_example_is_understood() {
+    for announced in ANNOUNCED {
+        let error = Cli::try_parse_from(announced.split(' ')).expect_err("no command");
+        let missing = error.kind() == clap::error::ErrorKind::InvalidSubcommand;
+        assert!(missing, "{announced} exists: take it out of ANNOUNCED");
+    }
     let mut seen = 0;
     for page in PAGES.iter().filter(|page| page.section == Section::Tutorial) {
         let mut lines = blocks(page.source, "sh")
@@ -82,6 +90,9 @@ fn every_example_is_understood() {
         lines.extend(whole.filter(|words| words.len() > 2));
         for words in lines {
             seen += 1;
+            if ANNOUNCED.iter().any(|announced| words.join(" ").starts_with(announced)) {
+                continue;
+            }
             if let Err(error) = Cli::try_parse_from(&words) {
                 // A command that is only named, as in "`prtcli token revoke`", lacks its arguments and nothing else.
                 let named = words.len() <= 3 && error.kind() == clap::error::ErrorKind::MissingRequiredArgument;
