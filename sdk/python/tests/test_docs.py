@@ -1,4 +1,4 @@
-"""What the documentation says of the SDK is so: its Python examples parse, and call what there is with parameters that it takes."""
+"""What the documentation says of the SDK is so: its Python examples parse, and call what there is with what it takes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-import practicuscore as prt
 import pytest
+
+import practicuscore as prt
 
 TUTORIAL = Path(__file__).parents[3] / "docs" / "tutorial"
 EXAMPLES = [
