@@ -12,7 +12,7 @@ use prt_types::{
 };
 use serde_json::{Value, json};
 
-use crate::helpers::{Console, base_image, builder_worker, plain_worker};
+use crate::helpers::{Cli, Console, USER_PASSWORD, base_image, builder_worker, plain_worker};
 
 const REFUSED: &str = "This API token is for builds only.";
 
@@ -332,4 +332,122 @@ async fn it_may_start_builder_workers_and_end_those() {
         rows.iter()
             .any(|row| row.outcome == Outcome::Refused && row.object.ends_with(&format!("{}/terminate", other.name)))
     );
+}
+
+#[tokio::test]
+async fn without_scripts_it_is_shown_once_and_stored_nowhere() {
+    let console = Console::start().await;
+    console.user("alice", &[]).await;
+    let browser = reqwest::Client::builder()
+        .cookie_store(true)
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap();
+    let post = async |function: &str, fields: &[(&str, &str)]| {
+        browser
+            .post(format!("{}/_fn/{function}", console.url))
+            .header("origin", &console.url)
+            .header("accept", "text/html")
+            .form(fields)
+            .send()
+            .await
+            .unwrap()
+    };
+    let page = async || {
+        let answer = browser
+            .get(format!("{}/access/tokens/new", console.url))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), 200);
+        answer.text().await.unwrap()
+    };
+    let login = post("login", &[("username", "alice"), ("password", USER_PASSWORD)]).await;
+    assert_eq!(login.status(), 302);
+    let made = post(
+        "create_token",
+        &[
+            ("input[name]", "plain"),
+            ("input[scope]", "build"),
+            ("input[expires_in_days]", "30"),
+        ],
+    )
+    .await;
+    assert_eq!(made.status(), 302);
+    assert_eq!(made.headers()["location"], "/access/tokens/new");
+    let answer = format!("{:?}{}", made.headers().clone(), made.text().await.unwrap());
+    assert!(!answer.contains("prt_"), "{answer}");
+    // While it waits for its page, too.
+    let stored: Vec<u8> = ["console.db", "console.db-wal"]
+        .iter()
+        .flat_map(|name| std::fs::read(console.data().join(name)).unwrap_or_default())
+        .collect();
+
+    let shown = page(Some("no-store")).await;
+    let at = shown.find("id=\"token-value\"").expect("the token is shown");
+    let value: String = shown[at..]
+        .split("prt_")
+        .nth(1)
+        .expect("a token")
+        .chars()
+        .take_while(char::is_ascii_alphanumeric)
+        .collect();
+    let value = format!("prt_{value}");
+    let client = Client::new(&console.url, Some(Secret::new(value.clone()))).unwrap();
+    assert_eq!(client.me().await.unwrap().scope, TokenScope::Build);
+    assert!(!stored.windows(value.len()).any(|window| window == value.as_bytes()));
+    assert!(!page(None).await.contains(&value), "shown a second time");
+}
+
+#[tokio::test]
+async fn the_command_line_makes_lists_and_revokes_them() {
+    let console = Console::start().await;
+    let alice = console.user("alice", &[]).await;
+    let cli = Cli::login(&console, "alice");
+    let run = |token: Option<&str>, args: &[&str]| {
+        let mut command = cli.command(args);
+        if let Some(token) = token {
+            command.env("PRT_TOKEN", token).env("PRT_URL", &console.url);
+        }
+        let out = command.output().expect("prtcli starts");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (out.status.code(), text(&out.stdout), text(&out.stderr))
+    };
+    let (code, value, note) = run(
+        None,
+        &["token", "create", "pipeline", "--scope", "build", "--expires", "7"],
+    );
+    assert_eq!(code, Some(0), "{note}");
+    let value = value.trim_end();
+    assert!(
+        value.starts_with("prt_") && !value.contains(char::is_whitespace),
+        "only the token: {value}"
+    );
+    assert!(note.contains("builds only") && !note.contains(value), "{note}");
+
+    let (_, me, _) = run(Some(value), &["whoami"]);
+    assert!(me.contains("alice") && me.contains("builds only"), "{me}");
+    let (code, _, words) = run(
+        Some(value),
+        &["worker", "create", "--image", "practicus-minimal", "--builder"],
+    );
+    assert_eq!(code, Some(3), "{words}");
+    assert!(words.contains(REFUSED), "{words}");
+
+    let (_, list, _) = run(None, &["token", "list"]);
+    assert!(list.contains("pipeline") && !list.contains(value), "{list}");
+    let id = alice
+        .tokens()
+        .await
+        .unwrap()
+        .into_iter()
+        .find(|token| token.name == "pipeline")
+        .unwrap()
+        .id;
+    let (code, _, words) = run(None, &["token", "revoke", &id.to_string()]);
+    assert_eq!(code, Some(0), "{words}");
+    assert_eq!(run(Some(value), &["whoami"]).0, Some(3));
+    let (code, _, words) = run(None, &["token", "create", "x", "--expires", "0"]);
+    assert_eq!(code, Some(2), "{words}");
+    assert!(words.contains("A token lives 1 to 3650 days."), "{words}");
 }

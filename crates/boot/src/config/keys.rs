@@ -164,8 +164,9 @@ mod tests {
     fn the_reference_is_what_the_code_gives() {
         let mut page = String::from(
             "# Configuration\n\nThe settings of the console, made from the program by `scripts/docs.sh`. Later ones win: defaults, the \
-             file (`--config FILE`, `PRT_CONFIG` or `/etc/prt-console.toml`), the environment, flags.\n\n\
-             | key in the file | environment | flag | default | what |\n|---|---|---|---|---|\n",
+             file (`--config FILE`, `PRT_CONFIG` or `/etc/prt-console.toml`), the environment, flags. A key `data_dir` is `PRT_DATA_DIR` in the \
+             environment and `--data-dir` as a flag.\n\n\
+             | key in the file | what | default |\n|---|---|---|\n",
         );
         for key in KEYS {
             let default = if key.default.is_empty() {
@@ -175,13 +176,7 @@ mod tests {
             };
             // A bar would end the cell.
             let help = key.help.replace('|', "\\|").replace('<', "\\<");
-            _ = writeln!(
-                page,
-                "| `{}` | `{}` | `--{}` | {default} | {help} |",
-                key.name,
-                key.env(),
-                key.flag()
-            );
+            _ = writeln!(page, "| `{}` | {help} | {default} |", key.name);
         }
         page.push_str(
             "\nOnly in the file: `[registries.\"host:port\"]` with `http = true`, `insecure = true` or `ca_file = \"…\"` says how a registry is \

@@ -94,6 +94,9 @@ pub fn made_token() -> Resource<Option<Made>> {
 
 #[server(prefix = "/_fn", endpoint = "take_made_token")]
 async fn take_made_token() -> Result<Option<Made>, AppError> {
+    use axum::http::{HeaderValue, header};
+    use leptos_axum::ResponseOptions;
+
     use crate::server::{draft, extract, problem::app_error};
 
     let (orchestrator, cx) = extract::context().await?;
@@ -107,6 +110,10 @@ async fn take_made_token() -> Result<Option<Made>, AppError> {
         .token_unseal(&cx, &made.value)
         .map_err(|error| app_error(error, &cx))?;
     value.expose().clone_into(&mut made.value);
+    // No cache may show it a second time.
+    if let Some(response) = use_context::<ResponseOptions>() {
+        response.insert_header(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
     Ok(Some(made))
 }
 
