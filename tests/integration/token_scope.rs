@@ -135,7 +135,7 @@ async fn it_builds_and_reaches_nothing_else() {
             let mut request = http
                 .request(method.to_uppercase().parse().unwrap(), &url)
                 .bearer_auth(value.expose())
-                .timeout(std::time::Duration::from_secs(60));
+                .timeout(std::time::Duration::from_mins(1));
             let content = &operation["requestBody"]["content"];
             if let Some(schema) = content["application/json"].get("schema") {
                 request = request.json(&least(&document, schema));
@@ -235,7 +235,10 @@ async fn it_sees_its_owners_builder_workers_only() {
     let names = |workers: Vec<prt_types::workers::WorkerView>| -> Vec<String> {
         workers.into_iter().map(|worker| worker.name).collect()
     };
-    assert_eq!(names(ci.workers(false).await.unwrap()), [hers.name.clone()]);
+    assert_eq!(
+        names(ci.workers(false).await.unwrap()),
+        std::slice::from_ref(&hers.name)
+    );
     assert!(
         of_admin.workers(true).await.unwrap().is_empty(),
         "others' workers are not an admin's own"
@@ -261,7 +264,10 @@ async fn it_sees_its_owners_builder_workers_only() {
     // Limited to one worker, and gone with it.
     let second = console.worker(&alice, &builder_worker("Medium-restricted")).await;
     let (one, _) = token(&console, &alice, TokenScope::Build, Some(&hers.name)).await;
-    assert_eq!(names(one.workers(false).await.unwrap()), [hers.name.clone()]);
+    assert_eq!(
+        names(one.workers(false).await.unwrap()),
+        std::slice::from_ref(&hers.name)
+    );
     assert_eq!(one.me().await.unwrap().worker.as_deref(), Some(hers.name.as_str()));
     let error = one.worker_put_file(&second.name, "a", "b".into()).await.unwrap_err();
     assert_eq!(error.code(), Some(ErrorCode::NotFound), "{error}");
@@ -353,13 +359,12 @@ async fn without_scripts_it_is_shown_once_and_stored_nowhere() {
             .await
             .unwrap()
     };
-    let page = async || {
-        let answer = browser
-            .get(format!("{}/access/tokens/new", console.url))
-            .send()
-            .await
-            .unwrap();
+    let page = async |cache: Option<&str>| {
+        let url = format!("{}/access/tokens/new", console.url);
+        let answer = browser.get(url).send().await.unwrap();
         assert_eq!(answer.status(), 200);
+        let kept = answer.headers().get("cache-control");
+        assert_eq!(kept.map(|value| value.to_str().unwrap()), cache);
         answer.text().await.unwrap()
     };
     let login = post("login", &[("username", "alice"), ("password", USER_PASSWORD)]).await;
