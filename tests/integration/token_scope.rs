@@ -380,8 +380,7 @@ async fn without_scripts_it_is_shown_once_and_stored_nowhere() {
     .await;
     assert_eq!(made.status(), 302);
     assert_eq!(made.headers()["location"], "/access/tokens/new");
-    let answer = format!("{:?}{}", made.headers().clone(), made.text().await.unwrap());
-    assert!(!answer.contains("prt_"), "{answer}");
+    assert_eq!(made.text().await.unwrap(), "null");
     // While it waits for its page, too.
     let stored: Vec<u8> = ["console.db", "console.db-wal"]
         .iter()
