@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Everything that can be judged without running the program: format, lints, docs, layers, dependencies, shell scripts.
-#   scripts/check.sh [STEP...]     steps: fmt shell layers clippy wasm docs deny
+#   scripts/check.sh [STEP...]     steps: fmt shell layers clippy wasm docs reference deny
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$PRT_ROOT"
@@ -12,7 +12,7 @@ step_shell() {
     warn "shellcheck is not installed: skipped (run scripts/setup/system-packages.sh)"
     return
   fi
-  git ls-files -z 'scripts/*.sh' 'images/*.sh' scripts/wasm-cargo images/worker/prt-start .ci/run | xargs -0 shellcheck -x -P SCRIPTDIR -e SC1091,SC2016,SC2034,SC2317
+  git ls-files -z 'scripts/*.sh' 'images/*.sh' 'docs/*.sh' scripts/wasm-cargo images/worker/prt-start .ci/run | xargs -0 shellcheck -x -P SCRIPTDIR -e SC1091,SC2016,SC2034,SC2317
 }
 
 # What a package is made of, itself left out: names only, normal dependencies only.
@@ -29,6 +29,7 @@ step_layers() {
   apart prt-store 'bollard|kube|leptos|axum|prt-(engine-.*|boot|client|cli)' "no adapter knows another"
   apart prt-engine-docker 'sqlx|kube|leptos|axum|prt-(store|boot|client|cli)' "no adapter knows another"
   apart prt-client 'sqlx|bollard|leptos|axum|prt-(core|store|engine-.*|boot|cli)' "clients know only the types"
+  apart prt-docs 'leptos|axum|sqlx|bollard|prt-.*' "it is text and what makes pages of it"
   apart prt-cli 'sqlx|bollard|leptos|axum|prt-(core|store|engine-.*|boot)' "the command line talks to /api/v1 only"
   # The console reaches the adapters only through boot: its own list names neither.
   local direct
@@ -52,6 +53,9 @@ step_wasm() {
 
 step_docs() { RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --features prt-console/ssr --document-private-items; }
 
+# The pages that are made from the code.
+step_reference() { "$PRT_ROOT/scripts/docs.sh" check; }
+
 step_deny() {
   "$PRT_ROOT/scripts/setup/cargo-deny.sh"
   local deny="$PRT_CACHE/tools/bin/cargo-deny"
@@ -69,9 +73,9 @@ step_deny() {
 }
 
 steps=("$@")
-[ "${#steps[@]}" -gt 0 ] || steps=(fmt shell layers clippy wasm docs deny)
+[ "${#steps[@]}" -gt 0 ] || steps=(fmt shell layers clippy wasm docs reference deny)
 for step in "${steps[@]}"; do
-  declare -F "step_$step" >/dev/null || die "scripts/check.sh $step: the steps are fmt, shell, layers, clippy, wasm, docs, deny"
+  declare -F "step_$step" >/dev/null || die "scripts/check.sh $step: the steps are fmt, shell, layers, clippy, wasm, docs, reference, deny"
   say "check: $step"
   begin=$SECONDS
   # Not `step || die`: inside a condition `set -e` is off, and a step would go on after its first failure.

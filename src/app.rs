@@ -13,7 +13,9 @@ use leptos_router::{
 use crate::{
     components::{Frame, ViewerContext, provide_clock},
     pages::{
+        access::tokens::{TokenNewPage, TokensPage},
         builds::{BuildNewPage, BuildPage, BuildsPage},
+        docs::{DocPage, DocsPage},
         infrastructure::{
             builders::BuildersPage,
             certificates::CertificatesPage,
@@ -66,6 +68,10 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/infrastructure/registries") view=RegistriesPage />
                     <Route path=path!("/infrastructure/registries/new") view=RegistryCredentialNewPage />
                     <Route path=path!("/infrastructure/registries/:id") view=RegistryCredentialPage />
+                    <Route path=path!("/access/tokens") view=TokensPage />
+                    <Route path=path!("/access/tokens/new") view=TokenNewPage />
+                    <Route path=path!("/docs") view=DocsPage />
+                    <Route path=path!("/docs/*page") view=DocPage />
                     // Links need a route around them, so the page for unknown addresses is one.
                     <Route path=path!("/*any") view=NotFoundPage />
                 </ParentRoute>

@@ -20,7 +20,7 @@ pub fn CopyButton(
 ) -> impl IntoView {
     let copied = RwSignal::new(false);
     let copy = move |_| {
-        if write(&text.get_untracked()).is_some() {
+        if copy_text(&text.get_untracked()).is_some() {
             copied.set(true);
             set_timeout(move || copied.set(false), std::time::Duration::from_secs(2));
         }
@@ -36,9 +36,9 @@ pub fn CopyButton(
     }
 }
 
-/// Calls `navigator.clipboard.writeText`, which exists on secure origins only. By reflection: the typed interface is not
+/// Puts a text on the clipboard: calls `navigator.clipboard.writeText`, which exists on secure origins only. By reflection: the typed interface is not
 /// part of what Leptos brings on both targets.
-fn write(text: &str) -> Option<()> {
+pub fn copy_text(text: &str) -> Option<()> {
     let navigator = Reflect::get(&window(), &"navigator".into()).ok()?;
     let clipboard = Reflect::get(&navigator, &"clipboard".into()).ok()?;
     let write = Reflect::get(&clipboard, &"writeText".into())

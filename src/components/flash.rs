@@ -26,6 +26,7 @@ const DONE: &[(&str, &str)] = &[
     ),
     ("credential-deleted", "The registry credential was deleted."),
     ("credential-works", "The registry let the login in."),
+    ("token-revoked", "The API token has ended."),
     ("worker-created", "The worker is being started."),
     ("worker-terminated", "The worker is being terminated."),
     (

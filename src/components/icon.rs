@@ -41,6 +41,10 @@ pub enum Glyph {
     Key,
     /// A certificate.
     Certificate,
+    /// What a program may do.
+    Token,
+    /// Something to read.
+    Book,
     /// A worker.
     Worker,
     /// A build.
@@ -65,6 +69,10 @@ impl Glyph {
             Self::Download => "M8 2v8M4.5 6.8L8 10.2l3.5-3.4M2.5 13.5h11",
             Self::Info => "M8 2a6 6 0 1 1 0 12a6 6 0 1 1 0-12M8 7.2v3.8M8 4.8v.1",
             Self::Search => "M7 2.5a4.5 4.5 0 1 1 0 9a4.5 4.5 0 1 1 0-9M10.3 10.3l3.4 3.4",
+            Self::Token => "M8 1.8l5.2 2v4c0 3.2-2.2 5.4-5.2 6.4-3-1-5.2-3.2-5.2-6.4v-4zM5.8 8l1.6 1.6 3-3.2",
+            Self::Book => {
+                "M8 4.2C6.4 3 4.4 2.8 2.2 2.8v9.6c2.2 0 4.2.2 5.8 1.4 1.6-1.2 3.6-1.4 5.8-1.4V2.8c-2.2 0-4.2.2-5.8 1.4zM8 4.2v9.6"
+            }
             Self::Key => "M7.8 8a2.8 2.8 0 1 1-5.6 0 2.8 2.8 0 0 1 5.6 0zM7.8 8h6.4M11.8 8v2.6M14 8v1.8",
             Self::Box => "M8 1.8l5.6 3v6.4L8 14.2l-5.6-3V4.8zM2.6 4.9L8 7.8l5.4-2.9M8 7.8v6.2",
             Self::Certificate => "M8 1.8l5 2v4c0 3.2-2.1 5.4-5 6.4-2.9-1-5-3.2-5-6.4v-4zM5.8 8l1.6 1.6 2.8-3",

@@ -34,7 +34,7 @@ pub use button::{Button, ButtonKind, ButtonLink};
 pub use card::Card;
 pub use code_editor::{CodeEditor, select_line, toml};
 pub use confirm_dialog::{ConfirmDialog, ConfirmLink};
-pub use copy_button::CopyButton;
+pub use copy_button::{CopyButton, copy_text};
 pub use error_view::{ErrorView, PageStatus};
 pub use fields::{
     CheckField, CheckList, Choice, Control, Field, PasswordField, RadioField, SelectField, TextAreaField, TextField,

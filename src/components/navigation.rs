@@ -29,6 +29,14 @@ pub fn Navigation(
         <ul>
             {images} <NavLink href="/infrastructure/registries" glyph=Glyph::Key text="Registries" /> {rest}
         </ul>
+        <h2>"Access"</h2>
+        <ul>
+            <NavLink href="/access/tokens" glyph=Glyph::Token text="API tokens" />
+        </ul>
+        <h2>"Help"</h2>
+        <ul>
+            <NavLink href="/docs" glyph=Glyph::Book text="Docs" />
+        </ul>
     }
 }
 

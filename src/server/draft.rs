@@ -67,6 +67,18 @@ pub async fn refuse<T: Serialize>(key: &str, page: &str, values: &T, error: &App
     }
 }
 
+/// Keeps something for the next page that takes it. It must hold no secret in clear.
+pub async fn keep<T: Serialize>(key: &str, value: &T) {
+    if let Some(session) = session()
+        && let Err(error) = session.insert(&name(key), value).await
+    {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "something for the next page could not be kept"
+        );
+    }
+}
+
 /// Takes the draft of form `key` out of the session, as JSON.
 pub async fn take(key: &str) -> Option<String> {
     let session = session()?;

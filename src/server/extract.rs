@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use axum::{
     Extension,
     extract::{ConnectInfo, FromRequestParts, Request, State},
-    http::{Extensions, HeaderMap, header, request::Parts},
+    http::{Extensions, HeaderMap, StatusCode, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -16,7 +16,7 @@ use tower_sessions::Session;
 use uuid::Uuid;
 
 use super::{
-    problem::{Problem, app_error},
+    problem::{Problem, Refused, app_error},
     session,
     standing::Credential,
 };
@@ -60,10 +60,36 @@ pub async fn identify(
                 }
                 request.extensions_mut().insert(credential);
             }
-            request.extensions_mut().insert(cx);
-            next.run(request).await
+            request.extensions_mut().insert(cx.clone());
+            let object = format!("{} {}", request.method(), request.uri().path());
+            let response = next.run(request).await;
+            if let Some(why) = refusal(&cx, &response) {
+                forbidden(&orchestrator, &cx, &object, &why).await;
+            }
+            response
         }
         Err(problem) => problem.into_response(),
+    }
+}
+
+/// Why somebody known was refused, if they were.
+fn refusal(cx: &OpContext, response: &Response) -> Option<String> {
+    if response.status() != StatusCode::FORBIDDEN || cx.actor_opt().is_none() {
+        return None;
+    }
+    let why = response.extensions().get::<Refused>();
+    Some(why.map_or_else(|| "not allowed".to_owned(), |why| why.0.clone()))
+}
+
+/// Sees to it that each refusal of somebody known is in the audit log, also by operations that do not record their own.
+async fn forbidden(orchestrator: &Orchestrator, cx: &OpContext, object: &str, why: &str) {
+    if let Err(error) = orchestrator.audit_forbidden(cx, object, why).await {
+        // It stays a refusal.
+        tracing::error!(
+            request.id = cx.request_id,
+            error = &error as &dyn std::error::Error,
+            "a refusal could not be recorded"
+        );
     }
 }
 

@@ -12,7 +12,11 @@ use leptos::{prelude::*, server_fn};
 use leptos_axum::handle_server_fns_with_context;
 use prt_types::{ApiError, ErrorCode};
 
-use super::{draft, extract::RequestId, problem::Problem};
+use super::{
+    draft,
+    extract::RequestId,
+    problem::{Problem, Refused},
+};
 use crate::forms::safe_next;
 
 /// More than any error.
@@ -45,6 +49,7 @@ pub async fn call(provide: impl Fn() + Clone + Send + Sync + 'static, style: Str
         error.request_id = id;
     }
     let status = StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let why = Refused(error.message.clone());
     if plain {
         return refused(&error, &back, &style, status);
     }
@@ -55,6 +60,7 @@ pub async fn call(provide: impl Fn() + Clone + Send + Sync + 'static, style: Str
     }
     let mut response = Json(error).into_response();
     *response.status_mut() = status;
+    response.extensions_mut().insert(why);
     response.headers_mut().extend(parts.headers);
     response
 }

@@ -10,6 +10,8 @@ pub mod metrics;
 pub mod notebook;
 pub mod openapi;
 pub mod problem;
+#[cfg(test)]
+mod reference;
 pub mod rest;
 pub mod router;
 pub mod security;

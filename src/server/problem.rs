@@ -13,6 +13,10 @@ use prt_types::{ApiError, ErrorCode};
 use super::draft;
 use crate::error::AppError;
 
+/// Why a request was refused, left in the answer for the audit log.
+#[derive(Clone, Debug)]
+pub struct Refused(pub String);
+
 /// An error as an HTTP answer.
 #[derive(Clone, Debug)]
 pub struct Problem(pub ApiError);
@@ -51,7 +55,9 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.0.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let why = Refused(self.0.message.clone());
         let mut response = (status, Json(self.0)).into_response();
+        response.extensions_mut().insert(why);
         if status == StatusCode::UNAUTHORIZED {
             response
                 .headers_mut()

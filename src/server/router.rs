@@ -18,8 +18,7 @@ use tower_http::{compression::CompressionLayer, services::ServeDir};
 
 use super::{
     extract::{self, RequestId},
-    functions, metrics, notebook, openapi,
-    functions, idempotency, metrics, openapi,
+    functions, idempotency, metrics, notebook, openapi,
     problem::Problem,
     rest, security, session,
     state::AppState,

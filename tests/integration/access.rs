@@ -17,6 +17,7 @@ async fn tokens_work_until_they_are_revoked() {
         .token_create(&TokenInput {
             name: "ci".into(),
             expires_in_days: Some(1),
+            ..TokenInput::default()
         })
         .await
         .unwrap();

@@ -213,6 +213,7 @@ fn token_input(name: &str) -> prt_types::access::TokenInput {
     prt_types::access::TokenInput {
         name: name.into(),
         expires_in_days: Some(1),
+        ..prt_types::access::TokenInput::default()
     }
 }
 

@@ -8,6 +8,8 @@
 
 mod args;
 mod commands;
+#[cfg(test)]
+mod documented;
 mod error;
 mod output;
 mod params;

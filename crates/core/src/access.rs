@@ -1,20 +1,20 @@
-//! Users, groups, logins and API tokens.
+//! Users, groups, logins, and who an API token is.
 
 use prt_types::{
     Secret,
-    access::{GroupInput, GroupView, LoginRequest, Me, Role, TokenCreated, TokenInput, TokenView, UserInput, UserView},
+    access::{GroupInput, GroupView, LoginRequest, Me, Role, TokenScope, UserInput, UserView},
     audit::Outcome,
-    ids::{GroupId, TokenId, UserId, WorkerId},
+    ids::{GroupId, UserId},
 };
 use serde_json::json;
 
 use crate::{
     Orchestrator,
     clock::new_id,
-    crypto::{hash_password, new_token, token_hash, verify_password},
+    crypto::{hash_password, token_hash, verify_password},
     error::{Error, Fields, Result},
     op_context::{Actor, OpContext},
-    store::{ApiToken, Grantee, Group, Repository, StoreError, User},
+    store::{Grantee, Group, Repository, StoreError, User},
     throttle::Key,
 };
 
@@ -22,7 +22,6 @@ use crate::{
 pub const PASSWORD_MIN: usize = 10;
 /// A token's `last_used_ms` is not written more often than this.
 const LAST_USED_EVERY_MS: i64 = 60_000;
-const DAY_MS: i64 = 86_400_000;
 
 /// Longest user name.
 const USERNAME_MAX: usize = 64;
@@ -102,7 +101,7 @@ impl Orchestrator {
         };
         self.inner.throttle.succeeded(&name);
         let mut tx = self.write().await?;
-        let actor = actor_of(&mut *tx, user, None).await?;
+        let actor = actor_of(&mut *tx, user).await?;
         let cx = cx.clone().with_actor(actor.clone());
         self.audit_add(&mut *tx, &cx, "login", &username, Outcome::Done, json!(null))
             .await?;
@@ -132,7 +131,7 @@ impl Orchestrator {
     pub async fn actor_by_user(&self, id: UserId) -> Result<Option<Actor>> {
         let mut tx = self.read().await?;
         match tx.user(id).await? {
-            Some(user) => Ok(Some(actor_of(&mut *tx, user, None).await?)),
+            Some(user) => Ok(Some(actor_of(&mut *tx, user).await?)),
             None => Ok(None),
         }
     }
@@ -150,7 +149,12 @@ impl Orchestrator {
         let Some(user) = tx.user(token.user_id).await? else {
             return Ok(None);
         };
-        let actor = actor_of(&mut *tx, user, token.worker_id).await?;
+        let actor = Actor {
+            only_worker: token.worker_id,
+            scope: token.scope,
+            token: Some(token.id),
+            ..actor_of(&mut *tx, user).await?
+        };
         drop(tx);
         if token.last_used_ms.is_none_or(|last| now - last > LAST_USED_EVERY_MS) {
             let mut tx = self.write().await?;
@@ -162,7 +166,7 @@ impl Orchestrator {
 
     /// Who asks.
     pub async fn me(&self, cx: &OpContext) -> Result<Me> {
-        let actor = cx.actor()?;
+        let actor = cx.any_actor()?;
         let mut tx = self.read().await?;
         let groups = tx
             .user_groups(actor.user_id)
@@ -180,96 +184,7 @@ impl Orchestrator {
             role: actor.role,
             groups,
             worker,
-        })
-    }
-
-    /// The asker's API tokens.
-    pub async fn token_list(&self, cx: &OpContext) -> Result<Vec<TokenView>> {
-        let actor = self.person(cx, "list API tokens", "token.list").await?;
-        Ok(self
-            .read()
-            .await?
-            .tokens_of(actor.user_id)
-            .await?
-            .into_iter()
-            .map(token_view)
-            .collect())
-    }
-
-    /// Makes an API token with the asker's rights.
-    pub async fn token_create(&self, cx: &OpContext, input: TokenInput) -> Result<TokenCreated> {
-        let actor = self.person(cx, "make API tokens", "token.create").await?;
-        let mut fields = Fields::new();
-        if input.name.trim().is_empty() || input.name.chars().count() > 100 {
-            fields.add("name", "Say in 1 to 100 characters what the token is for.");
-        }
-        if input.expires_in_days == Some(0) {
-            fields.add("expires_in_days", "A token lives at least one day.");
-        }
-        fields.check()?;
-        let end = input
-            .expires_in_days
-            .map(|days| self.now_ms() + i64::from(days) * DAY_MS);
-        let mut tx = self.write().await?;
-        let created = self
-            .token_add(&mut *tx, actor.user_id, input.name.trim(), end, None)
-            .await?;
-        self.audit_add(
-            &mut *tx,
-            cx,
-            "token.create",
-            &created.token.name,
-            Outcome::Done,
-            json!({"expires_ms": end}),
-        )
-        .await?;
-        tx.save().await?;
-        Ok(created)
-    }
-
-    /// Ends one of the asker's API tokens.
-    pub async fn token_revoke(&self, cx: &OpContext, id: TokenId) -> Result<()> {
-        let actor = self.person(cx, "revoke API tokens", "token.revoke").await?;
-        let mut tx = self.write().await?;
-        if !tx.token_remove(actor.user_id, id).await? {
-            return Err(Error::not_found("token", id));
-        }
-        self.audit_add(
-            &mut *tx,
-            cx,
-            "token.revoke",
-            &id.to_string(),
-            Outcome::Done,
-            json!(null),
-        )
-        .await?;
-        Ok(tx.save().await?)
-    }
-
-    pub(crate) async fn token_add(
-        &self,
-        tx: &mut dyn Repository,
-        user_id: UserId,
-        name: &str,
-        expires_ms: Option<i64>,
-        worker_id: Option<WorkerId>,
-    ) -> Result<TokenCreated> {
-        let value = new_token();
-        let token = ApiToken {
-            id: TokenId(new_id()),
-            user_id,
-            name: name.to_owned(),
-            hash: token_hash(value.expose()),
-            prefix: value.expose().chars().take(8).collect(),
-            worker_id,
-            created_ms: self.now_ms(),
-            expires_ms,
-            last_used_ms: None,
-        };
-        tx.token_add(&token).await?;
-        Ok(TokenCreated {
-            token: token_view(token),
-            value,
+            scope: actor.scope,
         })
     }
 
@@ -421,7 +336,8 @@ impl Orchestrator {
     }
 }
 
-async fn actor_of(tx: &mut dyn Repository, user: User, only_worker: Option<WorkerId>) -> Result<Actor> {
+/// With all rights, as in a session.
+async fn actor_of(tx: &mut dyn Repository, user: User) -> Result<Actor> {
     let groups = tx
         .user_groups(user.id)
         .await?
@@ -433,7 +349,9 @@ async fn actor_of(tx: &mut dyn Repository, user: User, only_worker: Option<Worke
         username: user.username,
         role: user.role,
         groups,
-        only_worker,
+        only_worker: None,
+        scope: TokenScope::Full,
+        token: None,
     })
 }
 
@@ -465,18 +383,6 @@ async fn group_view(tx: &mut dyn Repository, group: Group) -> Result<GroupView> 
         everyone: group.everyone,
         members,
     })
-}
-
-fn token_view(token: ApiToken) -> TokenView {
-    TokenView {
-        id: token.id,
-        name: token.name,
-        prefix: token.prefix,
-        worker_id: token.worker_id,
-        created_ms: token.created_ms,
-        expires_ms: token.expires_ms,
-        last_used_ms: token.last_used_ms,
-    }
 }
 
 fn not_everyone(group: Group, field: &str) -> Result<Group> {

@@ -69,6 +69,9 @@ impl Orchestrator {
                 details.to_string()
             },
         };
+        if outcome == Outcome::Refused {
+            cx.note_refusal();
+        }
         Ok(tx.audit_add(&row).await?)
     }
 
@@ -91,12 +94,26 @@ impl Orchestrator {
             .throttle
             .worth_a_row(format!("{action} {name} {}", cx.address), self.now_ms())
         {
+            cx.note_refusal();
             return Ok(());
         }
         let object: String = object.chars().take(OBJECT).collect();
         let mut tx = self.write().await?;
         let details = serde_json::json!({ "reason": reason });
         self.audit_add(&mut *tx, cx, action, &object, Outcome::Refused, details)
+            .await?;
+        Ok(tx.save().await?)
+    }
+
+    /// Records a refusal by an operation that has not done so itself. `object` is the request.
+    pub async fn audit_forbidden(&self, cx: &OpContext, object: &str, reason: &str) -> Result<()> {
+        if cx.is_refusal_recorded() {
+            return Ok(());
+        }
+        let object: String = object.chars().take(OBJECT).collect();
+        let mut tx = self.write().await?;
+        let details = serde_json::json!({ "reason": reason });
+        self.audit_add(&mut *tx, cx, "request", &object, Outcome::Refused, details)
             .await?;
         Ok(tx.save().await?)
     }

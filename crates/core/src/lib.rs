@@ -35,6 +35,8 @@ pub mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod throttle;
+mod token_scope;
+pub mod tokens;
 pub mod worker_sizes;
 pub mod workers;
 

@@ -1,8 +1,13 @@
 //! Who asks, from where, in which request.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use prt_types::{
-    access::{Door, Role},
-    ids::{GroupId, UserId, WorkerId},
+    access::{Door, Role, TokenScope},
+    ids::{GroupId, TokenId, UserId, WorkerId},
 };
 
 use crate::error::{Error, Result};
@@ -20,6 +25,10 @@ pub struct Actor {
     pub groups: Vec<GroupId>,
     /// Set when a worker's own token was used: then only that worker and its builds can be touched.
     pub only_worker: Option<WorkerId>,
+    /// What the token may be used for; Full for a session.
+    pub scope: TokenScope,
+    /// The token that was used.
+    pub token: Option<TokenId>,
 }
 
 impl Actor {
@@ -42,6 +51,8 @@ pub struct OpContext {
     pub door: Door,
     /// The client's address.
     pub address: String,
+    /// Whether a refusal of this request is in the audit log.
+    refusal_recorded: Arc<AtomicBool>,
 }
 
 impl OpContext {
@@ -52,6 +63,7 @@ impl OpContext {
             request_id: request_id.into(),
             door,
             address: address.into(),
+            refusal_recorded: Arc::default(),
         }
     }
 
@@ -71,8 +83,27 @@ impl OpContext {
         self.actor.as_ref()
     }
 
-    /// The user, or an error that says to log in.
+    pub(crate) fn note_refusal(&self) {
+        self.refusal_recorded.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a refusal of this request is in the audit log already.
+    pub fn is_refusal_recorded(&self) -> bool {
+        self.refusal_recorded.load(Ordering::Relaxed)
+    }
+
+    /// The user, or an error that says to log in. A token for builds is refused, so that an operation is closed to it unless it asks for
+    /// [`OpContext::any_actor`].
     pub fn actor(&self) -> Result<&Actor> {
+        let actor = self.any_actor()?;
+        match actor.scope {
+            TokenScope::Full => Ok(actor),
+            TokenScope::Build | TokenScope::BuildAndStart => Err(crate::token_scope::refusal()),
+        }
+    }
+
+    /// The user, whatever the token may be used for: for what a token for builds may do too.
+    pub fn any_actor(&self) -> Result<&Actor> {
         self.actor
             .as_ref()
             .ok_or_else(|| Error::Unauthenticated("Log in first.".into()))

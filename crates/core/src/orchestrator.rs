@@ -160,9 +160,13 @@ impl Orchestrator {
 
     /// Changes that the asker may see, from now on. A reader that is too slow misses some, so a change says "look again", not what.
     pub fn changes(&self, cx: &OpContext) -> Result<BoxStream<'static, Change>> {
-        let Actor { username, role, .. } = cx.actor()?.clone();
+        Ok(self.changes_for(cx.actor()?))
+    }
+
+    pub(crate) fn changes_for(&self, actor: &Actor) -> BoxStream<'static, Change> {
+        let Actor { username, role, .. } = actor.clone();
         let stream = tokio_stream::wrappers::BroadcastStream::new(self.inner.changes.subscribe());
-        Ok(stream
+        stream
             .filter_map(move |change| {
                 let seen = change.ok().and_then(|(owner, change)| {
                     let mine = owner.is_none_or(|owner| owner == username);
@@ -170,7 +174,7 @@ impl Orchestrator {
                 });
                 std::future::ready(seen)
             })
-            .boxed())
+            .boxed()
     }
 
     /// Changes of all, for the console's own tasks.

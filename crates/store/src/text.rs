@@ -2,7 +2,7 @@
 
 use prt_core::store::NotebookLoginKind;
 use prt_types::{
-    access::{Door, Role},
+    access::{Door, Role, TokenScope},
     audit::Outcome,
     build_config::BuildConfigState,
     builds::{BuildReason, BuildStatus},
@@ -43,6 +43,7 @@ macro_rules! words {
 
 words!(Role: Admin = "admin", User = "user");
 words!(Door: Console = "console", Api = "api", Cli = "cli", Sdk = "sdk", System = "system");
+words!(TokenScope: Full = "full", Build = "build", BuildAndStart = "build_and_start");
 words!(Outcome: Done = "done", Refused = "refused");
 words!(ServiceType: CloudWorker = "cloud_worker", Workspace = "workspace");
 words!(PullPolicy: Always = "Always", IfNotPresent = "IfNotPresent", Never = "Never");

@@ -19,6 +19,43 @@ pub enum Role {
     User,
 }
 
+/// What an API token may be used for, within its owner's rights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum TokenScope {
+    /// Everything that the owner may do.
+    #[default]
+    Full,
+    /// Builds in the owner's builder workers, and nothing else.
+    Build,
+    /// The same, and to start builder workers and end those that it has started.
+    BuildAndStart,
+}
+
+impl TokenScope {
+    /// All, the widest first.
+    pub const ALL: [Self; 3] = [Self::Full, Self::Build, Self::BuildAndStart];
+
+    /// The name on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Build => "build",
+            Self::BuildAndStart => "build_and_start",
+        }
+    }
+
+    /// What it allows, in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Full => "Everything that you may do",
+            Self::Build => "Builds in your builder workers",
+            Self::BuildAndStart => "Builds, and builder workers of its own",
+        }
+    }
+}
+
 /// Where a request came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -51,6 +88,9 @@ pub struct Me {
     /// The worker that this token is limited to, if it is a worker's own token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worker: Option<String>,
+    /// What the request's token may be used for.
+    #[serde(default)]
+    pub scope: TokenScope,
 }
 
 /// A login with name and password.
@@ -124,7 +164,7 @@ pub struct GroupView {
 }
 
 /// An API token to be made.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TokenInput {
@@ -133,6 +173,12 @@ pub struct TokenInput {
     /// Days until it ends; unset = it does not end by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_in_days: Option<u32>,
+    /// What it may be used for.
+    #[serde(default)]
+    pub scope: TokenScope,
+    /// The one builder worker that a token for builds is limited to, e.g. `Worker-12`; it ends with the worker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker: Option<String>,
 }
 
 /// An API token as its owner sees it later.
@@ -145,6 +191,12 @@ pub struct TokenView {
     pub name: String,
     /// The first characters, to tell tokens apart.
     pub prefix: String,
+    /// What it may be used for.
+    #[serde(default)]
+    pub scope: TokenScope,
+    /// The name of the worker that it is limited to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker: Option<String>,
     /// The worker it is limited to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worker_id: Option<WorkerId>,

@@ -49,8 +49,9 @@ impl Notebooks {
 
 /// Before everything else of the router.
 pub async fn by_host(State(notebooks): State<Notebooks>, request: Request, next: Next) -> Response {
-    let settings = notebooks.orchestrator.settings();
-    match place(host(&request), &settings.notebook_host) {
+    // The body cannot be shared between threads, so nothing borrows from the request while something is awaited.
+    let place = place(host(&request), &notebooks.orchestrator.settings().notebook_host);
+    match place {
         Place::Console => next.run(request).await,
         Place::Nowhere => pages::no_worker(),
         Place::Worker(number) => notebooks.serve(number, request).await,
@@ -100,7 +101,9 @@ fn place(host: &str, notebooks: &str) -> Place {
 impl Notebooks {
     async fn serve(&self, number: i64, request: Request) -> Response {
         if request.uri().path() == LOGIN_PATH {
-            return self.enter(number, &request).await;
+            let reads = *request.method() == Method::GET;
+            let query = request.uri().query().unwrap_or_default().to_owned();
+            return self.enter(number, if reads { &query } else { "" }).await;
         }
         if !comes_from_here(&request) {
             return pages::foreign();
@@ -153,14 +156,13 @@ impl Notebooks {
     }
 
     /// Exchanges the link's value for a cookie and takes it out of the address.
-    async fn enter(&self, number: i64, request: &Request) -> Response {
-        let query = request.uri().query().unwrap_or_default();
+    async fn enter(&self, number: i64, query: &str) -> Response {
         let token = query
             .split('&')
             .find_map(|pair| pair.strip_prefix("token="))
             .unwrap_or_default();
         let public_url = &self.orchestrator.settings().public_url;
-        if *request.method() != Method::GET || token.is_empty() {
+        if token.is_empty() {
             return pages::not_in(public_url, number);
         }
         match self.orchestrator.notebook_enter(number, token).await {

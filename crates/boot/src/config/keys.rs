@@ -160,3 +160,35 @@ pub const KEYS: &[Key] = &[
         "OpenTelemetry collector that gets traces by OTLP over HTTP, e.g. http://127.0.0.1:4318; unset = none",
     ),
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::KEYS;
+
+    #[test]
+    fn the_reference_is_what_the_code_gives() {
+        let mut page = String::from(
+            "# Configuration\n\nThe settings of the console, made from the program by `scripts/docs.sh`. Later ones win: defaults, the \
+             file (`--config FILE`, `PRT_CONFIG` or `/etc/prt-console.toml`), the environment, flags. A key `data_dir` is `PRT_DATA_DIR` in the \
+             environment and `--data-dir` as a flag.\n\n\
+             | key in the file | what | default |\n|---|---|---|\n",
+        );
+        for key in KEYS {
+            let default = if key.default.is_empty() {
+                String::new()
+            } else {
+                format!("`{}`", key.default)
+            };
+            // A bar would end the cell.
+            let help = key.help.replace('|', "\\|").replace('<', "\\<");
+            _ = writeln!(page, "| `{}` | {help} | {default} |", key.name);
+        }
+        page.push_str(
+            "\nOnly in the file: `[registries.\"host:port\"]` with `http = true`, `insecure = true` or `ca_file = \"…\"` says how a registry is \
+             reached; a listed one may also be at a private address.\n",
+        );
+        prt_docs::generated::check("configuration", &page);
+    }
+}

@@ -13,6 +13,7 @@ mod logout;
 mod pick_worker;
 mod run_build;
 mod size;
+mod token;
 mod whoami;
 mod worker;
 
@@ -44,6 +45,9 @@ pub enum Command {
     /// The builders' images, and what the host lacks for them (admins)
     #[command(subcommand)]
     Builders(builders::Command),
+    /// API tokens for scripts and pipelines
+    #[command(subcommand, visible_alias = "tokens")]
+    Token(token::Command),
     /// Worker sizes that may be used
     #[command(subcommand, visible_alias = "sizes")]
     Size(size::Command),
@@ -70,6 +74,7 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Credential(command) => credential::run(command, &open()?).await,
         Command::Certificates(command) => certificates::run(command, &open()?).await,
         Command::Builders(command) => builders::run(command, &open()?).await,
+        Command::Token(command) => token::run(command, &open()?).await,
         Command::Size(command) => size::run(command, &open()?).await,
         Command::Build(args) => build::run(*args, &open()?).await,
         Command::BuildContainerImage(args) => build_container_image::run(args, &open()?).await,

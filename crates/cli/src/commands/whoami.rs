@@ -1,6 +1,6 @@
 //! `whoami`.
 
-use prt_types::access::Role;
+use prt_types::access::{Role, TokenScope};
 
 use crate::{error::Result, output::facts, session::Session};
 
@@ -16,6 +16,10 @@ pub async fn run(session: &Session) -> Result<()> {
             ("role", Some(role.into())),
             ("groups", Some(me.groups.join(", "))),
             ("limited to", me.worker.clone()),
+            (
+                "token",
+                (me.scope != TokenScope::Full).then(|| super::token::scope_words(me.scope).into()),
+            ),
             ("server", Some(session.client.base_url().to_string())),
         ])
     })

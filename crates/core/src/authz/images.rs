@@ -336,6 +336,8 @@ mod tests {
             role: Role::Admin,
             groups,
             only_worker: None,
+            scope: prt_types::access::TokenScope::Full,
+            token: None,
         }
     }
 

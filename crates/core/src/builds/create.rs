@@ -39,7 +39,7 @@ impl Orchestrator {
             .map(|given| given.host.to_ascii_lowercase())
             .collect();
         let mut secrets = request.registry_secrets;
-        for (credential, _) in self.build_secrets(cx.actor()?, &secrets).await? {
+        for (credential, _) in self.build_secrets(cx.any_actor()?, &secrets).await? {
             hosts.push(credential.host);
         }
         let mut missing = vec![];
@@ -82,7 +82,7 @@ impl Orchestrator {
         mut request: BuildRequest,
         rerun_of: Option<i64>,
     ) -> Result<BuildView> {
-        let actor = cx.actor()?.clone();
+        let actor = cx.any_actor()?.clone();
         let worker_name = request.worker.clone();
         let mut kept = vec![];
         for (credential, login) in self.build_secrets(&actor, &request.registry_secrets).await? {
@@ -92,7 +92,7 @@ impl Orchestrator {
         let inputs = validate(request)?;
         let worker = {
             let mut tx = self.read().await?;
-            let worker = self.worker_visible(&mut *tx, cx, &worker_name).await?;
+            let worker = self.worker_visible_to_builds(&mut *tx, cx, &worker_name).await?;
             builds_in(&worker)?;
             if let Some(active) = tx.build_active(worker.id).await? {
                 return Err(busy(&worker, active.number));

@@ -5,7 +5,7 @@ use std::io;
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt as _};
 use prt_types::{
-    access::Role,
+    access::{Role, TokenScope},
     build_events::{BuildEnd, BuildEvent, BuildRecord},
     builds::{BuildStatus, BuildView},
     ids::BuildId,
@@ -44,14 +44,18 @@ pub struct BuildQuery {
 impl Orchestrator {
     /// The asker's builds, newest first; all users' for an admin.
     pub async fn build_list(&self, cx: &OpContext, query: BuildQuery) -> Result<Vec<BuildView>> {
-        let actor = cx.actor()?;
+        let actor = cx.any_actor()?;
         let mut tx = self.read().await?;
         let worker = match (&query.worker, actor.only_worker) {
-            (Some(name), _) => Some(self.worker_visible(&mut *tx, cx, name).await?.id),
+            (Some(name), _) => Some(self.worker_visible_to_builds(&mut *tx, cx, name).await?.id),
             (None, only) => only,
         };
         let filter = BuildFilter {
-            owner: (actor.role != Role::Admin && actor.only_worker.is_none()).then_some(actor.user_id),
+            owner: match (actor.scope, actor.role) {
+                (TokenScope::Build | TokenScope::BuildAndStart, _) => Some(actor.user_id),
+                (TokenScope::Full, Role::Admin) => None,
+                (TokenScope::Full, Role::User) => actor.only_worker.is_none().then_some(actor.user_id),
+            },
             worker,
             status: query.status,
             before: query.before,
@@ -145,12 +149,16 @@ impl Orchestrator {
 
     /// The build of that number, if the asker may see it.
     pub(super) async fn build_visible(&self, cx: &OpContext, number: i64) -> Result<Build> {
-        let actor = cx.actor()?;
+        let actor = cx.any_actor()?;
         let unseen = || Error::not_found("build", format!("#{number}"));
         let build = self.read().await?.build_by_number(number).await?.ok_or_else(unseen)?;
-        let sees = match actor.only_worker {
-            Some(only) => only == build.worker_id,
-            None => actor.role == Role::Admin || actor.user_id == build.owner_id,
+        let mine = actor.user_id == build.owner_id;
+        let sees = match (actor.scope, actor.only_worker) {
+            (TokenScope::Build | TokenScope::BuildAndStart, only) => {
+                mine && only.is_none_or(|only| only == build.worker_id)
+            }
+            (TokenScope::Full, Some(only)) => only == build.worker_id,
+            (TokenScope::Full, None) => actor.role == Role::Admin || mine,
         };
         if sees { Ok(build) } else { Err(unseen()) }
     }

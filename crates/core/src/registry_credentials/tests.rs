@@ -13,6 +13,8 @@ fn actor(user: u128, role: Role, groups: &[u128]) -> Actor {
         role,
         groups: groups.iter().map(|group| GroupId(Uuid::from_u128(*group))).collect(),
         only_worker: None,
+        scope: prt_types::access::TokenScope::Full,
+        token: None,
     }
 }
 

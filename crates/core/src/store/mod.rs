@@ -126,7 +126,7 @@ pub trait TokenRepository {
     async fn token_add(&mut self, token: &ApiToken) -> StoreResult<()>;
     /// By the SHA-256 of its value, in hex.
     async fn token_by_hash(&mut self, hash: &str) -> StoreResult<Option<ApiToken>>;
-    /// A user's own, newest first; tokens of workers are left out.
+    /// A user's own, newest first; the workers' own are left out.
     async fn tokens_of(&mut self, user: UserId) -> StoreResult<Vec<ApiToken>>;
     /// Removes a user's token; whether it was there.
     async fn token_remove(&mut self, user: UserId, id: TokenId) -> StoreResult<bool>;
@@ -134,6 +134,10 @@ pub trait TokenRepository {
     async fn tokens_of_worker_remove(&mut self, worker: WorkerId) -> StoreResult<()>;
     /// Notes a use.
     async fn token_used(&mut self, id: TokenId, at_ms: i64) -> StoreResult<()>;
+    /// Notes a worker that was started with the token.
+    async fn token_worker_add(&mut self, id: TokenId, worker: WorkerId) -> StoreResult<()>;
+    /// Whether the worker was started with the token.
+    async fn token_has_worker(&mut self, id: TokenId, worker: WorkerId) -> StoreResult<bool>;
 }
 
 /// Browser sessions; the content is the session layer's.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use prt_types::{
-    access::{Door, Role},
+    access::{Door, Role, TokenScope},
     audit::Outcome,
     build_config::{BuildConfigMode, BuildConfigState, Finding},
     builds::{BuildReason, BuildStatus, CredentialView},
@@ -57,6 +57,8 @@ pub struct ApiToken {
     pub prefix: String,
     /// Limits it to one worker and its builds.
     pub worker_id: Option<WorkerId>,
+    /// What it may be used for.
+    pub scope: TokenScope,
     /// Creation.
     pub created_ms: i64,
     /// End.

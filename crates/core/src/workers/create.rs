@@ -1,6 +1,7 @@
 //! The request for a worker: may they, is it valid, record it, then leave the rest to a task.
 
 use prt_types::{
+    access::TokenScope,
     audit::Outcome,
     container_images::PullPolicy,
     ids::WorkerId,
@@ -31,7 +32,7 @@ impl Orchestrator {
     }
 
     async fn worker_create_checked(&self, cx: &OpContext, config: WorkerConfig) -> Result<WorkerView> {
-        let actor = cx.person("start workers")?;
+        let actor = cx.starter(&config)?;
         config::validate(&config)?;
         // One transaction from the decision to the row: a grant that is revoked meanwhile counts.
         let mut tx = self.write().await?;
@@ -110,6 +111,11 @@ impl Orchestrator {
         for (credential, image) in &used.0 {
             let details = json!({ "host": credential.host, "image": image, "worker": worker.name() });
             self.credential_used(&mut *tx, cx, credential, details).await?;
+        }
+        if actor.scope == TokenScope::BuildAndStart
+            && let Some(token) = actor.token
+        {
+            tx.token_worker_add(token, worker.id).await?;
         }
         let token = match self.inner.settings.worker_url {
             Some(_) => {

@@ -47,7 +47,7 @@ use crate::{
     orchestrator::Change,
     store::{Repository, Worker, WorkerFilter},
 };
-use prt_types::access::Role;
+use prt_types::access::{Role, TokenScope};
 
 pub use config::LOG_LEVELS;
 pub(crate) use reach::normal_path;
@@ -113,8 +113,9 @@ impl WorkerTasks {
 impl Orchestrator {
     /// The asker's workers, newest first; all users' for an admin. `all` includes terminated ones.
     pub async fn worker_list(&self, cx: &OpContext, all: bool) -> Result<Vec<WorkerView>> {
-        let actor = cx.actor()?;
-        let owner = (actor.role != Role::Admin || actor.only_worker.is_some()).then_some(actor.user_id);
+        let actor = cx.any_actor()?;
+        let all_users = actor.role == Role::Admin && actor.only_worker.is_none() && actor.scope == TokenScope::Full;
+        let owner = (!all_users).then_some(actor.user_id);
         let limit = if all { LIST_ENDED } else { 0 };
         let mut tx = self.read().await?;
         let mut views = Vec::new();
@@ -126,7 +127,7 @@ impl Orchestrator {
             })
             .await?
         {
-            if actor.only_worker.is_none_or(|only| only == worker.id) {
+            if sees(actor, &worker) {
                 views.push(self.worker_view(&mut *tx, worker).await?);
             }
         }
@@ -136,7 +137,7 @@ impl Orchestrator {
     /// One worker with its containers and events.
     pub async fn worker_get(&self, cx: &OpContext, name: &str) -> Result<WorkerView> {
         let mut tx = self.read().await?;
-        let worker = self.worker_visible(&mut *tx, cx, name).await?;
+        let worker = self.worker_visible_to_builds(&mut *tx, cx, name).await?;
         let events = tx.worker_events(worker.id).await?;
         let mut view = self.worker_view(&mut *tx, worker.clone()).await?;
         view.certificates = self.worker_certificates(&mut *tx, &worker).await?;
@@ -152,7 +153,7 @@ impl Orchestrator {
 
         let settled = |view: &WorkerView| view.status != WorkerStatus::Provisioning;
         // Subscribed before the first look, so that no change falls between.
-        let mut changes = self.changes(cx)?;
+        let mut changes = self.changes_for(cx.any_actor()?);
         let waited = tokio::time::timeout(timeout, async {
             loop {
                 let view = self.worker_get(cx, name).await?;
@@ -175,7 +176,18 @@ impl Orchestrator {
 
     /// The worker of that name, if the asker may see it.
     pub(crate) async fn worker_visible(&self, tx: &mut dyn Repository, cx: &OpContext, name: &str) -> Result<Worker> {
-        let actor = cx.actor()?;
+        cx.actor()?;
+        self.worker_visible_to_builds(tx, cx, name).await
+    }
+
+    /// The same, for what a token for builds may do too.
+    pub(crate) async fn worker_visible_to_builds(
+        &self,
+        tx: &mut dyn Repository,
+        cx: &OpContext,
+        name: &str,
+    ) -> Result<Worker> {
+        let actor = cx.any_actor()?;
         let unseen = || Error::not_found("worker", name);
         let number = number_of(name).ok_or_else(unseen)?;
         let worker = tx.worker_by_number(number).await?.ok_or_else(unseen)?;
@@ -329,9 +341,14 @@ fn number_of(name: &str) -> Option<i64> {
 }
 
 pub(crate) fn sees(actor: &Actor, worker: &Worker) -> bool {
-    match actor.only_worker {
-        Some(only) => only == worker.id,
-        None => actor.role == Role::Admin || actor.user_id == worker.owner_id,
+    let mine = actor.user_id == worker.owner_id;
+    match (actor.scope, actor.only_worker) {
+        // Builds are in workers of one's own, also for an admin.
+        (TokenScope::Build | TokenScope::BuildAndStart, only) => {
+            mine && worker.builder && only.is_none_or(|only| only == worker.id)
+        }
+        (TokenScope::Full, Some(only)) => only == worker.id,
+        (TokenScope::Full, None) => actor.role == Role::Admin || mine,
     }
 }
 

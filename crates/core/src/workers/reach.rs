@@ -195,7 +195,7 @@ impl Orchestrator {
         replace: bool,
         details: serde_json::Value,
     ) -> Result<()> {
-        let worker = self.worker_reachable(cx, name).await?;
+        let worker = self.build_folder_reachable(cx, name).await?;
         let relative = confine(path)?;
         if replace && relative.is_empty() {
             return Err(Error::field("path", "Name a folder below the build folder to replace."));
@@ -239,7 +239,7 @@ impl Orchestrator {
     /// Writes one file of the build folder.
     pub async fn build_file_put(&self, cx: &OpContext, name: &str, path: &str, content: Bytes) -> Result<()> {
         let relative = confine_file(path)?;
-        let worker = self.worker_reachable(cx, name).await?;
+        let worker = self.build_folder_reachable(cx, name).await?;
         let details = json!({ "path": relative, "replace": true });
         let mut tx = self.write().await?;
         self.audit_add(&mut *tx, cx, "worker.upload", name, Outcome::Done, details)
@@ -272,7 +272,7 @@ impl Orchestrator {
     /// Reads one file of the build folder, up to 16 MiB.
     pub async fn build_file_get(&self, cx: &OpContext, name: &str, path: &str) -> Result<Bytes> {
         const MAX: usize = 16 * 1024 * 1024;
-        let worker = self.worker_reachable(cx, name).await?;
+        let worker = self.build_folder_reachable(cx, name).await?;
         let relative = confine_file(path)?;
         let file = format!("{BUILD_FOLDER_PRIMARY}/{relative}");
         let spec = ExecSpec::new(["cat", "--", &file]);
@@ -291,7 +291,7 @@ impl Orchestrator {
 
     /// What is in the build folder: at most a thousand files.
     pub async fn build_file_list(&self, cx: &OpContext, name: &str) -> Result<Vec<BuildFile>> {
-        let worker = self.worker_reachable(cx, name).await?;
+        let worker = self.build_folder_reachable(cx, name).await?;
         let spec = ExecSpec::new([
             "sh",
             "-c",
@@ -322,7 +322,15 @@ impl Orchestrator {
 
     /// A worker that the asker may see and that answers.
     pub(crate) async fn worker_reachable(&self, cx: &OpContext, name: &str) -> Result<Worker> {
-        let worker = self.worker_visible(&mut *self.read().await?, cx, name).await?;
+        cx.actor()?;
+        self.build_folder_reachable(cx, name).await
+    }
+
+    /// The same for the build folder, which a token for builds reaches too.
+    async fn build_folder_reachable(&self, cx: &OpContext, name: &str) -> Result<Worker> {
+        let worker = self
+            .worker_visible_to_builds(&mut *self.read().await?, cx, name)
+            .await?;
         debug_assert!(cx.actor_opt().is_some_and(|actor| sees(actor, &worker)));
         if is_reachable(worker.status) {
             Ok(worker)

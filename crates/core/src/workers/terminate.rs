@@ -37,7 +37,7 @@ impl Orchestrator {
             ));
         }
         let mut tx = self.write().await?;
-        let mut worker = self.worker_visible(&mut *tx, cx, name).await?;
+        let mut worker = self.worker_to_end(&mut *tx, cx, name).await?;
         match worker.status {
             WorkerStatus::Terminated | WorkerStatus::Terminating => {}
             WorkerStatus::Provisioning | WorkerStatus::Running | WorkerStatus::Failed => {

@@ -3,7 +3,9 @@
 use axum::{Json, extract::State, http::StatusCode};
 use prt_core::Orchestrator;
 use prt_types::{
-    access::{GroupInput, GroupView, LoginRequest, Me, TokenCreated, TokenInput, TokenView, UserInput, UserView},
+    access::{
+        GroupInput, GroupView, LoginRequest, Me, TokenCreated, TokenInput, TokenScope, TokenView, UserInput, UserView,
+    },
     ids::TokenId,
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -42,6 +44,8 @@ async fn login(
         let input = TokenInput {
             name: "login".into(),
             expires_in_days: Some(LOGIN_DAYS),
+            scope: TokenScope::Full,
+            worker: None,
         };
         orchestrator.token_create(&cx.clone().with_actor(actor), input).await
     };

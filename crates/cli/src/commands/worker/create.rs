@@ -95,18 +95,30 @@ pub struct Args {
     /// Seconds to wait
     #[arg(long, default_value_t = 60, value_name = "SECONDS")]
     timeout: u64,
+    /// Print nothing but the worker's name, as soon as there is one
+    #[arg(long, short)]
+    quiet: bool,
 }
 
 pub async fn run(args: Args, session: &Session) -> Result<()> {
-    let (wait, timeout) = (!args.no_wait, args.timeout);
+    let (wait, timeout, quiet) = (!args.no_wait, args.timeout, args.quiet);
     let worker = session.client.worker_create(&config(args)?).await?;
+    if quiet {
+        // Before the wait: a script can end the worker whatever comes of it.
+        Out::line(&worker.name)?;
+    }
     if !wait {
+        if quiet {
+            return Ok(());
+        }
         return session
             .out
             .show(&worker, |worker| format!("{} is being started", worker.name));
     }
     let worker = ready(session, worker, Duration::from_secs(timeout)).await?;
-    session.out.show(&worker, describe)?;
+    if !quiet {
+        session.out.show(&worker, describe)?;
+    }
     match worker.status {
         WorkerStatus::Running if worker.ready => Ok(()),
         WorkerStatus::Provisioning | WorkerStatus::Running => Err(CliError::failed_hint(

@@ -1,7 +1,7 @@
 //! Users, groups, tokens and sessions.
 
 use prt_types::{
-    access::Role,
+    access::{Role, TokenScope},
     ids::{GroupId, TokenId, UserId, WorkerId},
 };
 
@@ -173,11 +173,20 @@ pub(super) async fn tokens(stories: &Stories) {
         ..token(&ada, "h3")
     };
     let of_bob = token(&bob, "h4");
+    let for_builds = ApiToken {
+        worker_id: Some(running.id),
+        scope: TokenScope::BuildAndStart,
+        created_ms: 11,
+        ..token(&ada, "h5")
+    };
     let mut repo = write(&store).await;
     repo.user_add(&bob).await.unwrap();
-    for one in [&second, &first, &of_worker, &of_bob] {
+    for one in [&second, &first, &of_worker, &of_bob, &for_builds] {
         repo.token_add(one).await.unwrap();
     }
+    repo.token_worker_add(first.id, running.id).await.unwrap();
+    assert!(repo.token_has_worker(first.id, running.id).await.unwrap());
+    assert!(!repo.token_has_worker(second.id, running.id).await.unwrap());
     repo.token_used(first.id, 77).await.unwrap();
     repo.token_used(TokenId(new_id()), 77)
         .await
@@ -191,16 +200,21 @@ pub(super) async fn tokens(stories: &Stories) {
     let mut repo = write(&store).await;
     assert_eq!(repo.token_by_hash("h1").await.unwrap(), Some(used.clone()));
     assert_eq!(repo.token_by_hash("h3").await.unwrap(), Some(of_worker));
-    assert_eq!(repo.token_by_hash("h5").await.unwrap(), None);
+    assert_eq!(repo.token_by_hash("h8").await.unwrap(), None);
     assert_eq!(
         repo.tokens_of(ada.id).await.unwrap(),
-        [second, used],
-        "newest first, without those of workers"
+        [for_builds, second, used],
+        "newest first, without the workers' own"
     );
     assert!(!repo.token_remove(bob.id, first.id).await.unwrap(), "somebody else's");
     assert!(repo.token_remove(ada.id, first.id).await.unwrap());
     assert!(!repo.token_remove(ada.id, first.id).await.unwrap(), "gone already");
+    assert!(
+        !repo.token_has_worker(first.id, running.id).await.unwrap(),
+        "gone with the token"
+    );
     repo.tokens_of_worker_remove(running.id).await.unwrap();
+    assert_eq!(repo.token_by_hash("h5").await.unwrap(), None);
     assert_eq!(repo.token_by_hash("h3").await.unwrap(), None);
     assert_eq!(repo.token_by_hash("h4").await.unwrap(), Some(of_bob));
     assert_unique(&repo.token_add(&token(&ada, "h4")).await.unwrap_err(), "token");

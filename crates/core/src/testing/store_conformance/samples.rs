@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use prt_types::{
-    access::{Door, Role},
+    access::{Door, Role, TokenScope},
     audit::Outcome,
     builds::{BuildReason, BuildStatus, CredentialView},
     container_images::{PullPolicy, ServiceType},
@@ -48,6 +48,7 @@ pub(super) fn token(user: &User, hash: &str) -> ApiToken {
         hash: hash.into(),
         prefix: "prt_ab".into(),
         worker_id: None,
+        scope: TokenScope::Full,
         created_ms: 5,
         expires_ms: Some(6),
         last_used_ms: None,

@@ -1,0 +1,3 @@
+//! Access: who may do what, and with what.
+
+pub mod tokens;
