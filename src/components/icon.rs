@@ -43,6 +43,10 @@ pub enum Glyph {
     Worker,
     /// A build.
     Build,
+    /// How much.
+    Size,
+    /// Rights.
+    Shield,
 }
 
 impl Glyph {
@@ -66,6 +70,8 @@ impl Glyph {
             Self::Key => "M7.8 8a2.8 2.8 0 1 1-5.6 0 2.8 2.8 0 0 1 5.6 0zM7.8 8h6.4M11.8 8v2.6M14 8v1.8",
             Self::Box => "M8 1.8l5.6 3v6.4L8 14.2l-5.6-3V4.8zM2.6 4.9L8 7.8l5.4-2.9M8 7.8v6.2",
             Self::Worker => "M2.2 3.2h11.6v3.6H2.2zM2.2 9.2h11.6v3.6H2.2zM4.8 5v.1M4.8 11v.1",
+            Self::Size => "M3 13.5V9M8 13.5V5.5M13 13.5V2.5",
+            Self::Shield => "M8 1.8l5 2v4.4c0 3-2.2 5-5 6-2.8-1-5-3-5-6V3.8z",
             Self::Build => "M2.5 13.5l5-5M6.2 4.8l5 5 2.3-2.3-2-2 1-2.4-.7-.7-2.4 1-2-2z",
         }
     }

@@ -15,4 +15,5 @@ mod errors;
 mod registry_credentials;
 mod secrets;
 mod uploads;
+mod worker_sizes;
 mod workers;

@@ -28,6 +28,7 @@ mod groups;
 mod registry_credentials;
 mod repository;
 mod row;
+mod security_contexts;
 mod sessions;
 mod settings;
 mod statement;

@@ -5,7 +5,6 @@ use prt_types::{
     audit::Outcome,
     builds::{BuildReason, BuildStatus},
     container_images::{PullPolicy, ServiceType},
-    worker_sizes::SecurityContext,
     workers::{WorkerReason, WorkerStatus},
 };
 
@@ -44,7 +43,6 @@ words!(Door: Console = "console", Api = "api", Cli = "cli", Sdk = "sdk", System 
 words!(Outcome: Done = "done", Refused = "refused");
 words!(ServiceType: CloudWorker = "cloud_worker", Workspace = "workspace");
 words!(PullPolicy: Always = "Always", IfNotPresent = "IfNotPresent", Never = "Never");
-words!(SecurityContext: Default = "Default", Restricted = "Restricted", Privileged = "Privileged");
 words!(WorkerStatus:
     Provisioning = "Provisioning", Running = "Running", Terminating = "Terminating", Terminated = "Terminated", Failed = "Failed");
 words!(WorkerReason:
@@ -84,7 +82,6 @@ mod tests {
         check::<Outcome>();
         check::<ServiceType>();
         check::<PullPolicy>();
-        check::<SecurityContext>();
         check::<WorkerStatus>();
         check::<WorkerReason>();
         check::<BuildStatus>();

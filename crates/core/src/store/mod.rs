@@ -17,8 +17,8 @@ use prt_types::{
 };
 
 pub use model::{
-    ApiToken, AuditRow, Build, BuildFilter, ContainerImage, Grantee, Group, PlannedContainer, RegistryCredential,
-    SessionRow, User, Worker, WorkerFilter, WorkerSize,
+    ApiToken, AuditRow, Build, BuildFilter, ContainerImage, Grantee, Group, OwnSecurityContext, PlannedContainer,
+    RegistryCredential, SessionRow, User, Worker, WorkerFilter, WorkerSize,
 };
 
 /// A failed database call.
@@ -67,6 +67,7 @@ pub trait Repository:
     + SessionRepository
     + ContainerImageRepository
     + RegistryCredentialRepository
+    + SecurityContextRepository
     + WorkerSizeRepository
     + WorkerRepository
     + BuildRepository
@@ -183,10 +184,31 @@ pub trait RegistryCredentialRepository {
 pub trait WorkerSizeRepository {
     /// Adds one.
     async fn worker_size_add(&mut self, size: &WorkerSize) -> StoreResult<()>;
+    /// Replaces one if its stored revision is `size.revision - 1`; whether it was.
+    async fn worker_size_update(&mut self, size: &WorkerSize) -> StoreResult<bool>;
+    /// Takes the default off all others than `id`; their revisions go up.
+    async fn worker_size_only_default(&mut self, id: WorkerSizeId) -> StoreResult<()>;
+    /// Removes one; whether it was there.
+    async fn worker_size_remove(&mut self, id: WorkerSizeId) -> StoreResult<bool>;
     /// By id.
     async fn worker_size(&mut self, id: WorkerSizeId) -> StoreResult<Option<WorkerSize>>;
     /// All, by CPU, memory and name.
     async fn worker_sizes(&mut self) -> StoreResult<Vec<WorkerSize>>;
+}
+
+/// Security contexts that admins made.
+#[async_trait]
+pub trait SecurityContextRepository {
+    /// Adds one.
+    async fn security_context_add(&mut self, context: &OwnSecurityContext) -> StoreResult<()>;
+    /// Replaces one if its stored revision is `context.revision - 1`; whether it was.
+    async fn security_context_update(&mut self, context: &OwnSecurityContext) -> StoreResult<bool>;
+    /// Removes one; whether it was there.
+    async fn security_context_remove(&mut self, name: &str) -> StoreResult<bool>;
+    /// By name.
+    async fn security_context(&mut self, name: &str) -> StoreResult<Option<OwnSecurityContext>>;
+    /// All, by name.
+    async fn security_contexts(&mut self) -> StoreResult<Vec<OwnSecurityContext>>;
 }
 
 /// Workers and their events.

@@ -48,6 +48,7 @@ where
     infrastructure::grants(&stories).await;
     infrastructure::registry_credentials(&stories).await;
     infrastructure::worker_sizes(&stories).await;
+    infrastructure::security_contexts(&stories).await;
     workers::every_field(&stories).await;
     workers::lists(&stories).await;
     workers::events(&stories).await;

@@ -6,6 +6,7 @@ mod build_events;
 mod builds;
 mod container_images;
 mod registry_credentials;
+mod security_contexts;
 mod server;
 mod worker_files;
 mod worker_sizes;
@@ -35,6 +36,7 @@ pub fn router() -> OpenApiRouter<AppState> {
             .merge(builds::router())
             .merge(container_images::router())
             .merge(registry_credentials::router())
+            .merge(security_contexts::router())
             .merge(server::router())
             .merge(worker_files::router())
             .merge(worker_sizes::router())

@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     clock::new_id,
+    security_contexts,
     store::{Worker, WorkerFilter},
 };
 
@@ -35,8 +36,10 @@ pub(super) async fn every_field(stories: &Stories) {
         image: "other".into(),
         image_digest: None,
         size: "Large".into(),
+        size_id: None,
         limits: Limits::default(),
-        security_context: SecurityContext::Default,
+        security_context: SecurityContext::Own("own".into()),
+        rights: security_contexts::built_in(&SecurityContext::Restricted).unwrap(),
         builder: false,
         builder_capacity: None,
         planned: vec![],
