@@ -10,7 +10,7 @@ use prt_types::{
     workers::{TerminateRequest, WorkerStatus},
 };
 
-use crate::helpers::{Console, docker::docker, eventually, plain_worker};
+use crate::helpers::{Console, docker, eventually, plain_worker};
 
 fn size(name: &str) -> WorkerSizeInput {
     WorkerSizeInput {
@@ -243,13 +243,13 @@ async fn an_own_context_reaches_the_engine_word_by_word() {
     assert_eq!(worker.status, WorkerStatus::Running, "{}", worker.message);
     assert_eq!(worker.security_context.name(), "hardened");
 
-    let inspect = inspect(&console);
+    let inspected = inspect(&console);
     let shown_equals_inspected = |context: &prt_types::security_contexts::SecurityContextView| {
         context.primary.engine.iter().all(|setting| {
             let value: serde_json::Value = serde_json::from_str(&setting.value).unwrap();
             let found = match setting.name.as_str() {
-                "User" => &inspect["Config"]["User"],
-                name => &inspect["HostConfig"][name],
+                "User" => &inspected["Config"]["User"],
+                name => &inspected["HostConfig"][name],
             };
             // What was left to the engine it fills in itself.
             value.is_null() || *found == value
@@ -257,7 +257,7 @@ async fn an_own_context_reaches_the_engine_word_by_word() {
     };
     assert!(
         shown_equals_inspected(&context),
-        "{:?}\n{inspect}",
+        "{:?}\n{inspected}",
         context.primary.engine
     );
 
