@@ -340,3 +340,23 @@ async fn privileged_asks_and_contradictions_are_named() {
     assert_eq!(error.code(), Some(ErrorCode::Conflict));
     console.admin.security_context_delete("all").await.unwrap();
 }
+
+#[tokio::test]
+async fn gpus_without_a_runtime_are_a_clear_failure() {
+    let console = Console::start().await;
+    if docker(&["info", "-f", "{{json .Runtimes}}"]).contains("nvidia") {
+        // The failure cannot be shown on a machine that has GPUs.
+        return;
+    }
+    let input = WorkerSizeInput {
+        gpus: 1,
+        gpu_vram_gib: 16,
+        groups: vec!["Everyone".into()],
+        ..size("gpu")
+    };
+    console.admin.worker_size_create(&input).await.unwrap();
+    let worker = console.admin.worker_create(&plain_worker("gpu")).await.unwrap();
+    let worker = console.admin.worker_wait(&worker.name, 60).await.unwrap();
+    assert_eq!(worker.status, WorkerStatus::Failed);
+    assert!(worker.message.contains("no GPU runtime"), "{}", worker.message);
+}
