@@ -1,7 +1,7 @@
 //! Infrastructure / Security Contexts: what workers may do, and what the engine is told.
 
 mod editor;
-mod form;
+pub mod form;
 mod list;
 mod server_fns;
 mod shown;

@@ -2,7 +2,7 @@
 
 mod editor;
 mod fields;
-mod form;
+pub mod form;
 mod list;
 mod server_fns;
 
