@@ -127,11 +127,17 @@ fn EditorForm(is_new: bool, values: SecurityContextForm, error: Option<ApiError>
     let save = ServerAction::<SaveSecurityContext>::new();
     let name = if is_new { String::new() } else { values.name.clone() };
     let href = format!("{LIST}/{name}");
-    let name_field = if is_new {
-        view! { <TextField path="name" label="Name" required=true value=values.name.clone() hint=|| "Cannot be changed later." /> }
-            .into_any()
-    } else {
-        view! { <input type="hidden" name="input[name]" value=values.name.clone() /> }.into_any()
+    // Made inside the form, from which it has its name.
+    let name_field = {
+        let value = values.name.clone();
+        move || {
+            if is_new {
+                view! { <TextField path="name" label="Name" required=true value hint=|| "Cannot be changed later." /> }
+                    .into_any()
+            } else {
+                view! { <input type="hidden" name="input[name]" value=value /> }.into_any()
+            }
+        }
     };
     let description = values.description.clone();
     let revision = values.revision.clone();
@@ -141,7 +147,7 @@ fn EditorForm(is_new: bool, values: SecurityContextForm, error: Option<ApiError>
             <input type="hidden" name="input[revision]" value=revision />
             <Overwrite href=href />
             <Card title="Security context">
-                {name_field} <TextField path="description" label="Description" value=description />
+                {name_field()} <TextField path="description" label="Description" value=description />
             </Card>
             <RightsCard values />
             <div class="form-actions">
