@@ -21,6 +21,8 @@ use crate::{
             certificates::CertificatesPage,
             container_images::{ContainerImageNewPage, ContainerImagePage, ContainerImagesPage},
             registries::{RegistriesPage, RegistryCredentialNewPage, RegistryCredentialPage},
+            security_contexts::{SecurityContextNewPage, SecurityContextPage, SecurityContextsPage},
+            worker_sizes::{WorkerSizeNewPage, WorkerSizePage, WorkerSizesPage},
         },
         login::LoginPage,
         not_found::NotFoundPage,
@@ -65,6 +67,12 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/infrastructure/container-images/:id") view=ContainerImagePage />
                     <Route path=path!("/infrastructure/builders") view=BuildersPage />
                     <Route path=path!("/infrastructure/certificates") view=CertificatesPage />
+                    <Route path=path!("/infrastructure/worker-sizes") view=WorkerSizesPage />
+                    <Route path=path!("/infrastructure/worker-sizes/new") view=WorkerSizeNewPage />
+                    <Route path=path!("/infrastructure/worker-sizes/:id") view=WorkerSizePage />
+                    <Route path=path!("/infrastructure/security-contexts") view=SecurityContextsPage />
+                    <Route path=path!("/infrastructure/security-contexts/new") view=SecurityContextNewPage />
+                    <Route path=path!("/infrastructure/security-contexts/:name") view=SecurityContextPage />
                     <Route path=path!("/infrastructure/registries") view=RegistriesPage />
                     <Route path=path!("/infrastructure/registries/new") view=RegistryCredentialNewPage />
                     <Route path=path!("/infrastructure/registries/:id") view=RegistryCredentialPage />

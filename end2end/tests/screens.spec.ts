@@ -109,6 +109,7 @@ test('every page fits, and its text can be read', async ({ site, browser, enter,
   await take(page, 'navigation');
 
   const admin = await enter('admin');
+  const size = (await site.admin.get<{ id: string }[]>('/worker-sizes/all'))[0]?.id ?? '';
   for (const [name, path] of [
     ['container-images', LIST],
     ['container-images-none-found', `${LIST}?q=nothing`],
@@ -119,6 +120,14 @@ test('every page fits, and its text can be read', async ({ site, browser, enter,
     ['registry-new', `${REGISTRIES}/new`],
     ['registry', `${REGISTRIES}/${kept.id}`],
     ['registry-delete', `${REGISTRIES}/${kept.id}?confirm=delete`],
+    ['worker-sizes', '/infrastructure/worker-sizes'],
+    ['worker-size-new', '/infrastructure/worker-sizes/new'],
+    ['worker-size', `/infrastructure/worker-sizes/${size}`],
+    ['worker-size-delete', `/infrastructure/worker-sizes/${size}?confirm=delete`],
+    ['security-contexts', '/infrastructure/security-contexts'],
+    ['security-context-new', '/infrastructure/security-contexts/new'],
+    ['security-context', '/infrastructure/security-contexts/Restricted'],
+    ['security-context-privileged', '/infrastructure/security-contexts/Privileged'],
     ['workers-of-all', '/workers'],
   ] as const) {
     await open(admin, path);

@@ -20,6 +20,8 @@ pub enum Change {
     Build { number: i64 },
     ContainerImages,
     RegistryCredentials,
+    WorkerSizes,
+    SecurityContexts,
 }
 
 /// Several changes at once are answered by one look.

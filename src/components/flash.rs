@@ -27,6 +27,18 @@ const DONE: &[(&str, &str)] = &[
     ("credential-deleted", "The registry credential was deleted."),
     ("credential-works", "The registry let the login in."),
     ("token-revoked", "The API token has ended."),
+    ("size-added", "The worker size was added."),
+    (
+        "size-saved",
+        "The worker size was saved. New workers get it; running ones keep what they have.",
+    ),
+    ("size-deleted", "The worker size was deleted."),
+    ("context-added", "The security context was added."),
+    (
+        "context-saved",
+        "The security context was saved. New workers get it; running ones keep what they have.",
+    ),
+    ("context-deleted", "The security context was deleted."),
     ("worker-created", "The worker is being started."),
     ("worker-terminated", "The worker is being terminated."),
     (

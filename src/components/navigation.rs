@@ -12,7 +12,11 @@ pub fn Navigation(
     admin: bool,
 ) -> impl IntoView {
     let images = admin.then(|| {
-        view! { <NavLink href="/infrastructure/container-images" glyph=Glyph::Box text="Container Images" /> }
+        view! {
+            <NavLink href="/infrastructure/container-images" glyph=Glyph::Box text="Container Images" />
+            <NavLink href="/infrastructure/worker-sizes" glyph=Glyph::Size text="Worker Sizes" />
+            <NavLink href="/infrastructure/security-contexts" glyph=Glyph::Shield text="Security Contexts" />
+        }
     });
     let rest = admin.then(|| {
         view! {

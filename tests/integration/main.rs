@@ -20,4 +20,5 @@ mod registry_credentials;
 mod secrets;
 mod token_scope;
 mod uploads;
+mod worker_sizes;
 mod workers;

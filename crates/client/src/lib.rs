@@ -22,6 +22,7 @@ mod registry_credentials;
 mod request;
 mod server;
 mod sse;
+mod worker_sizes;
 mod workers;
 
 pub use bytes::Bytes;

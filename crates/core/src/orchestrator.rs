@@ -41,6 +41,10 @@ pub enum Change {
     ContainerImages,
     /// A kept registry credential.
     RegistryCredentials,
+    /// A worker size or its grants.
+    WorkerSizes,
+    /// A security context.
+    SecurityContexts,
 }
 
 /// A change with the login name of the one user beside the admins who may see it; `None` = everybody.

@@ -1,47 +1,110 @@
 //! What each security context gives to a container: the one place that decides it. The engine adapter only translates.
 
-use prt_types::{worker_sizes::SecurityContext, workers::ContainerRole};
+mod capabilities;
+mod edit;
+mod pod_security;
+mod validate;
 
-use crate::engine::{Seccomp, SecuritySettings};
+use prt_types::{
+    security_contexts::{SeccompProfile, SecurityContext, SecurityRights},
+    workers::ContainerRole,
+};
+
+use crate::{
+    engine::{Seccomp, SecuritySettings},
+    error::{Error, Result},
+    store::Repository,
+};
 
 /// The user of platform images.
 pub const WORKER_UID: u32 = 1000;
 
-/// Settings of a container of a worker whose size has this context.
-pub fn settings(context: SecurityContext, role: ContainerRole) -> SecuritySettings {
-    match (context, role) {
-        (SecurityContext::Privileged, _) => SecuritySettings {
-            privileged: true,
-            run_as: None,
-            ..base()
-        },
-        (SecurityContext::Default, ContainerRole::Primary) => base(),
-        (SecurityContext::Restricted, ContainerRole::Primary) => SecuritySettings {
+/// What a built-in context says; none for one that an admin made.
+pub fn built_in(context: &SecurityContext) -> Option<SecurityRights> {
+    match context {
+        SecurityContext::Default => Some(base()),
+        SecurityContext::Restricted => Some(SecurityRights {
             allow_privilege_escalation: false,
             drop_capabilities: vec!["ALL".into()],
             ..base()
-        },
-        (SecurityContext::Default | SecurityContext::Restricted, ContainerRole::Builder) => restricted_builder(),
+        }),
+        SecurityContext::Privileged => Some(SecurityRights {
+            privileged: true,
+            run_as_user: None,
+            run_as_non_root: false,
+            ..base()
+        }),
+        SecurityContext::Own(_) => None,
     }
 }
 
-/// Default: the image's platform user; the engine's own capabilities and filter, so that `sudo` works.
-fn base() -> SecuritySettings {
-    SecuritySettings {
-        privileged: false,
-        run_as: Some((WORKER_UID, WORKER_UID)),
-        allow_privilege_escalation: true,
-        drop_capabilities: vec![],
-        add_capabilities: vec![],
-        seccomp: Seccomp::RuntimeDefault,
-        mask_proc: true,
+/// The image's platform user; the engine's own capabilities and filter, so that `sudo` works.
+fn base() -> SecurityRights {
+    SecurityRights {
+        run_as_user: Some(WORKER_UID),
+        run_as_non_root: true,
         read_only_root: false,
+        add_capabilities: vec![],
+        drop_capabilities: vec![],
+        seccomp: SeccompProfile::RuntimeDefault,
+        allow_privilege_escalation: true,
+        privileged: false,
     }
+}
+
+/// What a context says now.
+pub(crate) async fn rights(tx: &mut dyn Repository, context: &SecurityContext) -> Result<SecurityRights> {
+    if let Some(rights) = built_in(context) {
+        return Ok(rights);
+    }
+    let own = tx.security_context(context.name()).await?;
+    own.map(|own| own.rights)
+        .ok_or_else(|| Error::field("security_context", missing(context.name())))
+}
+
+/// The words for a context that is not there.
+pub(crate) fn missing(name: &str) -> String {
+    format!("There is no security context {name}.")
+}
+
+/// Settings of a container of a worker with these rights.
+pub fn settings(rights: &SecurityRights, role: ContainerRole) -> SecuritySettings {
+    match (role, rights.privileged) {
+        (ContainerRole::Primary, _) => SecuritySettings {
+            privileged: rights.privileged,
+            run_as: rights.run_as_user.map(|uid| (uid, group_of(uid))),
+            allow_privilege_escalation: rights.allow_privilege_escalation,
+            drop_capabilities: rights.drop_capabilities.clone(),
+            add_capabilities: rights.add_capabilities.clone(),
+            seccomp: match rights.seccomp {
+                SeccompProfile::RuntimeDefault => Seccomp::RuntimeDefault,
+                SeccompProfile::Unconfined => Seccomp::Unconfined,
+            },
+            mask_proc: true,
+            read_only_root: rights.read_only_root,
+        },
+        (ContainerRole::Builder, true) => SecuritySettings {
+            privileged: true,
+            run_as: None,
+            allow_privilege_escalation: true,
+            drop_capabilities: vec![],
+            add_capabilities: vec![],
+            seccomp: Seccomp::RuntimeDefault,
+            mask_proc: true,
+            read_only_root: false,
+        },
+        (ContainerRole::Builder, false) => restricted_builder(),
+    }
+}
+
+/// The build folder belongs to the platform's group, so that any user of the primary can write there.
+fn group_of(uid: u32) -> u32 {
+    if uid == 0 { 0 } else { WORKER_UID }
 }
 
 /// The least that rootless BuildKit works with: it needs `newuidmap` and `newgidmap` (two capabilities, gained by file
 /// capabilities, hence escalation), system calls that the default filter refuses, and an unmasked `/proc` for its process sandbox.
-fn restricted_builder() -> SecuritySettings {
+pub(crate) fn restricted_builder() -> SecuritySettings {
     SecuritySettings {
         privileged: false,
         run_as: Some((WORKER_UID, WORKER_UID)),
@@ -54,19 +117,24 @@ fn restricted_builder() -> SecuritySettings {
     }
 }
 
+/// Whether who has these rights has the host: all of them, or capabilities that come to the same.
+pub(crate) fn gives_host(rights: &SecurityRights) -> bool {
+    const AS_MUCH: [&str; 4] = ["ALL", "SYS_ADMIN", "SYS_MODULE", "SYS_RAWIO"];
+    let added = |name: &String| AS_MUCH.contains(&name.as_str());
+    rights.privileged || rights.add_capabilities.iter().any(added)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn only_the_privileged_context_is_privileged() {
-        for context in [
-            SecurityContext::Default,
-            SecurityContext::Restricted,
-            SecurityContext::Privileged,
-        ] {
+        for context in SecurityContext::BUILT_IN {
+            let rights = built_in(&context).unwrap();
+            assert_eq!(gives_host(&rights), context == SecurityContext::Privileged);
             for role in [ContainerRole::Primary, ContainerRole::Builder] {
-                let settings = settings(context, role);
+                let settings = settings(&rights, role);
                 assert_eq!(settings.privileged, context == SecurityContext::Privileged);
                 assert_eq!(settings.run_as.is_none(), context == SecurityContext::Privileged);
             }
@@ -75,11 +143,34 @@ mod tests {
 
     #[test]
     fn the_restricted_primary_can_gain_nothing() {
-        let primary = settings(SecurityContext::Restricted, ContainerRole::Primary);
+        let restricted = built_in(&SecurityContext::Restricted).unwrap();
+        let primary = settings(&restricted, ContainerRole::Primary);
         assert!(!primary.allow_privilege_escalation);
         assert_eq!(primary.drop_capabilities, ["ALL"]);
         assert!(primary.add_capabilities.is_empty());
         assert_eq!(primary.seccomp, Seccomp::RuntimeDefault);
         assert!(primary.mask_proc);
+    }
+
+    #[test]
+    fn an_own_context_reaches_the_primary_and_leaves_the_builder() {
+        let own = SecurityRights {
+            run_as_user: Some(2000),
+            read_only_root: true,
+            add_capabilities: vec!["NET_ADMIN".into()],
+            seccomp: SeccompProfile::Unconfined,
+            ..base()
+        };
+        let primary = settings(&own, ContainerRole::Primary);
+        assert_eq!(primary.run_as, Some((2000, WORKER_UID)));
+        assert!(primary.read_only_root);
+        assert_eq!(primary.add_capabilities, ["NET_ADMIN"]);
+        assert_eq!(primary.seccomp, Seccomp::Unconfined);
+        assert_eq!(settings(&own, ContainerRole::Builder), restricted_builder());
+        let own = SecurityRights {
+            privileged: true,
+            ..own
+        };
+        assert!(settings(&own, ContainerRole::Builder).privileged);
     }
 }

@@ -1,5 +1,10 @@
 //! Worker sizes: what a worker gets, and who may take it.
 
+mod edit;
+mod validate;
+
+use std::collections::BTreeMap;
+
 use prt_types::{
     ids::WorkerSizeId,
     worker_sizes::{Limits, SecurityContext, WorkerSizeView},
@@ -41,8 +46,9 @@ impl Orchestrator {
         for (name, cpu_millis, cpu_net_millis, memory_mib, memory_net_mib, security_context) in SEED {
             let grants = match security_context {
                 SecurityContext::Default | SecurityContext::Restricted => vec![Grantee::Group(everyone.id)],
-                SecurityContext::Privileged => vec![],
+                SecurityContext::Privileged | SecurityContext::Own(_) => vec![],
             };
+            let now = self.now_ms();
             let size = WorkerSize {
                 id: WorkerSizeId(new_id()),
                 name: name.into(),
@@ -52,10 +58,14 @@ impl Orchestrator {
                 memory_net_mib,
                 gpus: 0,
                 gpu_vram_gib: 0,
+                gpu_type: String::new(),
+                node_selector: BTreeMap::new(),
                 security_context,
                 default: name == SEED_DEFAULT,
                 grants,
-                created_ms: self.now_ms(),
+                revision: 1,
+                created_ms: now,
+                updated_ms: now,
             };
             tx.worker_size_add(&size).await?;
         }
@@ -126,6 +136,35 @@ pub(crate) fn split(limits: Limits, capacity: i64) -> (Limits, Limits) {
     (primary, builder)
 }
 
+/// Login names and group names of grantees, sorted.
+pub(crate) async fn grantee_names(tx: &mut dyn Repository, grants: &[Grantee]) -> Result<(Vec<String>, Vec<String>)> {
+    let all_groups = tx.groups().await?;
+    let (mut users, mut groups) = (Vec::new(), Vec::new());
+    for grantee in grants {
+        match grantee {
+            Grantee::User(id) => users.extend(tx.user(*id).await?.map(|user| user.username)),
+            Grantee::Group(id) => {
+                let group = all_groups.iter().find(|group| group.id == *id);
+                groups.extend(group.map(|group| group.name.clone()));
+            }
+        }
+    }
+    users.sort();
+    groups.sort();
+    Ok((users, groups))
+}
+
+/// Who has access, in words.
+pub(crate) fn audience(users: &[String], groups: &[String]) -> String {
+    let groups = groups.iter().map(|group| format!("group {group}"));
+    let all: Vec<String> = groups.chain(users.iter().cloned()).collect();
+    if all.is_empty() {
+        "nobody".into()
+    } else {
+        all.join(", ")
+    }
+}
+
 fn view(size: WorkerSize) -> WorkerSizeView {
     WorkerSizeView {
         id: size.id,
@@ -136,6 +175,8 @@ fn view(size: WorkerSize) -> WorkerSizeView {
         memory_net_mib: size.memory_net_mib,
         gpus: size.gpus,
         gpu_vram_gib: size.gpu_vram_gib,
+        gpu_type: size.gpu_type,
+        node_selector: size.node_selector,
         security_context: size.security_context,
         default: size.default,
     }

@@ -144,6 +144,9 @@ fn of_pull(status: u16, message: &str) -> Kind {
 
 /// Without the engine's own prefixes and line ends.
 pub fn readable(message: &str) -> String {
+    if message.contains("could not select device driver") {
+        return "the engine has no GPU runtime, and the worker size asks for GPUs".into();
+    }
     let text = message.trim();
     text.strip_prefix("Error response from daemon: ")
         .unwrap_or(text)

@@ -30,9 +30,11 @@ use bytes::Bytes;
 use futures::{Stream, stream::BoxStream};
 use prt_core::engine::{
     Duplex, Engine, EngineEvent, EngineImage, EngineInfo, EngineResult, ExecHandle, ExecSpec, ObservedWorker,
-    OnProgress, RegistryLogin, WorkerPlan,
+    OnProgress, RegistryLogin, SecuritySettings, WorkerPlan,
 };
-use prt_types::{container_images::PullPolicy, ids::WorkerId, workers::ContainerRole};
+use prt_types::{
+    container_images::PullPolicy, ids::WorkerId, security_contexts::EngineSetting, workers::ContainerRole,
+};
 
 pub use connect::DockerEngine;
 
@@ -58,6 +60,10 @@ impl Engine for DockerEngine {
 
     async fn observe(&self, worker: WorkerId) -> EngineResult<Option<ObservedWorker>> {
         self.observed(worker).await
+    }
+
+    fn describe_security(&self, settings: &SecuritySettings) -> Vec<EngineSetting> {
+        security::describe(settings)
     }
 
     async fn list(&self) -> EngineResult<Vec<WorkerId>> {

@@ -2,6 +2,7 @@
 
 use bollard::models::HostConfig;
 use prt_core::engine::{Seccomp, SecuritySettings};
+use prt_types::security_contexts::EngineSetting;
 
 /// The user of the main process (unset = the image's) and the part of `HostConfig` that is about rights.
 pub fn apply(settings: &SecuritySettings) -> (Option<String>, HostConfig) {
@@ -30,9 +31,61 @@ pub fn apply(settings: &SecuritySettings) -> (Option<String>, HostConfig) {
     (settings.run_as.map(|(uid, gid)| format!("{uid}:{gid}")), host_config)
 }
 
+/// What [`apply`] asks the engine for, word by word as in the create request.
+pub fn describe(settings: &SecuritySettings) -> Vec<EngineSetting> {
+    const WORDS: [&str; 7] = [
+        "Privileged",
+        "CapAdd",
+        "CapDrop",
+        "SecurityOpt",
+        "MaskedPaths",
+        "ReadonlyPaths",
+        "ReadonlyRootfs",
+    ];
+    let (user, host_config) = apply(settings);
+    // A HostConfig is plain data: it always has a JSON form.
+    let host_config = serde_json::to_value(host_config).unwrap_or_default();
+    let of_host = WORDS.map(|word| (word, host_config.get(word).cloned().unwrap_or_default()));
+    std::iter::once(("User", user.into()))
+        .chain(of_host)
+        .map(|(name, value)| EngineSetting {
+            name: name.into(),
+            value: value.to_string(),
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_description_says_what_is_sent() {
+        let described = describe(&SecuritySettings {
+            run_as: Some((1000, 1000)),
+            drop_capabilities: words(&["ALL"]),
+            allow_privilege_escalation: false,
+            mask_proc: false,
+            ..plain()
+        });
+        let lines: Vec<String> = described
+            .iter()
+            .map(|one| format!("{}={}", one.name, one.value))
+            .collect();
+        assert_eq!(
+            lines,
+            [
+                r#"User="1000:1000""#,
+                "Privileged=false",
+                "CapAdd=null",
+                r#"CapDrop=["ALL"]"#,
+                r#"SecurityOpt=["no-new-privileges:true"]"#,
+                "MaskedPaths=[]",
+                "ReadonlyPaths=[]",
+                "ReadonlyRootfs=false",
+            ]
+        );
+    }
 
     fn plain() -> SecuritySettings {
         SecuritySettings {

@@ -32,6 +32,11 @@ const TAKEN: &[(&str, &str, &str)] = &[
         "registry_credentials.name",
         "registry credential name",
     ),
+    (
+        "security_contexts_pkey",
+        "security_contexts.name",
+        "security context name",
+    ),
     ("worker_sizes_name", "worker_sizes.name", "worker size name"),
     ("workers_number", "workers.number", "worker number"),
     ("builds_number", "builds.number", "build number"),

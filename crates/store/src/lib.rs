@@ -32,6 +32,7 @@ mod notebook_logins;
 mod registry_credentials;
 mod repository;
 mod row;
+mod security_contexts;
 mod sessions;
 mod settings;
 mod statement;

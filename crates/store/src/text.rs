@@ -7,7 +7,6 @@ use prt_types::{
     build_config::BuildConfigState,
     builds::{BuildReason, BuildStatus},
     container_images::{PullPolicy, ServiceType},
-    worker_sizes::SecurityContext,
     workers::{WorkerReason, WorkerStatus},
 };
 
@@ -47,7 +46,6 @@ words!(TokenScope: Full = "full", Build = "build", BuildAndStart = "build_and_st
 words!(Outcome: Done = "done", Refused = "refused");
 words!(ServiceType: CloudWorker = "cloud_worker", Workspace = "workspace");
 words!(PullPolicy: Always = "Always", IfNotPresent = "IfNotPresent", Never = "Never");
-words!(SecurityContext: Default = "Default", Restricted = "Restricted", Privileged = "Privileged");
 words!(WorkerStatus:
     Provisioning = "Provisioning", Running = "Running", Terminating = "Terminating", Terminated = "Terminated", Failed = "Failed");
 words!(WorkerReason:
@@ -89,7 +87,6 @@ mod tests {
         check::<Outcome>();
         check::<ServiceType>();
         check::<PullPolicy>();
-        check::<SecurityContext>();
         check::<WorkerStatus>();
         check::<WorkerReason>();
         check::<BuildConfigState>();

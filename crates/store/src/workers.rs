@@ -1,8 +1,11 @@
 //! Workers and their events.
 
 use async_trait::async_trait;
-use prt_core::store::{StoreResult, Worker, WorkerFilter, WorkerRepository};
-use prt_types::{ids::WorkerId, worker_sizes::Limits, workers::WorkerEvent};
+use prt_core::{
+    security_contexts,
+    store::{StoreResult, Worker, WorkerFilter, WorkerRepository},
+};
+use prt_types::{ids::WorkerId, security_contexts::SecurityContext, worker_sizes::Limits, workers::WorkerEvent};
 use sqlx::any::AnyRow;
 
 use crate::{
@@ -14,22 +17,32 @@ use crate::{
 
 const SELECT: &str = "SELECT w.id, w.number, w.owner_id, u.username AS owner, w.image, w.image_digest, w.size, w.cpu_millis, \
     w.memory_mib, w.gpus, w.security_context, w.builder, w.builder_capacity, w.planned, w.status, w.reason, w.message, \
-    w.created_ms, w.ready_ms, w.ended_ms, w.stop_reason FROM workers w JOIN users u ON u.id = w.owner_id";
+    w.created_ms, w.ready_ms, w.ended_ms, w.stop_reason, w.size_id, w.rights FROM workers w JOIN users u ON u.id = w.owner_id";
 
 const INSERT: &str = "INSERT INTO workers (id, image, image_digest, size, cpu_millis, memory_mib, gpus, security_context, builder, \
-    builder_capacity, planned, status, reason, message, created_ms, ready_ms, ended_ms, stop_reason, number, owner_id) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)";
+    builder_capacity, planned, status, reason, message, created_ms, ready_ms, ended_ms, stop_reason, size_id, rights, number, \
+    owner_id) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)";
 
 /// All but what makes it this worker: id, number and owner.
 const UPDATE: &str = "UPDATE workers SET image = $2, image_digest = $3, size = $4, cpu_millis = $5, memory_mib = $6, gpus = $7, \
     security_context = $8, builder = $9, builder_capacity = $10, planned = $11, status = $12, reason = $13, message = $14, \
-    created_ms = $15, ready_ms = $16, ended_ms = $17, stop_reason = $18 WHERE id = $1";
+    created_ms = $15, ready_ms = $16, ended_ms = $17, stop_reason = $18, size_id = $19, rights = $20 WHERE id = $1";
 
 /// How many of a worker's events are kept: one that restarts for ever must not fill the disk.
 const EVENTS: i64 = 500;
 
 fn read(row: &AnyRow) -> StoreResult<Worker> {
     let row = Row::of("workers", row);
+    let security_context = SecurityContext::from(row.text("security_context")?);
+    let rights = match (
+        row.maybe_text("rights")?,
+        security_contexts::built_in(&security_context),
+    ) {
+        (Some(text), _) => serde_json::from_str(&text).map_err(|_| row.corrupt("rights"))?,
+        (None, Some(rights)) => rights,
+        (None, None) => return Err(row.corrupt("rights")),
+    };
     Ok(Worker {
         id: row.id("id")?,
         number: row.int("number")?,
@@ -38,12 +51,14 @@ fn read(row: &AnyRow) -> StoreResult<Worker> {
         image: row.text("image")?,
         image_digest: row.maybe_text("image_digest")?,
         size: row.text("size")?,
+        size_id: row.maybe_id("size_id")?,
         limits: Limits {
             cpu_millis: row.int("cpu_millis")?,
             memory_mib: row.int("memory_mib")?,
             gpus: row.int("gpus")?,
         },
-        security_context: row.word("security_context")?,
+        security_context,
+        rights,
         builder: row.flag("builder")?,
         builder_capacity: row.maybe_int("builder_capacity")?,
         planned: row.json("planned")?,
@@ -57,7 +72,7 @@ fn read(row: &AnyRow) -> StoreResult<Worker> {
     })
 }
 
-/// `$1` to `$18`.
+/// `$1` to `$20`.
 fn bind(statement: Statement, worker: &Worker) -> StoreResult<Statement> {
     Ok(statement
         .id(worker.id)
@@ -67,7 +82,7 @@ fn bind(statement: Statement, worker: &Worker) -> StoreResult<Statement> {
         .int(worker.limits.cpu_millis)
         .int(worker.limits.memory_mib)
         .int(worker.limits.gpus)
-        .word(worker.security_context)
+        .text(worker.security_context.name())
         .flag(worker.builder)
         .maybe_int(worker.builder_capacity)
         .json(&worker.planned)?
@@ -77,7 +92,9 @@ fn bind(statement: Statement, worker: &Worker) -> StoreResult<Statement> {
         .int(worker.created_ms)
         .maybe_int(worker.ready_ms)
         .maybe_int(worker.ended_ms)
-        .maybe_text(worker.stop_reason.as_deref()))
+        .maybe_text(worker.stop_reason.as_deref())
+        .maybe_id(worker.size_id)
+        .json(&worker.rights)?)
 }
 
 fn read_event(row: &AnyRow) -> StoreResult<WorkerEvent> {

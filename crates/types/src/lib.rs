@@ -22,6 +22,7 @@ pub mod ids;
 pub mod plain;
 pub mod registry_credentials;
 pub mod secret;
+pub mod security_contexts;
 pub mod worker_sizes;
 pub mod workers;
 

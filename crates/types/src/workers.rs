@@ -265,6 +265,7 @@ pub struct WorkerView {
     /// Net limits of both containers together.
     pub limits: Limits,
     /// The size's security context.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub security_context: SecurityContext,
     /// Where it is in its life.
     pub status: WorkerStatus,

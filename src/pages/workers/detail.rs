@@ -45,7 +45,9 @@ fn Detail(detail: WorkerDetail, draft: Resource<Option<Draft<TerminateForm>>>, l
         move |change| match change {
             Change::Worker { name } => *name == changed,
             Change::Build { .. } => detail.with_untracked(|detail| detail.worker.builder),
-            Change::ContainerImages | Change::RegistryCredentials => false,
+            Change::ContainerImages | Change::RegistryCredentials | Change::WorkerSizes | Change::SecurityContexts => {
+                false
+            }
         },
         detail,
         move || get_worker(fetched.clone()),
@@ -212,7 +214,7 @@ fn Facts(view: Memo<WorkerView>) -> impl IntoView {
                 <MetaItem label="Size">
                     {worker.size.clone()} " " <span class="muted">{limits::text(&worker.limits)}</span>
                 </MetaItem>
-                <MetaItem label="Security context">{worker.security_context.name()}</MetaItem>
+                <MetaItem label="Security context">{worker.security_context.name().to_owned()}</MetaItem>
                 {share}
                 <MetaItem label="Owner">{worker.owner.clone()}</MetaItem>
                 <MetaItem label="Started">

@@ -38,12 +38,14 @@ pub fn SizeField(value: String, sizes: Vec<WorkerSizeView>, chosen: RwSignal<Str
 
 fn describe(size: &WorkerSizeView) -> String {
     let security = match size.security_context {
-        SecurityContext::Default => "uid 1000, sudo works, not privileged",
-        SecurityContext::Restricted => "non-root, no privilege escalation, no capabilities",
-        SecurityContext::Privileged => "privileged, with the privileged builder",
+        SecurityContext::Default => ": uid 1000, sudo works, not privileged",
+        SecurityContext::Restricted => ": non-root, no privilege escalation, no capabilities",
+        SecurityContext::Privileged => ": privileged, with the privileged builder",
+        // Only admins see what one of their own says.
+        SecurityContext::Own(_) => "",
     };
     format!(
-        "{} for the containers. Security context {}: {security}.",
+        "{} for the containers. Security context {}{security}.",
         limits::text(&limits::net(size)),
         size.security_context.name()
     )

@@ -12,6 +12,7 @@ mod login;
 mod logout;
 mod pick_worker;
 mod run_build;
+mod security_context;
 mod size;
 mod token;
 mod whoami;
@@ -51,6 +52,9 @@ pub enum Command {
     /// Worker sizes that may be used
     #[command(subcommand, visible_alias = "sizes")]
     Size(size::Command),
+    /// Security contexts: what the containers of a worker may do (admins only)
+    #[command(subcommand, visible_alias = "security-contexts")]
+    SecurityContext(security_context::Command),
     /// Build an image from a local folder, or from one in the worker's build folder
     Build(Box<build::Args>),
     /// Build an image from the worker's build folder, with the parameters of `build_image` in Python
@@ -76,6 +80,7 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Builders(command) => builders::run(command, &open()?).await,
         Command::Token(command) => token::run(command, &open()?).await,
         Command::Size(command) => size::run(command, &open()?).await,
+        Command::SecurityContext(command) => security_context::run(command, &open()?).await,
         Command::Build(args) => build::run(*args, &open()?).await,
         Command::BuildContainerImage(args) => build_container_image::run(args, &open()?).await,
         Command::Builds(command) => builds::run(command, &open()?).await,

@@ -9,7 +9,7 @@ use prt_types::{
     builders::{BuildersView, CheckState, HostCheck, Preflight},
     container_images::PullPolicy,
     ids::WorkerId,
-    worker_sizes::{Limits, SecurityContext},
+    worker_sizes::Limits,
     workers::ContainerRole,
 };
 use serde_json::json;
@@ -127,7 +127,7 @@ fn probe_plan(image: &EngineImage) -> WorkerPlan {
                 memory_mib: 256,
                 gpus: 0,
             },
-            security: security_contexts::settings(SecurityContext::Restricted, ContainerRole::Builder),
+            security: security_contexts::restricted_builder(),
             mounts: vec![Mount {
                 volume: "buildkit".into(),
                 path: STATE.into(),

@@ -14,6 +14,7 @@ use prt_types::{
     Secret,
     container_images::PullPolicy,
     ids::WorkerId,
+    security_contexts::EngineSetting,
     worker_sizes::Limits,
     workers::{ContainerRole, ContainerState},
 };
@@ -261,6 +262,9 @@ pub type OnProgress = Arc<dyn Fn(String) + Send + Sync>;
 pub trait Engine: Send + Sync + 'static {
     /// Whether it answers, and what it is.
     async fn probe(&self) -> EngineResult<EngineInfo>;
+
+    /// What a container with these rights is started with, in the engine's own words: from the code that starts it.
+    fn describe_security(&self, settings: &SecuritySettings) -> Vec<EngineSetting>;
 
     /// Makes the image present as the policy says and describes it.
     async fn ensure_image(

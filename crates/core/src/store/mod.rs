@@ -20,8 +20,8 @@ use prt_types::{
 pub use idempotency::{IdempotencyKey, IdempotencyRepository};
 pub use model::{
     ApiToken, AuditRow, Build, BuildFilter, BuildServiceConfig, CertificateBundle, ContainerImage, Grantee, Group,
-    NotebookLogin, NotebookLoginKind, PlannedContainer, RegistryCredential, SessionRow, User, Worker,
-    WorkerBuildConfig, WorkerBundle, WorkerFilter, WorkerSize,
+    NotebookLogin, NotebookLoginKind, OwnSecurityContext, PlannedContainer, RegistryCredential, SessionRow, User,
+    Worker, WorkerBuildConfig, WorkerBundle, WorkerFilter, WorkerSize,
 };
 
 /// A failed database call.
@@ -71,6 +71,7 @@ pub trait Repository:
     + ContainerImageRepository
     + RegistryCredentialRepository
     + CertificateRepository
+    + SecurityContextRepository
     + WorkerSizeRepository
     + WorkerRepository
     + BuildConfigRepository
@@ -207,10 +208,31 @@ pub trait CertificateRepository {
 pub trait WorkerSizeRepository {
     /// Adds one.
     async fn worker_size_add(&mut self, size: &WorkerSize) -> StoreResult<()>;
+    /// Replaces one if its stored revision is `size.revision - 1`; whether it was.
+    async fn worker_size_update(&mut self, size: &WorkerSize) -> StoreResult<bool>;
+    /// Takes the default off all others than `id`; their revisions go up.
+    async fn worker_size_only_default(&mut self, id: WorkerSizeId) -> StoreResult<()>;
+    /// Removes one; whether it was there.
+    async fn worker_size_remove(&mut self, id: WorkerSizeId) -> StoreResult<bool>;
     /// By id.
     async fn worker_size(&mut self, id: WorkerSizeId) -> StoreResult<Option<WorkerSize>>;
     /// All, by CPU, memory and name.
     async fn worker_sizes(&mut self) -> StoreResult<Vec<WorkerSize>>;
+}
+
+/// Security contexts that admins made.
+#[async_trait]
+pub trait SecurityContextRepository {
+    /// Adds one.
+    async fn security_context_add(&mut self, context: &OwnSecurityContext) -> StoreResult<()>;
+    /// Replaces one if its stored revision is `context.revision - 1`; whether it was.
+    async fn security_context_update(&mut self, context: &OwnSecurityContext) -> StoreResult<bool>;
+    /// Removes one; whether it was there.
+    async fn security_context_remove(&mut self, name: &str) -> StoreResult<bool>;
+    /// By name.
+    async fn security_context(&mut self, name: &str) -> StoreResult<Option<OwnSecurityContext>>;
+    /// All, by name.
+    async fn security_contexts(&mut self) -> StoreResult<Vec<OwnSecurityContext>>;
 }
 
 /// Workers and their events.

@@ -9,7 +9,8 @@ use prt_types::{
     builds::{BuildReason, BuildStatus, CredentialView},
     container_images::{PullPolicy, ServiceType},
     ids::{AuditId, BuildId, ContainerImageId, GroupId, RegistryCredentialId, TokenId, UserId, WorkerId, WorkerSizeId},
-    worker_sizes::{Limits, SecurityContext},
+    security_contexts::{SecurityContext, SecurityRights},
+    worker_sizes::Limits,
     workers::{ContainerRole, WorkerReason, WorkerStatus},
 };
 use serde::{Deserialize, Serialize};
@@ -200,14 +201,39 @@ pub struct WorkerSize {
     pub gpus: i64,
     /// Video memory.
     pub gpu_vram_gib: i64,
+    /// The kind of GPU; empty = any.
+    pub gpu_type: String,
+    /// Labels of nodes.
+    pub node_selector: BTreeMap<String, String>,
     /// Security context.
     pub security_context: SecurityContext,
     /// Taken when none is named.
     pub default: bool,
     /// Who may use it.
     pub grants: Vec<Grantee>,
+    /// 1, 2, 3 … with each change.
+    pub revision: i64,
     /// Creation.
     pub created_ms: i64,
+    /// Last change; 0 = before changes were kept.
+    pub updated_ms: i64,
+}
+
+/// A security context that an admin made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnSecurityContext {
+    /// Name; unique, never changes.
+    pub name: String,
+    /// For people.
+    pub description: String,
+    /// What it says.
+    pub rights: SecurityRights,
+    /// 1, 2, 3 … with each change.
+    pub revision: i64,
+    /// Creation.
+    pub created_ms: i64,
+    /// Last change.
+    pub updated_ms: i64,
 }
 
 impl WorkerSize {
@@ -249,10 +275,14 @@ pub struct Worker {
     pub image_digest: Option<String>,
     /// Size name at the start.
     pub size: String,
+    /// The size; unset for workers from before it was kept.
+    pub size_id: Option<WorkerSizeId>,
     /// Net limits at the start.
     pub limits: Limits,
     /// Security context at the start.
     pub security_context: SecurityContext,
+    /// What it said at the start: later changes do not reach the worker.
+    pub rights: SecurityRights,
     /// Whether it has a builder.
     pub builder: bool,
     /// Builder's share in percent.
@@ -279,6 +309,11 @@ impl Worker {
     /// `Worker-12`.
     pub fn name(&self) -> String {
         format!("Worker-{}", self.number)
+    }
+
+    /// Whether its containers have all rights, and its builder is the privileged one.
+    pub fn privileged(&self) -> bool {
+        self.rights.privileged
     }
 }
 

@@ -51,6 +51,7 @@ where
     infrastructure::worker_sizes(&stories).await;
     certificates::bundle(&stories).await;
     certificates::of_workers(&stories).await;
+    infrastructure::security_contexts(&stories).await;
     workers::every_field(&stories).await;
     workers::lists(&stories).await;
     workers::events(&stories).await;

@@ -112,7 +112,7 @@ fn note(trusted: bool) -> String {
 mod tests {
     use std::{collections::BTreeMap, fs, process::Command};
 
-    use prt_types::{worker_sizes::SecurityContext, workers::ContainerRole};
+    use prt_types::{security_contexts::SecurityContext, workers::ContainerRole};
 
     use super::*;
     use crate::security_contexts;
@@ -142,7 +142,10 @@ mod tests {
             command: Some(vec!["--config".into(), "x".into()]),
             env: BTreeMap::new(),
             limits: prt_types::worker_sizes::Limits::default(),
-            security: security_contexts::settings(context, ContainerRole::Builder),
+            security: security_contexts::settings(
+                &security_contexts::built_in(&context).unwrap(),
+                ContainerRole::Builder,
+            ),
             mounts: vec![],
             tmpfs: vec![],
             files: vec![],

@@ -5,7 +5,6 @@ use prt_types::{
     audit::Outcome,
     container_images::PullPolicy,
     ids::WorkerId,
-    worker_sizes::SecurityContext,
     workers::{ContainerRole, ImageConfig, WorkerConfig, WorkerStatus, WorkerView},
 };
 use serde_json::json;
@@ -19,6 +18,7 @@ use crate::{
     images::ImageRef,
     op_context::{Actor, OpContext},
     orchestrator::Change,
+    security_contexts,
     store::{ContainerImage, PlannedContainer, RegistryCredential, Repository, Worker},
     worker_sizes::split,
 };
@@ -43,6 +43,7 @@ impl Orchestrator {
         let size = self
             .worker_size_authorize(&mut *tx, actor, config.worker_size.as_deref())
             .await?;
+        let rights = security_contexts::rights(&mut *tx, &size.security_context).await?;
         let mut used = Used::default();
         let login = self
             .pull_login(&mut *tx, actor, &config.image_config, &rule, &image)
@@ -59,7 +60,7 @@ impl Orchestrator {
                 let login = self.rule_login(&mut *tx, &rule, &image).await?;
                 Some((image.to_string(), used.note(login, &image)))
             }
-            (Some(_), None) => Some((self.builder_image(size.security_context), None)),
+            (Some(_), None) => Some((self.builder_image(rights.privileged), None)),
         };
         let (primary_limits, builder_limits) = match capacity {
             Some(capacity) => {
@@ -88,8 +89,10 @@ impl Orchestrator {
             image: image.to_string(),
             image_digest: None,
             size: size.name.clone(),
+            size_id: Some(size.id),
             limits: size.net_limits(),
             security_context: size.security_context,
+            rights,
             builder: builder.is_some(),
             builder_capacity: capacity,
             planned,
@@ -149,11 +152,12 @@ impl Orchestrator {
         Ok(view)
     }
 
-    fn builder_image(&self, context: SecurityContext) -> String {
+    fn builder_image(&self, privileged: bool) -> String {
         let settings = &self.inner.settings;
-        match context {
-            SecurityContext::Default | SecurityContext::Restricted => settings.builder_image.clone(),
-            SecurityContext::Privileged => settings.privileged_builder_image.clone(),
+        if privileged {
+            settings.privileged_builder_image.clone()
+        } else {
+            settings.builder_image.clone()
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use prt_types::{worker_sizes::SecurityContext, workers::ContainerRole};
+use prt_types::workers::ContainerRole;
 
 use super::{BUILD_FOLDER_BUILDER, BUILD_FOLDER_PRIMARY};
 use crate::{
@@ -28,6 +28,11 @@ printf %s "$own" >"$2.new" && mv "$2.new" "$2""#;
 /// The configuration that a builder begins with.
 pub const BUILDKITD_TOML: &str = "/etc/buildkit/buildkitd.toml";
 const STARTUP_SCRIPT: &str = "/etc/prt/startup.sh";
+const STARTUP_SCRIPT_IN_HOME: &str = "/home/ubuntu/.prt-startup.sh";
+/// Home of the platform's images.
+const HOME: &str = "/home/ubuntu";
+/// `/tmp` in memory, which counts as the container's memory.
+const TMP_MIB: i64 = 256;
 const OWNER: (u32, u32) = (WORKER_UID, WORKER_UID);
 
 /// What the plan is made of.
@@ -75,19 +80,52 @@ fn primary(parts: &Parts<'_>) -> ContainerPlan {
     if let Some(level) = parts.log_level {
         env.insert("PRT_LOG_LEVEL".into(), level.into());
     }
+    let security = security_contexts::settings(&parts.worker.rights, ContainerRole::Primary);
+    let owner = security.run_as.unwrap_or(OWNER);
+    let mut mounts = vec![build_folder(BUILD_FOLDER_PRIMARY)];
+    let mut tmpfs = vec![Tmpfs {
+        path: RUN_FOLDER.into(),
+        size_mib: 1,
+        mode: 0o700,
+        owner,
+    }];
+    if security.read_only_root {
+        // What programs cannot do without stays writable: the home, which the engine fills from the image, and /tmp.
+        mounts.insert(
+            0,
+            Mount {
+                volume: "home".into(),
+                path: HOME.into(),
+                read_only: false,
+                owner,
+            },
+        );
+        tmpfs.push(Tmpfs {
+            path: "/tmp".into(),
+            size_mib: TMP_MIB,
+            mode: 0o1777,
+            owner: (0, 0),
+        });
+    }
+    // A file cannot be put on a read-only root.
+    let startup_script = if security.read_only_root {
+        STARTUP_SCRIPT_IN_HOME
+    } else {
+        STARTUP_SCRIPT
+    };
     let mut files = vec![];
     let mut entrypoint = None;
     let mut command = None;
     if let Some(script) = parts.startup_script {
         files.push(FileInContainer {
-            path: STARTUP_SCRIPT.into(),
+            path: startup_script.into(),
             content: format!("{script}\n").into_bytes(),
             mode: 0o755,
-            owner: OWNER,
+            owner,
         });
         // The image's own start command goes on as the arguments, so that any image can have a startup script.
         let run =
-            format!("sh {STARTUP_SCRIPT} || echo \"The startup script ended with exit code $?.\" >&2; exec \"$@\"");
+            format!("sh {startup_script} || echo \"The startup script ended with exit code $?.\" >&2; exec \"$@\"");
         entrypoint = Some(vec!["/bin/sh".into(), "-c".into(), run, "prt-startup".into()]);
         command = Some([parts.primary.entrypoint.clone(), parts.primary.command.clone()].concat());
     }
@@ -97,22 +135,18 @@ fn primary(parts: &Parts<'_>) -> ContainerPlan {
         command,
         env,
         limits: limits(parts.worker, ContainerRole::Primary),
-        security: security_contexts::settings(parts.worker.security_context, ContainerRole::Primary),
-        mounts: vec![build_folder(BUILD_FOLDER_PRIMARY)],
-        tmpfs: vec![Tmpfs {
-            path: RUN_FOLDER.into(),
-            size_mib: 1,
-            mode: 0o700,
-            owner: OWNER,
-        }],
+        security,
+        mounts,
+        tmpfs,
         files,
     }
 }
 
 fn builder(parts: &Parts<'_>, image: &EngineImage) -> ContainerPlan {
-    let (state, owner) = match parts.worker.security_context {
-        SecurityContext::Default | SecurityContext::Restricted => ("/home/user/.local/share/buildkit", OWNER),
-        SecurityContext::Privileged => ("/var/lib/buildkit", (0, 0)),
+    let (state, owner) = if parts.worker.privileged() {
+        ("/var/lib/buildkit", (0, 0))
+    } else {
+        ("/home/user/.local/share/buildkit", OWNER)
     };
     let files = parts
         .buildkit_files
@@ -135,7 +169,7 @@ fn builder(parts: &Parts<'_>, image: &EngineImage) -> ContainerPlan {
             ("BUILDKIT_STEP_LOG_MAX_SPEED".into(), "-1".into()),
         ]),
         limits: limits(parts.worker, ContainerRole::Builder),
-        security: security_contexts::settings(parts.worker.security_context, ContainerRole::Builder),
+        security: security_contexts::settings(&parts.worker.rights, ContainerRole::Builder),
         // On the container's own layer BuildKit falls back to a slow snapshotter.
         mounts: vec![
             build_folder(BUILD_FOLDER_BUILDER),

@@ -25,13 +25,30 @@ pub fn AccessCard(
                             <Note tone=NoteTone::Warn>"Nobody has access: the rule opens nothing."</Note>
                         </div>
                     }
-                })} <CheckList path="groups" label="Groups" choices=teams(editor.teams, &groups) selected=groups.clone() />
-            <CheckList path="users" label="Users" choices=people(editor.people, &users) selected=users.clone() />
+                })} <AccessLists people=editor.people teams=editor.teams users groups />
         </Card>
     }
 }
 
-fn teams(teams: Vec<Team>, chosen: &[String]) -> Vec<Choice> {
+/// The two lists, for whatever access is given to.
+#[component]
+pub fn AccessLists(
+    /// Users there are.
+    people: Vec<Person>,
+    /// Groups there are.
+    teams: Vec<Team>,
+    /// Chosen users.
+    users: Vec<String>,
+    /// Chosen groups.
+    groups: Vec<String>,
+) -> impl IntoView {
+    view! {
+        <CheckList path="groups" label="Groups" choices=team_choices(teams, &groups) selected=groups.clone() />
+        <CheckList path="users" label="Users" choices=people_choices(people, &users) selected=users.clone() />
+    }
+}
+
+fn team_choices(teams: Vec<Team>, chosen: &[String]) -> Vec<Choice> {
     let choices = teams.into_iter().map(|team| {
         let hint = match team {
             Team { everyone: true, .. } => "every user".to_owned(),
@@ -43,7 +60,7 @@ fn teams(teams: Vec<Team>, chosen: &[String]) -> Vec<Choice> {
     chosen_first(choices.collect(), chosen)
 }
 
-fn people(people: Vec<Person>, chosen: &[String]) -> Vec<Choice> {
+fn people_choices(people: Vec<Person>, chosen: &[String]) -> Vec<Choice> {
     let choices = people
         .into_iter()
         .map(|person| Choice::new(person.username.clone(), person.username).with_hint(person.groups.join(", ")));

@@ -194,7 +194,7 @@ fn ImageRow(image: ContainerImageView) -> impl IntoView {
 
 /// Who has access, in few words; all of it as the title.
 #[component]
-fn Access(users: Vec<String>, groups: Vec<String>) -> impl IntoView {
+pub fn Access(users: Vec<String>, groups: Vec<String>) -> impl IntoView {
     const SHOWN: usize = 2;
     if users.is_empty() && groups.is_empty() {
         return view! { <span class="bad-text">"Nobody"</span> }.into_any();

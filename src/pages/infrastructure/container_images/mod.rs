@@ -9,8 +9,10 @@ mod list;
 mod server_fns;
 mod try_it;
 
+pub use access::AccessLists;
 pub use editor::{ContainerImageNewPage, ContainerImagePage};
-pub use list::ContainerImagesPage;
+pub use list::{Access, ContainerImagesPage};
+pub use server_fns::{Person, Team};
 
 /// The list's address, which is also where the editor's addresses begin.
 const LIST: &str = "/infrastructure/container-images";

@@ -10,6 +10,7 @@ mod certificates;
 mod container_images;
 mod notebooks;
 mod registry_credentials;
+mod security_contexts;
 mod server;
 mod worker_files;
 mod worker_sizes;
@@ -43,6 +44,7 @@ pub fn router() -> OpenApiRouter<AppState> {
             .merge(container_images::router())
             .merge(notebooks::router())
             .merge(registry_credentials::router())
+            .merge(security_contexts::router())
             .merge(server::router())
             .merge(worker_files::router())
             .merge(worker_sizes::router())

@@ -1,9 +1,23 @@
 //! `size list`.
 
+use prt_types::worker_sizes::WorkerSizeView;
+
 use crate::{error::Result, output::table, session::Session};
 
-pub async fn run(session: &Session) -> Result<()> {
-    let sizes = session.client.worker_sizes().await?;
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Also those that you may not use (admins only)
+    #[arg(long, short)]
+    all: bool,
+}
+
+pub async fn run(args: Args, session: &Session) -> Result<()> {
+    let sizes: Vec<WorkerSizeView> = if args.all {
+        let all = session.client.worker_sizes_all().await?;
+        all.into_iter().map(|detail| detail.size).collect()
+    } else {
+        session.client.worker_sizes().await?
+    };
     session.out.show(&sizes, |sizes| {
         let rows: Vec<Vec<String>> = sizes
             .iter()

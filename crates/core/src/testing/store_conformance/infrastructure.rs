@@ -1,5 +1,7 @@
 //! Container Image rules and worker sizes with their grants.
 
+use std::collections::BTreeMap;
+
 use prt_types::{
     container_images::{PullPolicy, ServiceType},
     ids::{ContainerImageId, RegistryCredentialId, UserId, WorkerSizeId},
@@ -11,7 +13,7 @@ use super::{
     Stories,
     access::assert_unique,
     read,
-    samples::{credential, group, image, size, user},
+    samples::{credential, group, image, own_context, size, user},
     write,
 };
 use crate::{
@@ -314,11 +316,76 @@ pub(super) async fn worker_sizes(stories: &Stories) {
     assert_eq!(repo.worker_size(WorkerSizeId(new_id())).await.unwrap(), None);
     assert_eq!(
         repo.worker_sizes().await.unwrap(),
-        [upper, small, more_memory, large],
+        [upper.clone(), small.clone(), more_memory, large],
         "by CPU, memory and name"
     );
+    let changed = WorkerSize {
+        name: "other".into(),
+        cpu_millis: 1,
+        cpu_net_millis: 1,
+        memory_mib: 2,
+        memory_net_mib: 2,
+        gpus: 0,
+        gpu_vram_gib: 0,
+        gpu_type: String::new(),
+        node_selector: BTreeMap::new(),
+        security_context: SecurityContext::Own("own".into()),
+        default: true,
+        grants: vec![],
+        revision: 2,
+        updated_ms: 99,
+        ..small
+    };
+    assert!(repo.worker_size_update(&changed).await.unwrap());
+    assert!(
+        !repo.worker_size_update(&changed).await.unwrap(),
+        "made from another revision"
+    );
+    repo.worker_size_only_default(changed.id).await.unwrap();
+    assert_eq!(repo.worker_size(changed.id).await.unwrap(), Some(changed.clone()));
+    let other = repo.worker_size(upper.id).await.unwrap().unwrap();
+    assert_eq!((other.default, other.revision), (false, 2), "one default");
+    assert!(repo.worker_size_remove(upper.id).await.unwrap());
+    assert!(!repo.worker_size_remove(upper.id).await.unwrap());
     assert_unique(
         &repo.worker_size_add(&size("a-large", 1, 1)).await.unwrap_err(),
         "worker size name",
+    );
+}
+
+pub(super) async fn security_contexts(stories: &Stories) {
+    let store = stories.open("security_contexts").await;
+    let (mut upper, lower) = (own_context("B"), own_context("a"));
+    let mut repo = write(&store).await;
+    for one in [&lower, &upper] {
+        repo.security_context_add(one).await.unwrap();
+    }
+    repo.save().await.unwrap();
+
+    let mut repo = write(&store).await;
+    assert_eq!(repo.security_context("a").await.unwrap().as_ref(), Some(&lower));
+    assert_eq!(repo.security_context("b").await.unwrap(), None);
+    assert_eq!(
+        repo.security_contexts().await.unwrap(),
+        [upper.clone(), lower.clone()],
+        "by name, byte by byte"
+    );
+    upper.description = String::new();
+    upper.rights.run_as_user = None;
+    upper.rights.add_capabilities = vec![];
+    upper.rights.privileged = false;
+    upper.revision = 2;
+    upper.updated_ms = 99;
+    assert!(repo.security_context_update(&upper).await.unwrap());
+    assert!(
+        !repo.security_context_update(&upper).await.unwrap(),
+        "made from another revision"
+    );
+    assert!(repo.security_context_remove("a").await.unwrap());
+    assert!(!repo.security_context_remove("a").await.unwrap());
+    assert_eq!(repo.security_contexts().await.unwrap(), [upper]);
+    assert_unique(
+        &repo.security_context_add(&own_context("B")).await.unwrap_err(),
+        "security context name",
     );
 }

@@ -8,7 +8,8 @@ use prt_types::{
     builds::{BuildReason, BuildStatus, CredentialView},
     container_images::{PullPolicy, ServiceType},
     ids::{AuditId, BuildId, ContainerImageId, GroupId, RegistryCredentialId, TokenId, UserId, WorkerId, WorkerSizeId},
-    worker_sizes::{Limits, SecurityContext},
+    security_contexts::{SeccompProfile, SecurityContext, SecurityRights},
+    worker_sizes::Limits,
     workers::{ContainerRole, WorkerReason, WorkerStatus},
 };
 
@@ -16,8 +17,8 @@ use super::write;
 use crate::{
     clock::new_id,
     store::{
-        ApiToken, AuditRow, Build, ContainerImage, Grantee, Group, PlannedContainer, RegistryCredential, Store, User,
-        Worker, WorkerSize,
+        ApiToken, AuditRow, Build, ContainerImage, Grantee, Group, OwnSecurityContext, PlannedContainer,
+        RegistryCredential, Store, User, Worker, WorkerSize,
     },
 };
 
@@ -104,10 +105,39 @@ pub(super) fn size(name: &str, cpu_millis: i64, memory_mib: i64) -> WorkerSize {
         memory_net_mib: memory_mib - 256,
         gpus: 2,
         gpu_vram_gib: 80,
+        gpu_type: "nvidia-a100".into(),
+        node_selector: [("disktype".to_owned(), "ssd".to_owned())].into(),
         security_context: SecurityContext::Restricted,
         default: true,
         grants: Vec::new(),
+        revision: 1,
         created_ms: 12,
+        updated_ms: 13,
+    }
+}
+
+/// With a value of its own in each field.
+pub(super) fn rights() -> SecurityRights {
+    SecurityRights {
+        run_as_user: Some(2000),
+        run_as_non_root: true,
+        read_only_root: true,
+        add_capabilities: vec!["CHOWN".into()],
+        drop_capabilities: vec!["NET_RAW".into(), "KILL".into()],
+        seccomp: SeccompProfile::Unconfined,
+        allow_privilege_escalation: true,
+        privileged: true,
+    }
+}
+
+pub(super) fn own_context(name: &str) -> OwnSecurityContext {
+    OwnSecurityContext {
+        name: name.into(),
+        description: "For tests".into(),
+        rights: rights(),
+        revision: 1,
+        created_ms: 14,
+        updated_ms: 15,
     }
 }
 
@@ -125,8 +155,10 @@ pub(super) fn worker(owner: &User, number: i64) -> Worker {
         image: "registry.example.com/team/image:1.2".into(),
         image_digest: Some("sha256:0123".into()),
         size: "Medium".into(),
+        size_id: Some(WorkerSizeId(new_id())),
         limits,
         security_context: SecurityContext::Privileged,
+        rights: rights(),
         builder: true,
         builder_capacity: Some(50),
         planned: vec![

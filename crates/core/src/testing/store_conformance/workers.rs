@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     clock::new_id,
+    security_contexts,
     store::{BuildServiceConfig, NotebookLogin, NotebookLoginKind, Worker, WorkerBuildConfig, WorkerFilter},
 };
 
@@ -36,8 +37,10 @@ pub(super) async fn every_field(stories: &Stories) {
         image: "other".into(),
         image_digest: None,
         size: "Large".into(),
+        size_id: None,
         limits: Limits::default(),
-        security_context: SecurityContext::Default,
+        security_context: SecurityContext::Own("own".into()),
+        rights: security_contexts::built_in(&SecurityContext::Restricted).unwrap(),
         builder: false,
         builder_capacity: None,
         planned: vec![],
