@@ -74,7 +74,7 @@ fn read(row: &AnyRow) -> StoreResult<Worker> {
 
 /// `$1` to `$20`.
 fn bind(statement: Statement, worker: &Worker) -> StoreResult<Statement> {
-    Ok(statement
+    statement
         .id(worker.id)
         .text(&worker.image)
         .maybe_text(worker.image_digest.as_deref())
@@ -94,7 +94,7 @@ fn bind(statement: Statement, worker: &Worker) -> StoreResult<Statement> {
         .maybe_int(worker.ended_ms)
         .maybe_text(worker.stop_reason.as_deref())
         .maybe_id(worker.size_id)
-        .json(&worker.rights)?)
+        .json(&worker.rights)
 }
 
 fn read_event(row: &AnyRow) -> StoreResult<WorkerEvent> {

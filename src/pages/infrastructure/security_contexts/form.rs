@@ -44,17 +44,12 @@ impl SecurityContextForm {
 
     /// What core takes.
     pub fn input(&self) -> Result<SecurityContextInput, AppError> {
-        let run_as_user = match self.run_as_user.trim() {
-            "" => None,
-            text => match text.parse() {
-                Ok(uid) => Some(uid),
-                Err(_) => {
-                    let message = format!("{text} is not a user id, which is a whole number.");
-                    check_fields(vec![wrong_field("run_as_user", message)])?;
-                    None
-                }
-            },
-        };
+        let uid = self.run_as_user.trim();
+        let run_as_user: Option<u32> = uid.parse().ok();
+        if run_as_user.is_none() && !uid.is_empty() {
+            let message = format!("{uid} is not a user id, which is a whole number.");
+            check_fields(vec![wrong_field("run_as_user", message)])?;
+        }
         Ok(SecurityContextInput {
             name: self.name.clone(),
             description: self.description.clone(),
