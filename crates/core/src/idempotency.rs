@@ -19,7 +19,7 @@ use crate::{
 const KEPT_MS: i64 = 24 * 60 * 60 * 1000;
 const LONGEST: usize = 255;
 /// How long a second request waits for the first one's answer. A build's inputs are checked at a registry that may be slow.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// What a request under a key is to do.
