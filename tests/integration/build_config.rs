@@ -101,7 +101,7 @@ async fn insecure_registries_are_reached_after_a_restart_of_the_service_alone() 
         "{}",
         view.message
     );
-    assert_eq!(view.insecure_registries, [registry.host.clone()]);
+    assert_eq!(view.insecure_registries, std::slice::from_ref(&registry.host));
     assert_eq!(view.updated_by.as_deref(), Some("alice"));
     let (new_pid, new_starts) = processes(&console, &worker);
     assert_ne!(pid, new_pid, "the build service is another process");

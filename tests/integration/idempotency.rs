@@ -22,7 +22,7 @@ async fn a_request_that_was_cut_off_makes_one_worker() {
             .bearer_auth(token.expose())
             .header("content-type", "application/json")
             .header("idempotency-key", key)
-            .timeout(Duration::from_secs(60))
+            .timeout(Duration::from_mins(1))
             .body(body.to_owned())
             .send()
             .await
