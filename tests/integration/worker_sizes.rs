@@ -100,7 +100,11 @@ async fn only_admins_edit_and_lists_show_what_is_granted() {
         ..granted.clone()
     };
     let renamed = console.admin.worker_size_update(made.size.id, &renamed).await.unwrap();
-    assert_eq!(renamed.workers, [worker.name.clone()], "found under the new name too");
+    assert_eq!(
+        renamed.workers,
+        std::slice::from_ref(&worker.name),
+        "found under the new name too"
+    );
     assert_eq!(
         alice.worker(&worker.name).await.unwrap().size,
         "team",
