@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use leptos::{children::ViewFn, html, prelude::*};
 
-use super::FormContext;
+use super::{FormContext, Glyph, Icon};
 use crate::forms::control_id;
 
 pub use toml::toml;
@@ -41,6 +41,8 @@ pub fn CodeEditor(
 ) -> impl IntoView {
     let id = control_id(path);
     let hint_id = format!("{id}-hint");
+    let error_id = format!("{id}-error");
+    let described_by = format!("{hint_id} {error_id}");
     let gutter = NodeRef::<html::Div>::new();
     let shade = NodeRef::<html::Pre>::new();
     // Escape lets the next Tab leave, so that the keyboard is not caught.
@@ -125,7 +127,8 @@ pub fn CodeEditor(
                             spellcheck="false"
                             autocapitalize="none"
                             autocomplete="off"
-                            aria-describedby=hint_id.clone()
+                            aria-describedby=described_by
+                            aria-invalid=move || invalid().then_some("true")
                             node_ref=area
                             on:input=move |event| text.set(event_target_value(&event))
                             on:keydown=on_key
@@ -139,7 +142,14 @@ pub fn CodeEditor(
                 {move || {
                     error
                         .with(|error| error.as_ref().and_then(|error| error.field(path).map(str::to_owned)))
-                        .map(|message| view! { <p class="field-error">{message}</p> })
+                        .map(|message| {
+                            view! {
+                                <p class="field-error" id=error_id.clone()>
+                                    <Icon glyph=Glyph::Cross />
+                                    <span>{message}</span>
+                                </p>
+                            }
+                        })
                 }}
                 <div class="hint" id=hint_id>
                     {hint.run()} " "

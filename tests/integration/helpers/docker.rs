@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use prt_types::workers::WorkerView;
+
 /// Runs the client; its standard output, trimmed.
 pub fn docker(args: &[&str]) -> String {
     let out = Command::new("docker")
@@ -15,4 +17,9 @@ pub fn docker(args: &[&str]) -> String {
         String::from_utf8_lossy(&out.stderr)
     );
     String::from_utf8_lossy(&out.stdout).trim().to_owned()
+}
+
+/// Name of the container in which a worker's builder runs.
+pub fn builder_container(worker: &WorkerView) -> String {
+    format!("prt-{}-builder", worker.instance_id)
 }

@@ -12,7 +12,7 @@ mod registry;
 pub use authority::Authority;
 pub use cli::Cli;
 pub use console::{ADMIN_PASSWORD, Console, USER_PASSWORD, builder_worker, canary, plain_worker};
-pub use docker::docker;
+pub use docker::{builder_container, docker};
 pub use fake_registry::FakeRegistry;
 pub use own_registry::OwnRegistry;
 pub use postgres::postgres_database;

@@ -55,7 +55,6 @@ impl Transport {
 pub struct Setup {
     transport: Transport,
     user: Option<String>,
-    mirror_of: Option<String>,
 }
 
 /// A running registry.
@@ -64,7 +63,6 @@ pub struct OwnRegistry {
     folder: TempDir,
     transport: Transport,
     authority: Authority,
-    client: Signed,
     login: Option<(String, String)>,
     http: Client,
     /// `address:port`, as in references and configurations.
@@ -107,12 +105,7 @@ impl OwnRegistry {
         self.folder.path().join("ca.crt")
     }
 
-    /// A client certificate that [`OwnRegistry::mutual_tls`] accepts.
-    pub fn client(&self) -> &Signed {
-        &self.client
-    }
-
-    /// The same as PEM files: certificate and key.
+    /// A client certificate that [`OwnRegistry::mutual_tls`] accepts, as PEM files: certificate and key.
     pub fn client_files(&self) -> (PathBuf, PathBuf) {
         (
             self.folder.path().join("client.crt"),
@@ -264,22 +257,12 @@ impl Drop for OwnRegistry {
 
 impl Setup {
     fn new(transport: Transport) -> Self {
-        Self {
-            transport,
-            user: None,
-            mirror_of: None,
-        }
+        Self { transport, user: None }
     }
 
     /// Asks for a login, with a password of its own: [`OwnRegistry::login`].
     pub fn login(mut self, user: &str) -> Self {
         self.user = Some(user.to_owned());
-        self
-    }
-
-    /// Fetches what it does not have from another registry: `http://host:port`. It takes no pushes then.
-    pub fn mirror_of(mut self, url: &str) -> Self {
-        self.mirror_of = Some(url.to_owned());
         self
     }
 
@@ -327,7 +310,6 @@ impl Setup {
             folder,
             transport: self.transport,
             authority,
-            client,
             login,
             http,
             host: format!("{address}:{port}"),
@@ -393,9 +375,6 @@ impl Setup {
                 "auth: {{htpasswd: {{realm: own, path: \"{}\"}}}}",
                 file("htpasswd")
             ));
-        }
-        if let Some(url) = &self.mirror_of {
-            lines.push(format!("proxy: {{remoteurl: \"{url}\"}}"));
         }
         lines.join("\n")
     }

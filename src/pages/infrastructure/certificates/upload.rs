@@ -35,7 +35,7 @@ pub fn Upload(revision: i64, some: bool, refused: Option<Draft<UploadForm>>) -> 
                 <Provider value=context>
                     <FormErrors error=Signal::stored(error) />
                     <input type="hidden" name="revision" value=revision.to_string() />
-                    <Field path="file" label="File" hint=|| "PEM, with one certificate or several; 1 MiB at most." let:control>
+                    <Field path="file" label="File" hint=|| "PEM, with one certificate or several; 512 KiB at most." let:control>
                         <input
                             type="file"
                             id=control.id

@@ -20,7 +20,7 @@ use self::{
     },
     simple_form::SimpleForm,
 };
-use super::cache::{CACHE, CacheCard, PruneDialog};
+use super::cache::{CACHE, CacheCard, PruneCache, PruneDialog};
 use crate::{
     client::live::{Change, refresh_on_change},
     components::{
@@ -53,6 +53,7 @@ pub fn BuildConfigPage() -> impl IntoView {
     let simple = form_state::<BuildConfigForm>(draft_key(&worker, false));
     let full = form_state::<BuildConfigForm>(draft_key(&worker, true));
     let reset = form_state::<ResetForm>("build-config-reset");
+    let prune = ServerAction::<PruneCache>::new();
     let pruned = form_state::<()>(CACHE);
     view! {
         <Load from=data let:service>
@@ -66,8 +67,8 @@ pub fn BuildConfigPage() -> impl IntoView {
                         view! {
                             <Detail name=name.get_untracked() view=config simple full reset />
                             <Certificates certificates />
-                            {cache.map(|cache| view! { <CacheCard cache /> })}
-                            <PruneDialog name=name.get_untracked() error=pruned />
+                            {cache.map(|cache| view! { <CacheCard cache prune /> })}
+                            <PruneDialog name=name.get_untracked() action=prune error=pruned />
                         }
             })
                 }}

@@ -13,13 +13,15 @@ use prt_types::ApiError;
 
 /// The size, with the button to empty it.
 #[component]
-pub fn CacheCard(cache: BuilderCache) -> impl IntoView {
+pub fn CacheCard(cache: BuilderCache, prune: ServerAction<PruneCache>) -> impl IntoView {
+    let left = move || prune.value().with(|done| done.as_ref()?.as_ref().ok().copied());
+    let cache = Memo::new(move |before: Option<&BuilderCache>| left().or(before.copied()).unwrap_or(cache));
     view! {
         <Card title="Cache" padded=true>
             <MetaList>
-                <MetaItem label="Size">{bytes_text(cache.total_bytes)}</MetaItem>
-                <MetaItem label="A prune frees">{bytes_text(cache.reclaimable_bytes)}</MetaItem>
-                <MetaItem label="Records">{cache.records}</MetaItem>
+                <MetaItem label="Size">{move || bytes_text(cache.get().total_bytes)}</MetaItem>
+                <MetaItem label="A prune frees">{move || bytes_text(cache.get().reclaimable_bytes)}</MetaItem>
+                <MetaItem label="Records">{move || cache.get().records}</MetaItem>
             </MetaList>
             <div class="form-actions">
                 <ConfirmLink name="prune">"Empty the cache"</ConfirmLink>
@@ -30,8 +32,11 @@ pub fn CacheCard(cache: BuilderCache) -> impl IntoView {
 
 /// The question before that.
 #[component]
-pub fn PruneDialog(name: String, #[prop(optional_no_strip)] error: Option<ApiError>) -> impl IntoView {
-    let action = ServerAction::<PruneCache>::new();
+pub fn PruneDialog(
+    name: String,
+    action: ServerAction<PruneCache>,
+    #[prop(optional_no_strip)] error: Option<ApiError>,
+) -> impl IntoView {
     let (name, error) = (StoredValue::new(name), StoredValue::new(error));
     view! {
         <ConfirmDialog name="prune" title="Empty the builder's cache?" keep="Keep it">
