@@ -73,9 +73,9 @@ lock() {
   flock -w "${2:-1800}" "$PRT_LOCK_FD" || die "another run of $1 does not end: see 'fuser $PRT_CACHE/locks/$1'"
 }
 
-# stamp_of FILE...: one hash over the names and contents of files and folders.
+# stamp_of FILE...: one hash over the names and contents of files and folders; the same in every clone.
 stamp_of() {
-  { find "$@" -type f -print0 2>/dev/null | sort -z | xargs -0 -r sha256sum; } | sha256sum | cut -d' ' -f1
+  { find "$@" -type f -print0 2>/dev/null | sort -z | xargs -0 -r sha256sum; } | sed "s# $PRT_ROOT/# #" | sha256sum | cut -d' ' -f1
 }
 
 # --- processes we started ---------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ mod container_images;
 mod crash;
 mod errors;
 mod idempotency;
+mod notebook;
 mod registry_credentials;
 mod secrets;
 mod token_scope;

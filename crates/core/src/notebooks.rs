@@ -89,14 +89,12 @@ impl Orchestrator {
             .notebook_login_take(&token_hash(value), NotebookLoginKind::Link, now)
             .await?;
         let worker = tx.worker_by_number(worker_number).await?;
-        let (Some(link), Some(worker)) = (link, worker) else {
-            return Ok(None);
-        };
-        if link.worker_id != worker.id {
+        let meant = link.zip(worker).filter(|(link, worker)| link.worker_id == worker.id);
+        let Some((link, worker)) = meant else {
             // It is used up all the same: whoever sent it to the wrong place may have shown it around.
             tx.save().await?;
             return Ok(None);
-        }
+        };
         let cookie = Secret::new(hex::encode(random::<32>()));
         tx.notebook_login_add(&NotebookLogin {
             hash: token_hash(cookie.expose()),

@@ -229,10 +229,9 @@ fn host_only_cookies(headers: &mut HeaderMap) {
         .iter()
         .filter_map(|value| value.to_str().ok())
         .map(|cookie| {
-            let parts = cookie
-                .split(';')
-                .filter(|part| !part.trim().to_ascii_lowercase().starts_with("domain"));
-            parts.collect::<Vec<_>>().join(";")
+            let mut parts: Vec<&str> = cookie.split(';').collect();
+            parts.retain(|part| !part.trim().to_ascii_lowercase().starts_with("domain="));
+            parts.join(";")
         })
         .collect();
     headers.remove(header::SET_COOKIE);
