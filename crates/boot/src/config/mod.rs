@@ -217,6 +217,30 @@ mod tests {
                 vec!["database_url", "postgres"],
             ),
             ("listen = [", vec![], vec![], vec!["c.toml"]),
+            (
+                "notebook_host = \"http://h\"",
+                vec![],
+                vec![],
+                vec!["notebook_host", "host name"],
+            ),
+            (
+                "notebook_host = \"10.0.0.1\"",
+                vec![],
+                vec![],
+                vec!["notebook_host", "host name"],
+            ),
+            (
+                "notebook_host = \"example.com\"\npublic_url = \"https://console.example.com\"",
+                vec![],
+                vec![],
+                vec!["notebook_host", "console.example.com", "out of reach"],
+            ),
+            (
+                "notebook_host = \"Console.Example.com:443\"\npublic_url = \"https://console.example.com\"",
+                vec![],
+                vec![],
+                vec!["notebook_host", "out of reach"],
+            ),
             ("secret_key = \"short\"", vec![], vec![], vec!["secret_key", "64"]),
             (
                 "extra_hosts = \"nowhere\"",
@@ -292,6 +316,29 @@ mod tests {
                 assert!(error.contains(word), "{error:?} does not say {word:?}");
             }
             assert!(!error.contains("pw-canary"), "a password is shown: {error:?}");
+        }
+    }
+
+    #[test]
+    fn notebooks_have_a_host_of_their_own() {
+        for (file, host) in [
+            ("", "workers.localhost:8080"),
+            ("public_url = \"http://localhost:8081\"", "workers.localhost:8081"),
+            ("public_url = \"http://[::1]:1\"", "workers.localhost:1"),
+            (
+                "public_url = \"https://console.example.com\"",
+                "workers.console.example.com",
+            ),
+            (
+                "public_url = \"https://example.com\"\nnotebook_host = \"Notebooks.example.com:8443\"",
+                "notebooks.example.com:8443",
+            ),
+            (
+                "public_url = \"https://console.com\"\nnotebook_host = \"sole.com\"",
+                "sole.com",
+            ),
+        ] {
+            assert_eq!(config(file, &[], &[]).unwrap().notebook_host, host, "{file}");
         }
     }
 

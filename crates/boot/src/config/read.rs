@@ -112,7 +112,7 @@ pub(super) fn read(matches: &ArgMatches, env: impl Fn(&str) -> Option<String>) -
     let public_url =
         parse(find("public_url")?, |found| http_url(&found))?.unwrap_or_else(|| format!("http://{}", listen[0]));
     Ok(Config {
-        notebook_host: parse(find("notebook_host")?, |found| host_and_port(&found))?
+        notebook_host: parse(find("notebook_host")?, |found| own_host(&found, &public_url))?
             .unwrap_or_else(|| notebook_host(&public_url)),
         public_url,
         worker_url: parse(find("worker_url")?, |found| http_url(&found))?,
@@ -251,15 +251,26 @@ fn http_url(found: &Found) -> Result<String, ConfigError> {
     }
 }
 
-/// `host` or `host:port`, as a browser writes it in an address.
-fn host_and_port(found: &Found) -> Result<String, ConfigError> {
+/// `host` or `host:port`, as a browser writes it in an address. All below it is notebooks, so the console must not be there.
+fn own_host(found: &Found, public_url: &str) -> Result<String, ConfigError> {
     let text = found.text.to_ascii_lowercase();
-    let url = url::Url::parse(&format!("http://{text}/"));
+    let url = url::Url::parse(&format!("http://{text}/")).ok();
     let plain = !text.contains(['/', '@', '?', '#', '*']);
-    match url.as_ref().ok().and_then(url::Url::host) {
-        Some(url::Host::Domain(_)) if plain => Ok(text),
-        _ => Err(found.wrong(format!("{:?} is no host name, with or without a port", found.text))),
+    let host = url.as_ref().and_then(url::Url::host);
+    let Some(url::Host::Domain(host)) = host.filter(|_| plain) else {
+        return Err(found.wrong(format!("{:?} is no host name, with or without a port", found.text)));
+    };
+    let console = url::Url::parse(public_url).ok();
+    let console = console.as_ref().and_then(url::Url::host_str).unwrap_or_default();
+    if console
+        .strip_suffix(host)
+        .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    {
+        return Err(found.wrong(format!(
+            "{host:?} has the console itself ({console}) at or below it, which would be out of reach; take a name beside or below it"
+        )));
     }
+    Ok(text)
 }
 
 /// A host name below the console's own. An IP address has none, but every machine has those below `localhost`.
