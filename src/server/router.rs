@@ -97,6 +97,7 @@ pub fn router(state: AppState) -> Router {
                 .service(files),
         )
         .layer(CompressionLayer::new())
+        .layer(middleware::from_fn(session::only_one))
         .layer(middleware::from_fn(security::headers))
         .layer(middleware::from_fn(metrics::measure))
         .layer(middleware::from_fn_with_state(notebooks, notebook::by_host))

@@ -3,6 +3,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use axum::{
+    extract::Request,
+    http::{HeaderMap, HeaderValue, header},
+    middleware::Next,
+    response::Response,
+};
 use prt_core::store::{SessionRow, Store, StoreError};
 use prt_core::{Actor, Orchestrator};
 use prt_types::ids::UserId;
@@ -82,11 +88,52 @@ impl SessionStore for Sessions {
     }
 }
 
+/// Names of the session's cookie over HTTPS, where browsers bind it to this very host, and over HTTP.
+const COOKIES: [&str; 2] = ["__Host-prt_session", "prt_session"];
+
+/// Takes the session out of a request that shows two. The second was put there by another host of the same domain, such as a notebook's,
+/// to make the user act as somebody else; which one it is cannot be seen. Over HTTPS browsers let none through.
+pub async fn only_one(mut request: Request, next: Next) -> Response {
+    if drop_doubled(request.headers_mut()) {
+        tracing::warn!(
+            path = request.uri().path(),
+            "a request shows two sessions; none of them counts"
+        );
+    }
+    next.run(request).await
+}
+
+fn drop_doubled(headers: &mut HeaderMap) -> bool {
+    let lines = headers.get_all(header::COOKIE).iter();
+    let pairs: Vec<(&str, &str)> = lines
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(';'))
+        .map(|pair| (pair.split('=').next().unwrap_or_default().trim(), pair.trim()))
+        .collect();
+    let doubled = |name: &str| COOKIES.contains(&name) && pairs.iter().filter(|(other, _)| *other == name).count() > 1;
+    if !pairs.iter().any(|(name, _)| doubled(name)) {
+        return false;
+    }
+    let kept: Vec<&str> = pairs
+        .iter()
+        .filter(|(name, _)| !doubled(name))
+        .map(|(_, pair)| *pair)
+        .collect();
+    let kept = HeaderValue::try_from(kept.join("; "))
+        .ok()
+        .filter(|kept| !kept.is_empty());
+    headers.remove(header::COOKIE);
+    if let Some(kept) = kept {
+        headers.insert(header::COOKIE, kept);
+    }
+    true
+}
+
 /// The layer that gives every handler its [`Session`]. Over HTTPS the cookie is bound to this very host.
 pub fn layer(orchestrator: &Orchestrator) -> SessionManagerLayer<Sessions> {
     let secure = orchestrator.settings().public_url.starts_with("https:");
     SessionManagerLayer::new(Sessions(orchestrator.store()))
-        .with_name(if secure { "__Host-prt_session" } else { "prt_session" })
+        .with_name(if secure { COOKIES[0] } else { COOKIES[1] })
         .with_secure(secure)
         .with_http_only(true)
         .with_same_site(SameSite::Lax)
@@ -117,4 +164,38 @@ pub async fn user_of(orchestrator: &Orchestrator, id: &Id) -> StoreResult<Option
 /// The user of a session.
 pub async fn user(session: &Session) -> Result<Option<UserId>, tower_sessions::session::Error> {
     session.get(USER_ID).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_sessions_none_counts() {
+        let after = |lines: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append(header::COOKIE, line.parse().unwrap());
+            }
+            let dropped = drop_doubled(&mut headers);
+            let left: Vec<_> = headers
+                .get_all(header::COOKIE)
+                .iter()
+                .map(|line| line.to_str().unwrap().to_owned())
+                .collect();
+            (dropped, left.join(" | "))
+        };
+        assert_eq!(after(&[]), (false, String::new()));
+        let one = "theme=dark; prt_session=a; xprt_session=b";
+        assert_eq!(after(&[one]), (false, one.to_owned()));
+        assert_eq!(after(&["prt_session=a; prt_session=a"]), (true, String::new()));
+        assert_eq!(
+            after(&["theme=dark; prt_session=a", "b=1; prt_session=b"]),
+            (true, "theme=dark; b=1".to_owned())
+        );
+        assert_eq!(
+            after(&["__Host-prt_session=a; __Host-prt_session; c=d"]),
+            (true, "c=d".to_owned())
+        );
+    }
 }
