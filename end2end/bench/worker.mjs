@@ -43,9 +43,11 @@ async function bare(instance, made) {
   const name = `${instance}-${randomBytes(4).toString('hex')}`;
   const Labels = { 'io.prt-console.instance': instance };
   const { Mounts, ...host } = made.HostConfig;
+  // Nobody gives this one a token to wait for.
+  const Env = made.Config.Env.filter((pair) => !pair.startsWith('PRT_NOTEBOOK_TOKEN_FILE='));
   const begin = performance.now();
   await engine('POST', '/volumes/create', { Name: name, Labels });
-  const body = { ...made.Config, Labels, HostConfig: { ...host, Mounts: Mounts.map((mount) => ({ ...mount, Source: name })) } };
+  const body = { ...made.Config, Env, Labels, HostConfig: { ...host, Mounts: Mounts.map((mount) => ({ ...mount, Source: name })) } };
   const { Id } = await engine('POST', `/containers/create?name=${name}`, body);
   await engine('POST', `/containers/${Id}/start`);
   const { NetworkSettings } = await engine('GET', `/containers/${Id}/json`);
