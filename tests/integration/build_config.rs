@@ -139,7 +139,7 @@ async fn insecure_registries_are_reached_after_a_restart_of_the_service_alone() 
     assert_eq!(events.iter().filter(|event| event.kind == "Configured").count(), 3);
     let audit = serde_json::to_string(&console.admin.audit(Some(50), None).await.unwrap()).unwrap();
     assert!(
-        audit.contains("build_config.update") && audit.contains(&registry.host),
+        audit.contains("build_config.update") && audit.contains("build_config.reset") && audit.contains(&registry.host),
         "{audit}"
     );
 }

@@ -81,20 +81,24 @@ impl Orchestrator {
         name: &str,
         input: BuildConfigInput,
     ) -> Result<BuildConfigView> {
+        const ACTION: &str = "build_config.update";
         let wanted = self.wanted(&input);
-        let result = self.build_config_change(cx, name, wanted, input.when_busy).await;
-        self.audit_refusal(cx, "build_config.update", name, result).await
+        let result = self
+            .build_config_change(cx, ACTION, name, wanted, input.when_busy)
+            .await;
+        self.audit_refusal(cx, ACTION, name, result).await
     }
 
     /// Goes back to the configuration that the builder started with.
     pub async fn build_config_reset(&self, cx: &OpContext, name: &str, when_busy: WhenBusy) -> Result<BuildConfigView> {
+        const ACTION: &str = "build_config.reset";
         let wanted = Wanted {
             config: self.build_config_default(),
             findings: vec![],
             files: vec![],
         };
-        let result = self.build_config_change(cx, name, Ok(wanted), when_busy).await;
-        self.audit_refusal(cx, "build_config.reset", name, result).await
+        let result = self.build_config_change(cx, ACTION, name, Ok(wanted), when_busy).await;
+        self.audit_refusal(cx, ACTION, name, result).await
     }
 
     /// The configuration as soon as no change is under way; as it is at the time limit.
@@ -126,6 +130,7 @@ impl Orchestrator {
     async fn build_config_change(
         &self,
         cx: &OpContext,
+        action: &str,
         name: &str,
         wanted: Result<Wanted>,
         when_busy: WhenBusy,
@@ -178,7 +183,7 @@ impl Orchestrator {
             updated_by: actor.username,
         };
         tx.build_config_put(&row).await?;
-        self.audit_add(&mut *tx, cx, "build_config.update", name, Outcome::Done, details)
+        self.audit_add(&mut *tx, cx, action, name, Outcome::Done, details)
             .await?;
         tx.save().await?;
         self.changed(Some(&worker.owner), Change::Worker { name: worker.name() });

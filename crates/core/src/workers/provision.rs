@@ -155,31 +155,7 @@ impl Orchestrator {
             .await
             .map_err(|error| Error::internal("starting the containers", error))?
             .map_err(|error| builder_start::refused(worker, error))?;
-        {
-            // The notebook waits for its token; the worker's own comes with it, where there is one.
-            let notebook = self.notebook_token(worker);
-            let own = provision.token.as_ref().map_or("", |token| token.expose());
-            let write = ExecSpec::new([
-                "sh",
-                "-c",
-                plan::WRITE_TOKENS,
-                "prt-tokens",
-                NOTEBOOK_TOKEN_FILE,
-                TOKEN_FILE,
-            ])
-            .stdin(format!("{}\n{own}\n", notebook.expose()));
-            let done = exec_collect(&**engine, worker.id, ContainerRole::Primary, write, 4096).await;
-            // An image without `sh` may run a notebook of its own all the same.
-            if !matches!(&done, Ok(done) if done.exit_code == 0) {
-                self.worker_event(
-                    worker,
-                    "console",
-                    "NoToken",
-                    "prtcli and the notebook inside the worker have no login: the image has no working sh.",
-                )
-                .await;
-            }
-        }
+        self.give_tokens(worker, provision.token.as_ref()).await;
         self.worker_event(
             worker,
             "console",
@@ -188,6 +164,32 @@ impl Orchestrator {
         )
         .await;
         self.wait_until_ready(worker).await
+    }
+
+    /// The notebook waits for its token; the worker's own comes with it, where there is one.
+    async fn give_tokens(&self, worker: &Worker, token: Option<&Secret>) {
+        let notebook = self.notebook_token(worker);
+        let own = token.map_or("", |token| token.expose());
+        let write = ExecSpec::new([
+            "sh",
+            "-c",
+            plan::WRITE_TOKENS,
+            "prt-tokens",
+            NOTEBOOK_TOKEN_FILE,
+            TOKEN_FILE,
+        ])
+        .stdin(format!("{}\n{own}\n", notebook.expose()));
+        let done = exec_collect(&*self.inner.engine, worker.id, ContainerRole::Primary, write, 4096).await;
+        // An image without `sh` may run a notebook of its own all the same.
+        if !matches!(&done, Ok(done) if done.exit_code == 0) {
+            self.worker_event(
+                worker,
+                "console",
+                "NoToken",
+                "prtcli and the notebook inside the worker have no login: the image has no working sh.",
+            )
+            .await;
+        }
     }
 
     #[tracing::instrument(skip_all, fields(container.image.name = reference))]

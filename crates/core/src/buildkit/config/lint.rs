@@ -6,7 +6,7 @@ use toml_edit::{Document, Item, Key, TableLike, Value};
 
 use super::{
     registries,
-    schema::{Field, Kind, Note, ROOT, is_duration, is_space},
+    schema::{Field, Kind, Note, ROOT, WORKER, is_duration, is_space},
     translate::{Edit, translate},
 };
 
@@ -217,6 +217,10 @@ impl<'a> Look<'a> {
         match field.kind {
             Kind::Table(schema) => match item.as_table_like() {
                 Some(table) => self.table(table, schema, path),
+                None => self.wrong(at, path, "a table", item),
+            },
+            Kind::Worker(own) => match item.as_table_like() {
+                Some(table) => self.table(table, &[own, WORKER].concat(), path),
                 None => self.wrong(at, path, "a table", item),
             },
             Kind::Tables(schema) => match tables(item) {

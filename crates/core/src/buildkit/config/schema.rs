@@ -18,6 +18,8 @@ pub(super) enum Kind {
     /// Anything below: handed on by BuildKit.
     Free,
     Table(&'static [Field]),
+    /// A table with these keys and those of every worker.
+    Worker(&'static [Field]),
     Tables(&'static [Field]),
     /// Registries by host.
     Registries,
@@ -96,8 +98,8 @@ pub(super) const ROOT: &[Field] = &[
     field(
         "worker",
         Kind::Table(&[
-            field("oci", Kind::Table(OCI)),
-            field("containerd", Kind::Table(CONTAINERD)),
+            field("oci", Kind::Worker(OCI)),
+            field("containerd", Kind::Worker(CONTAINERD)),
         ]),
     ),
     field("registry", Kind::Registries),
@@ -141,21 +143,10 @@ pub(super) const ROOT: &[Field] = &[
     field("cache", Kind::Table(&[field("gha", Kind::Free)])),
 ];
 
-const OCI: &[Field] = &[
-    noted(
-        "enabled",
-        Kind::Bool,
-        Note::Not(false, "would leave the build service without a place to build"),
-    ),
+/// What both kinds of worker know.
+pub(super) const WORKER: &[Field] = &[
     field("labels", Kind::Labels),
     field("platforms", Kind::Texts),
-    field("snapshotter", SNAPSHOTTERS),
-    noted(
-        "rootless",
-        Kind::Bool,
-        Note::Refused("is decided by the security context of the worker's size"),
-    ),
-    field("noProcessSandbox", Kind::Bool),
     field("gc", Kind::Bool),
     noted("gckeepstorage", Kind::Space, Note::Deprecated("reservedSpace")),
     field("reservedSpace", Kind::Space),
@@ -168,14 +159,29 @@ const OCI: &[Field] = &[
     field("cniPoolSize", Kind::Int),
     field("bridgeName", Kind::Text),
     field("bridgeSubnet", Kind::Text),
-    field("userRemapUnsupported", Kind::Text),
-    field("binary", Kind::Text),
-    field("proxySnapshotterPath", Kind::Text),
     field("defaultCgroupParent", Kind::Text),
-    field("stargzSnapshotter", Kind::Free),
     field("apparmor-profile", Kind::Text),
     field("selinux", Kind::Bool),
     field("max-parallelism", Kind::Int),
+];
+
+const OCI: &[Field] = &[
+    noted(
+        "enabled",
+        Kind::Bool,
+        Note::Not(false, "would leave the build service without a place to build"),
+    ),
+    field("snapshotter", SNAPSHOTTERS),
+    noted(
+        "rootless",
+        Kind::Bool,
+        Note::Refused("is decided by the security context of the worker's size"),
+    ),
+    field("noProcessSandbox", Kind::Bool),
+    field("userRemapUnsupported", Kind::Text),
+    field("binary", Kind::Text),
+    field("proxySnapshotterPath", Kind::Text),
+    field("stargzSnapshotter", Kind::Free),
 ];
 
 const CONTAINERD: &[Field] = &[
@@ -185,27 +191,9 @@ const CONTAINERD: &[Field] = &[
         Note::Not(true, "needs containerd, which a builder does not have"),
     ),
     field("address", Kind::Text),
-    field("labels", Kind::Labels),
-    field("platforms", Kind::Texts),
     field("namespace", Kind::Text),
     field("runtime", Kind::Free),
-    field("gc", Kind::Bool),
-    noted("gckeepstorage", Kind::Space, Note::Deprecated("reservedSpace")),
-    field("reservedSpace", Kind::Space),
-    field("maxUsedSpace", Kind::Space),
-    field("minFreeSpace", Kind::Space),
-    field("gcpolicy", Kind::Tables(GC_POLICY)),
-    field("networkMode", NETWORKS),
-    field("cniConfigPath", Kind::Text),
-    field("cniBinaryPath", Kind::Text),
-    field("cniPoolSize", Kind::Int),
-    field("bridgeName", Kind::Text),
-    field("bridgeSubnet", Kind::Text),
     field("snapshotter", Kind::Text),
-    field("apparmor-profile", Kind::Text),
-    field("selinux", Kind::Bool),
-    field("max-parallelism", Kind::Int),
-    field("defaultCgroupParent", Kind::Text),
     field("rootless", Kind::Bool),
 ];
 
