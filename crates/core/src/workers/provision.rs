@@ -167,9 +167,9 @@ impl Orchestrator {
     }
 
     /// The notebook waits for its token; the worker's own comes with it, where there is one.
-    async fn give_tokens(&self, worker: &Worker, token: Option<&Secret>) {
+    async fn give_tokens(&self, worker: &Worker, own: Option<&Secret>) {
         let notebook = self.notebook_token(worker);
-        let own = token.map_or("", |token| token.expose());
+        let own = own.map_or("", Secret::expose);
         let write = ExecSpec::new([
             "sh",
             "-c",
@@ -444,6 +444,8 @@ impl Orchestrator {
         let id = worker.id;
         let span = tracing::info_span!(parent: None, "worker start", worker.name = worker.name());
         let task = async move {
+            // The former console may have ended between the start and this; a notebook that waits for its token gets it now.
+            this.give_tokens(&worker, None).await;
             if let Err(failure) = this.wait_until_ready(&worker).await
                 && let Err(error) = this.worker_fail(id, failure.reason, failure.message).await
             {
