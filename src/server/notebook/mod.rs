@@ -4,12 +4,14 @@
 //! |---|---|
 //! | `mod.rs` | which requests these are, who may look, where a request may come from |
 //! | `proxy.rs` | the way to Jupyter in the worker |
+//! | `theme.rs` | JupyterLab's light or dark |
 //! | `pages.rs` | what is shown where there is no notebook to show |
 //!
 //! No address of the console exists under these host names, and the console's cookies do not reach them.
 
 mod pages;
 mod proxy;
+mod theme;
 
 use std::sync::Arc;
 
@@ -147,11 +149,7 @@ impl Notebooks {
                 return pages::silent(&visit);
             }
         };
-        // In addition to what Jupyter says: policies add up.
-        response.headers_mut().append(
-            header::CONTENT_SECURITY_POLICY,
-            HeaderValue::from_static("frame-ancestors 'self'"),
-        );
+        confine(response.headers_mut());
         response
     }
 
@@ -167,8 +165,8 @@ impl Notebooks {
         }
         match self.orchestrator.notebook_enter(number, token).await {
             Ok(Some(entry)) => {
-                if entry.dark && entry.worker.status == WorkerStatus::Running {
-                    self.proxy.darken(&self.orchestrator, &entry.worker).await;
+                if entry.worker.status == WorkerStatus::Running {
+                    theme::set(&self.proxy, &self.orchestrator, &entry.worker, entry.dark).await;
                 }
                 let secure = if public_url.starts_with("https:") {
                     "; Secure"
@@ -207,6 +205,23 @@ impl Notebooks {
     }
 }
 
+/// Keeps pages of other hosts, other workers' notebooks among them, from framing, embedding or holding a window of this one.
+fn confine(headers: &mut HeaderMap) {
+    // In addition to what Jupyter says: policies add up.
+    headers.append(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("frame-ancestors 'self'"),
+    );
+    for (name, value) in [
+        ("cross-origin-resource-policy", "same-origin"),
+        ("cross-origin-opener-policy", "same-origin-allow-popups"),
+    ] {
+        headers
+            .entry(HeaderName::from_static(name))
+            .or_insert(HeaderValue::from_static(value));
+    }
+}
+
 /// The value of a cookie that is there once: a second one of the same name was put there by another host of the domain.
 fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
     let mut values = headers
@@ -235,14 +250,11 @@ fn comes_from_here(request: &Request) -> bool {
     let navigates =
         reads && !upgrade && text("sec-fetch-mode") == Some("navigate") && text("sec-fetch-dest") == Some("document");
     match text("sec-fetch-site") {
-        Some("same-origin" | "none") => {}
+        // Browsers leave it out where the page came over plain HTTP from another machine.
+        Some("same-origin" | "none") | None => {}
         Some(_) => return navigates,
-        None => {}
     }
-    match text("origin") {
-        Some(origin) if !reads || upgrade => origin.split_once("://").is_some_and(|(_, from)| from == host(request)),
-        Some(_) | None => true,
-    }
+    text("origin").is_none_or(|origin| origin.split_once("://").is_some_and(|(_, from)| from == host(request)))
 }
 
 #[cfg(test)]
@@ -296,6 +308,9 @@ mod tests {
             &[("upgrade", "websocket"), ("origin", "http://worker-2.workers.h:1")]
         ));
         assert!(!from("POST", &[("origin", "http://worker-2.workers.h:1")]));
+        assert!(!from("GET", &[("origin", "http://worker-2.workers.h:1")]));
+        assert!(!from("GET", &[("origin", "null")]));
+        assert!(from("GET", &[own]));
         assert!(!from("POST", &[("sec-fetch-site", "same-site"), own]));
         assert!(!from(
             "GET",

@@ -2,17 +2,21 @@
 
 use std::{
     collections::HashMap,
+    net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use axum::{
     body::Body,
-    extract::Request,
+    extract::{ConnectInfo, Request},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header, uri::PathAndQuery},
     response::{IntoResponse, Response},
 };
-use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::{
+    body::Incoming,
+    client::conn::http1::{SendRequest, handshake},
+};
 use hyper_util::rt::TokioIo;
 use prt_core::{Orchestrator, store::Worker};
 use prt_types::ids::WorkerId;
@@ -31,11 +35,11 @@ const HOP_BY_HOP: [&str; 7] = [
     "transfer-encoding",
     "upgrade",
 ];
-/// JupyterLab's own name for where its theme is kept, and for its dark theme.
-const THEME: &str = "/lab/api/settings/@jupyterlab/apputils-extension:themes";
-const DARK: &str = r#"{"raw":"{\"theme\":\"JupyterLab Dark\"}"}"#;
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-type Error = Box<dyn std::error::Error + Send + Sync>;
+pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// Connections to workers' notebooks.
 #[derive(Default)]
@@ -76,71 +80,81 @@ impl Proxy {
         ours: &str,
         mut request: Request,
     ) -> Result<Response, Error> {
-        let upgrade = request.headers().get(header::UPGRADE).cloned();
-        let client = upgrade.is_some().then(|| hyper::upgrade::on(&mut request));
+        // Websockets are all that Jupyter upgrades to; whatever else is asked for is answered as if it was not.
+        let upgrades = request.headers().get(header::UPGRADE).is_some_and(is_websocket);
+        let client = upgrades.then(|| hyper::upgrade::on(&mut request));
         let path = request
             .uri()
             .path_and_query()
             .cloned()
             .unwrap_or(PathAndQuery::from_static("/"));
-        *request.uri_mut() = Uri::from(path);
-        *request.version_mut() = axum::http::Version::HTTP_11;
+        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
         let headers = request.headers_mut();
         strip(headers);
         without_cookie(headers, ours);
-        let token = guard.orchestrator.notebook_token(worker);
-        headers.insert(
-            header::AUTHORIZATION,
-            HeaderValue::try_from(format!("token {}", token.expose()))?,
-        );
-        if let Some(upgrade) = upgrade {
+        let secure = guard.orchestrator.settings().public_url.starts_with("https:");
+        forwarded(headers, peer, secure);
+        if upgrades {
             headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-            headers.insert(header::UPGRADE, upgrade);
+            headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
         }
-        let mut sender = self.connection(&guard.orchestrator, worker).await?;
-        let mut response = sender.send_request(request).await?;
+        *request.uri_mut() = Uri::from(path);
+        *request.version_mut() = axum::http::Version::HTTP_11;
+        let mut response = self.ask(&guard.orchestrator, worker, request).await?;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            let Some(client) = client else {
+                return Err("the worker switches protocols without being asked".into());
+            };
             let worker_side = hyper::upgrade::on(&mut response);
-            if let Some(client) = client {
-                tokio::spawn(join(client, worker_side, guard.clone()));
-            }
-            return Ok(response.map(Body::new).into_response());
+            tokio::spawn(join(client, worker_side, guard.clone()));
+        } else {
+            strip(response.headers_mut());
         }
-        self.keep(worker.id, sender);
-        let mut response = response.map(Body::new);
-        strip(response.headers_mut());
         host_only_cookies(response.headers_mut());
-        Ok(response)
+        Ok(response.map(Body::new).into_response())
     }
 
-    /// Sets JupyterLab's theme. A notebook that has no such setting stays as it is.
-    pub async fn darken(&self, orchestrator: &Orchestrator, worker: &Worker) {
-        let done = async {
-            let token = orchestrator.notebook_token(worker);
-            let request = Request::builder()
-                .method("PUT")
-                .uri(THEME)
-                .header(header::HOST, "localhost")
-                .header(header::AUTHORIZATION, format!("token {}", token.expose()))
-                .header(header::CONTENT_TYPE, "application/json")
-                .body(Body::from(DARK))?;
-            let mut sender = self.connection(orchestrator, worker).await?;
-            sender.send_request(request).await?;
-            Ok::<(), Error>(())
-        };
-        // The theme is worth a moment, not a wait.
-        if let Ok(Err(error)) = tokio::time::timeout(Duration::from_secs(2), done).await {
-            tracing::debug!(worker.name = worker.name(), %error, "the notebook's theme is not set");
+    /// Asks Jupyter, with the token that only it and we know.
+    pub async fn ask(
+        &self,
+        orchestrator: &Orchestrator,
+        worker: &Worker,
+        mut request: Request,
+    ) -> Result<Response<Incoming>, Error> {
+        let token = orchestrator.notebook_token(worker);
+        let mut value = HeaderValue::try_from(format!("token {}", token.expose()))?;
+        value.set_sensitive(true);
+        request.headers_mut().insert(header::AUTHORIZATION, value);
+        loop {
+            let (mut sender, kept) = self.connection(orchestrator, worker).await?;
+            match sender.try_send_request(request).await {
+                Ok(response) => {
+                    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+                        self.keep(worker.id, sender);
+                    }
+                    return Ok(response);
+                }
+                // Jupyter closed a kept connection at this very moment, before anything was sent.
+                Err(mut failed) => match failed.take_message() {
+                    Some(unsent) if kept => request = unsent,
+                    _ => return Err(failed.into_error().into()),
+                },
+            }
         }
     }
 
-    async fn connection(&self, orchestrator: &Orchestrator, worker: &Worker) -> Result<SendRequest<Body>, Error> {
+    /// A connection, and whether it was used before.
+    async fn connection(
+        &self,
+        orchestrator: &Orchestrator,
+        worker: &Worker,
+    ) -> Result<(SendRequest<Body>, bool), Error> {
         loop {
             let kept = self.idle().get_mut(&worker.id).and_then(Vec::pop);
             match kept {
                 Some(mut sender) => {
                     if !sender.is_closed() && sender.ready().await.is_ok() {
-                        return Ok(sender);
+                        return Ok((sender, true));
                     }
                 }
                 None => break,
@@ -149,7 +163,7 @@ impl Proxy {
         let stream = orchestrator.notebook_connect(worker).await?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;
         tokio::spawn(async move { connection.with_upgrades().await });
-        Ok(sender)
+        Ok((sender, false))
     }
 
     /// For the next request, once this one's answer has been read.
@@ -204,6 +218,31 @@ fn strip(headers: &mut HeaderMap) {
     }
 }
 
+fn is_websocket(upgrade: &HeaderValue) -> bool {
+    upgrade.as_bytes().eq_ignore_ascii_case(b"websocket")
+}
+
+/// What a program behind the proxy needs to write its own address, and who asked.
+fn forwarded(headers: &mut HeaderMap, peer: Option<SocketAddr>, secure: bool) {
+    if let Some(host) = headers.get(header::HOST).cloned() {
+        headers.insert(FORWARDED_HOST, host);
+    }
+    let scheme = if secure { "https" } else { "http" };
+    headers.insert(FORWARDED_PROTO, HeaderValue::from_static(scheme));
+    let way: Vec<String> = headers
+        .get_all(FORWARDED_FOR)
+        .iter()
+        .filter_map(|line| line.to_str().ok())
+        .map(str::to_owned)
+        .chain(peer.map(|peer| peer.ip().to_string()))
+        .collect();
+    if !way.is_empty()
+        && let Ok(value) = HeaderValue::try_from(way.join(", "))
+    {
+        headers.insert(FORWARDED_FOR, value);
+    }
+}
+
 fn without_cookie(headers: &mut HeaderMap, ours: &str) {
     let kept: Vec<String> = headers
         .get_all(header::COOKIE)
@@ -229,8 +268,14 @@ fn host_only_cookies(headers: &mut HeaderMap) {
         .iter()
         .filter_map(|value| value.to_str().ok())
         .map(|cookie| {
+            let is_domain = |part: &str| {
+                let name = part.split('=').next().unwrap_or_default();
+                name.trim().eq_ignore_ascii_case("domain")
+            };
+            // The first part is the cookie itself, whatever its name.
+            let mut first = true;
             let mut parts: Vec<&str> = cookie.split(';').collect();
-            parts.retain(|part| !part.trim().to_ascii_lowercase().starts_with("domain="));
+            parts.retain(|part| std::mem::take(&mut first) || !is_domain(part));
             parts.join(";")
         })
         .collect();
@@ -258,6 +303,25 @@ mod tests {
         headers.insert(header::SET_COOKIE, "a=b; Domain=localhost; Path=/".parse().unwrap());
         host_only_cookies(&mut headers);
         assert_eq!(headers[header::SET_COOKIE], "a=b; Path=/");
+        let odd = "domain=b; DOMAIN =h; domainless";
+        headers.insert(header::SET_COOKIE, odd.parse().unwrap());
+        host_only_cookies(&mut headers);
+        assert_eq!(headers[header::SET_COOKIE], "domain=b; domainless");
+    }
+
+    #[test]
+    fn the_worker_learns_how_it_was_asked() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, "worker-1.workers.h".parse().unwrap());
+        headers.insert(FORWARDED_PROTO, "gopher".parse().unwrap());
+        headers.insert(FORWARDED_FOR, "10.0.0.9".parse().unwrap());
+        forwarded(&mut headers, Some("127.0.0.1:5".parse().unwrap()), true);
+        assert_eq!(headers[FORWARDED_HOST], "worker-1.workers.h");
+        assert_eq!(headers[FORWARDED_PROTO], "https");
+        assert_eq!(headers[FORWARDED_FOR], "10.0.0.9, 127.0.0.1");
+        let mut nobody = HeaderMap::new();
+        forwarded(&mut nobody, None, false);
+        assert_eq!(nobody.keys().collect::<Vec<_>>(), [FORWARDED_PROTO]);
     }
 
     #[test]
