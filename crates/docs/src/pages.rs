@@ -82,6 +82,7 @@ pages! {
     Tutorial "tutorial/start-a-builder-worker" "tutorial/start-a-builder-worker.md" "A worker with a builder beside it.";
     Tutorial "tutorial/build-and-push" "tutorial/build-and-push.md" "From a Dockerfile to an image in a registry.";
     Tutorial "tutorial/use-the-image" "tutorial/use-the-image.md" "A worker on the image that was built, and who may start one.";
+    Tutorial "tutorial/notebooks" "tutorial/notebooks.md" "JupyterLab in the worker, and the names that it needs.";
     Tutorial "tutorial/configure-the-build-service" "tutorial/configure-the-build-service.md" "Registries without TLS, mirrors, parallel steps.";
     Tutorial "tutorial/certificates" "tutorial/certificates.md" "Registries with certificates of one's own, and client certificates.";
     Tutorial "tutorial/builders" "tutorial/builders.md" "Restricted, privileged, and a builder of one's own.";
