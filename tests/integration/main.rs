@@ -19,6 +19,7 @@ mod crash;
 mod errors;
 mod idempotency;
 mod notebook;
+mod notebook_traffic;
 mod registry_credentials;
 mod secrets;
 mod token_scope;

@@ -117,6 +117,11 @@ impl Console {
         child.wait().expect("the console has ended");
     }
 
+    /// Of the running program.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("the console runs").id()
+    }
+
     pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
