@@ -6,12 +6,13 @@ import { idle, wasm } from './idle.mjs';
 import { latency } from './latency.mjs';
 import { longLog } from './longlog.mjs';
 import { close, head, part } from './report.mjs';
+import { notebook } from './notebook.mjs';
 import { store } from './store.mjs';
 import { viewers } from './viewers.mjs';
 import { worker } from './worker.mjs';
 
 const alone = { store, idle, wasm };
-const inConsole = { worker };
+const inConsole = { worker, notebook };
 const inBuilder = { build, latency, viewers, longlog: longLog };
 const all = [...Object.keys(inBuilder), ...Object.keys(inConsole), ...Object.keys(alone)];
 
