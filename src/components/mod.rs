@@ -7,6 +7,7 @@ mod card;
 mod code_editor;
 mod confirm_dialog;
 mod copy_button;
+mod delete_dialog;
 mod error_view;
 mod fields;
 mod flash;
@@ -35,6 +36,7 @@ pub use card::Card;
 pub use code_editor::{CodeEditor, select_line, toml};
 pub use confirm_dialog::{ConfirmDialog, ConfirmLink};
 pub use copy_button::{CopyButton, copy_text};
+pub use delete_dialog::DeleteDialog;
 pub use error_view::{ErrorView, PageStatus};
 pub use fields::{
     CheckField, CheckList, Choice, Control, Field, PasswordField, RadioField, SelectField, TextAreaField, TextField,

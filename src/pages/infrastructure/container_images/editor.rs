@@ -15,8 +15,8 @@ use super::{
 };
 use crate::{
     components::{
-        Button, ButtonKind, ButtonLink, Card, ConfirmDialog, ConfirmLink, Crumb, Form, Load, Note, NoteTone, Overwrite,
-        PageTitle, RelativeTime,
+        Button, ButtonKind, ButtonLink, Card, ConfirmLink, Crumb, DeleteDialog, Form, Load, Overwrite, PageTitle,
+        RelativeTime,
     },
     forms::{Draft, form_state},
     pages::infrastructure::registries::usable_credentials,
@@ -84,7 +84,7 @@ fn EditorView(
                 {rule.clone().map(|rule| view! { <About rule=rule /> })}
             </aside>
         </div>
-        {rule.map(|rule| view! { <DeleteDialog rule=rule error=delete_error /> })}
+        {rule.map(|rule| view! { <DeleteRuleDialog rule=rule error=delete_error /> })}
     }
 }
 
@@ -149,17 +149,8 @@ fn About(rule: ContainerImageView) -> impl IntoView {
 }
 
 #[component]
-fn DeleteDialog(rule: ContainerImageView, error: Option<ApiError>) -> impl IntoView {
-    view! {
-        <ConfirmDialog name="delete" title="Delete this Container Image?">
-            <DeleteForm rule=rule.clone() error=error.clone() />
-        </ConfirmDialog>
-    }
-}
-
-#[component]
-fn DeleteForm(rule: ContainerImageView, error: Option<ApiError>) -> impl IntoView {
-    let delete = ServerAction::<DeleteContainerImage>::new();
+fn DeleteRuleDialog(rule: ContainerImageView, error: Option<ApiError>) -> impl IntoView {
+    let action = ServerAction::<DeleteContainerImage>::new();
     let access = match (rule.users.len(), rule.groups.len()) {
         (0, 0) => "Nobody has access by it.".to_owned(),
         (users, groups) => {
@@ -170,19 +161,16 @@ fn DeleteForm(rule: ContainerImageView, error: Option<ApiError>) -> impl IntoVie
             )
         }
     };
+    let words = format!("{access} Workers that run are left alone; new ones on these images are refused.");
     view! {
-        <p class="mono wrap">{rule.image}</p>
-        <Note tone=NoteTone::Warn>
-            {access} " Workers that run are left alone; new ones on these images are refused."
-        </Note>
-        <Form action=delete prefix="" error=error>
-            <input type="hidden" name="id" value=rule.id.to_string() />
-            <div class="form-actions">
-                <Button kind=ButtonKind::Danger busy=delete.pending()>
-                    "Delete"
-                </Button>
-            </div>
-        </Form>
+        <DeleteDialog
+            action
+            title="Delete this Container Image?"
+            what=rule.image
+            words
+            key=("id", rule.id.to_string())
+            error
+        />
     }
 }
 

@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{
     components::{
-        Button, ButtonKind, ButtonLink, Card, Choice, ConfirmDialog, ConfirmLink, Crumb, Form, Load, MetaItem,
-        MetaList, Note, NoteTone, Overwrite, PageTitle, PasswordField, RelativeTime, SelectField, TextField,
+        Button, ButtonKind, ButtonLink, Card, Choice, ConfirmLink, Crumb, DeleteDialog, Form, Load, MetaItem, MetaList,
+        Overwrite, PageTitle, PasswordField, RelativeTime, SelectField, TextField,
     },
     forms::{Draft, form_state},
 };
@@ -90,7 +90,7 @@ fn EditorView(editor: Editor, refusals: Refusals) -> impl IntoView {
         </div>
         {credential
             .filter(|credential| credential.editable)
-            .map(|credential| view! { <DeleteDialog credential error=refusals.delete /> })}
+            .map(|credential| view! { <DeleteCredentialDialog credential error=refusals.delete /> })}
     }
 }
 
@@ -276,29 +276,17 @@ fn About(credential: RegistryCredentialView) -> impl IntoView {
 }
 
 #[component]
-fn DeleteDialog(credential: RegistryCredentialView, error: Option<ApiError>) -> impl IntoView {
+fn DeleteCredentialDialog(credential: RegistryCredentialView, error: Option<ApiError>) -> impl IntoView {
+    let action = ServerAction::<DeleteRegistryCredential>::new();
+    let words = "Workers and builds that have begun are left alone; new ones that name it are refused. The stored password is gone.";
     view! {
-        <ConfirmDialog name="delete" title="Delete this registry credential?">
-            <DeleteForm credential=credential.clone() error=error.clone() />
-        </ConfirmDialog>
-    }
-}
-
-#[component]
-fn DeleteForm(credential: RegistryCredentialView, error: Option<ApiError>) -> impl IntoView {
-    let delete = ServerAction::<DeleteRegistryCredential>::new();
-    view! {
-        <p class="mono wrap">{credential.name}</p>
-        <Note tone=NoteTone::Warn>
-            "Workers and builds that have begun are left alone; new ones that name it are refused. The stored password is gone."
-        </Note>
-        <Form action=delete prefix="" error=error>
-            <input type="hidden" name="id" value=credential.id.to_string() />
-            <div class="form-actions">
-                <Button kind=ButtonKind::Danger busy=delete.pending()>
-                    "Delete"
-                </Button>
-            </div>
-        </Form>
+        <DeleteDialog
+            action
+            title="Delete this registry credential?"
+            what=credential.name
+            words=words.to_owned()
+            key=("id", credential.id.to_string())
+            error
+        />
     }
 }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     components::{
-        Button, ButtonKind, ButtonLink, Card, CheckField, Choice, ConfirmDialog, ConfirmLink, Crumb, Form, Load, Note,
+        Button, ButtonKind, ButtonLink, Card, CheckField, Choice, ConfirmLink, Crumb, DeleteDialog, Form, Load, Note,
         NoteTone, Overwrite, PageTitle, SelectField, TextField,
     },
     forms::{Draft, form_state},
@@ -105,7 +105,7 @@ fn EditorView(
                 </Card>
             </aside>
         </div>
-        {own.map(|context| view! { <DeleteDialog context error=delete_error /> })}
+        {own.map(|context| view! { <DeleteContextDialog context error=delete_error /> })}
     }
 }
 
@@ -219,17 +219,8 @@ fn RightsCard(values: SecurityContextForm) -> impl IntoView {
 }
 
 #[component]
-fn DeleteDialog(context: SecurityContextView, error: Option<ApiError>) -> impl IntoView {
-    view! {
-        <ConfirmDialog name="delete" title="Delete this security context?">
-            <DeleteForm context=context.clone() error=error.clone() />
-        </ConfirmDialog>
-    }
-}
-
-#[component]
-fn DeleteForm(context: SecurityContextView, error: Option<ApiError>) -> impl IntoView {
-    let delete = ServerAction::<DeleteSecurityContext>::new();
+fn DeleteContextDialog(context: SecurityContextView, error: Option<ApiError>) -> impl IntoView {
+    let action = ServerAction::<DeleteSecurityContext>::new();
     let sizes: Vec<String> = context.sizes.into_iter().map(|one| one.size).collect();
     let words = if sizes.is_empty() {
         "Workers that run are left alone.".to_owned()
@@ -237,15 +228,13 @@ fn DeleteForm(context: SecurityContextView, error: Option<ApiError>) -> impl Int
         format!("Worker sizes use it, so it will be refused: {}.", sizes.join(", "))
     };
     view! {
-        <p class="mono wrap">{context.name.clone()}</p>
-        <Note tone=NoteTone::Warn>{words}</Note>
-        <Form action=delete prefix="" error=error>
-            <input type="hidden" name="name" value=context.name />
-            <div class="form-actions">
-                <Button kind=ButtonKind::Danger busy=delete.pending()>
-                    "Delete"
-                </Button>
-            </div>
-        </Form>
+        <DeleteDialog
+            action
+            title="Delete this security context?"
+            what=context.name.clone()
+            words
+            key=("name", context.name)
+            error
+        />
     }
 }

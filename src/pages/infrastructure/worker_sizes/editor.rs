@@ -10,8 +10,8 @@ use super::{
 };
 use crate::{
     components::{
-        Button, ButtonKind, ButtonLink, Card, ConfirmDialog, ConfirmLink, Crumb, Form, Load, Note, NoteTone, Overwrite,
-        PageTitle, RelativeTime,
+        Button, ButtonKind, ButtonLink, Card, ConfirmLink, Crumb, DeleteDialog, Form, Load, Overwrite, PageTitle,
+        RelativeTime,
     },
     forms::{Draft, form_state},
 };
@@ -70,7 +70,7 @@ fn EditorView(editor: Editor, draft: Option<Draft<WorkerSizeForm>>, delete_error
             <EditorForm editor values error />
             <aside class="stack">{size.clone().map(|size| view! { <About size /> })}</aside>
         </div>
-        {size.map(|size| view! { <DeleteDialog size error=delete_error /> })}
+        {size.map(|size| view! { <DeleteSizeDialog size error=delete_error /> })}
     }
 }
 
@@ -153,33 +153,21 @@ fn WorkerLinks(names: Vec<String>) -> impl IntoView {
 }
 
 #[component]
-fn DeleteDialog(size: WorkerSizeDetail, error: Option<ApiError>) -> impl IntoView {
-    view! {
-        <ConfirmDialog name="delete" title="Delete this worker size?">
-            <DeleteForm size=size.clone() error=error.clone() />
-        </ConfirmDialog>
-    }
-}
-
-#[component]
-fn DeleteForm(size: WorkerSizeDetail, error: Option<ApiError>) -> impl IntoView {
-    let delete = ServerAction::<DeleteWorkerSize>::new();
-    let tone = NoteTone::Warn;
+fn DeleteSizeDialog(size: WorkerSizeDetail, error: Option<ApiError>) -> impl IntoView {
+    let action = ServerAction::<DeleteWorkerSize>::new();
     let words = if size.workers.is_empty() {
         "Nobody can start workers of this size any more.".to_owned()
     } else {
         format!("Workers run on it, so it will be refused: {}.", size.workers.join(", "))
     };
     view! {
-        <p class="mono wrap">{size.size.name}</p>
-        <Note tone=tone>{words}</Note>
-        <Form action=delete prefix="" error=error>
-            <input type="hidden" name="id" value=size.size.id.to_string() />
-            <div class="form-actions">
-                <Button kind=ButtonKind::Danger busy=delete.pending()>
-                    "Delete"
-                </Button>
-            </div>
-        </Form>
+        <DeleteDialog
+            action
+            title="Delete this worker size?"
+            what=size.size.name
+            words
+            key=("id", size.size.id.to_string())
+            error
+        />
     }
 }
