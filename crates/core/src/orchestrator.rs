@@ -16,7 +16,7 @@ use crate::{
     error::Result,
     logs::LogStore,
     op_context::{Actor, OpContext},
-    registry::RegistryClient,
+    registry::Registries,
     settings::Settings,
     store::{Repository, Store},
     throttle::Throttle,
@@ -70,11 +70,11 @@ pub struct Orchestrator {
 pub(crate) struct Inner {
     pub store: Arc<dyn Store>,
     pub engine: Arc<dyn Engine>,
-    pub settings: Settings,
+    pub settings: Arc<Settings>,
     pub clock: SharedClock,
     pub sealer: Sealer,
     pub logs: LogStore,
-    pub registry: RegistryClient,
+    pub registries: Registries,
     pub throttle: Throttle,
     pub builds: BuildRuns,
     pub workers: WorkerTasks,
@@ -93,12 +93,13 @@ impl Orchestrator {
         sealer: Sealer,
         logs: LogStore,
     ) -> Result<Self> {
-        let registry = RegistryClient::new(&settings)?;
+        let settings = Arc::new(settings);
+        let registries = Registries::new(&settings)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 store,
                 engine,
-                registry,
+                registries,
                 settings,
                 throttle: Throttle::default(),
                 clock,

@@ -210,8 +210,8 @@ impl Orchestrator {
         let tested = match self.open_unless_expired(&credential)? {
             Err(message) => Err(message),
             Ok(login) => self
-                .inner
-                .registry
+                .registry_client()
+                .await?
                 .check_login(&login, false)
                 .await
                 .map_err(|error| error.to_string()),

@@ -101,10 +101,11 @@ impl Orchestrator {
             worker
         };
         let id = BuildId(new_id());
+        let registries = self.registry_client().await?;
         // Both take their time and neither needs the other.
         let ((dockerfile_text, offer), notes) = futures::try_join!(
             self.build_offer(&worker, &inputs, id),
-            probe(&self.inner.registry, &inputs)
+            probe(&registries, &inputs)
         )?;
 
         let sealed = match inputs.credentials.as_slice() {

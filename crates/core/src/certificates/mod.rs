@@ -4,6 +4,8 @@
 
 mod bundle;
 
+use std::sync::Arc;
+
 use prt_types::{
     audit::Outcome,
     certificates::{BUNDLE_PATH, CertificatesInput, CertificatesView},
@@ -14,6 +16,7 @@ use crate::{
     Orchestrator,
     error::{Error, Result},
     op_context::OpContext,
+    registry::RegistryClient,
     store::{CertificateBundle, Repository},
 };
 
@@ -148,5 +151,11 @@ impl Orchestrator {
             Some(stored) if stored.inject && !stored.pem.is_empty() => self.bundle_of(&stored).map(Some),
             Some(_) | None => Ok(None),
         }
+    }
+
+    /// For questions to registries: what builders are made to trust, these trust too.
+    pub(crate) async fn registry_client(&self) -> Result<Arc<RegistryClient>> {
+        let bundle = self.certificates_for_builder(&mut *self.read().await?).await?;
+        self.inner.registries.client(bundle.as_ref())
     }
 }

@@ -11,7 +11,11 @@ mod challenge;
 mod error;
 pub(crate) mod login;
 
-use std::{collections::BTreeMap, sync::OnceLock, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Duration,
+};
 
 use prt_types::builds::RegistryCredential;
 use reqwest::{Certificate, Client, redirect};
@@ -19,6 +23,7 @@ use url::Url;
 
 use self::{address::Resolver, asking::Asking, error::deepest};
 use crate::{
+    certificates::Bundle,
     error::{Error, Result},
     settings::{RegistrySettings, Settings},
 };
@@ -31,6 +36,34 @@ pub const TIME_LIMIT: Duration = Duration::from_secs(4);
 const BODY_LIMIT: usize = 64 * 1024;
 
 type Answer<T> = std::result::Result<T, RegistryError>;
+
+/// Gives clients that trust what builders trust, one at a time: each holds connections and the machine's certificates.
+#[derive(Debug)]
+pub struct Registries {
+    settings: Arc<Settings>,
+    /// The bundle's fingerprint, if there is one, and the client that trusts it.
+    current: Mutex<(Option<String>, Arc<RegistryClient>)>,
+}
+
+impl Registries {
+    /// With the installation's settings. Fails if an authority's file cannot be read.
+    pub fn new(settings: &Arc<Settings>) -> Result<Self> {
+        Ok(Self {
+            settings: Arc::clone(settings),
+            current: Mutex::new((None, Arc::new(RegistryClient::new(settings, None)?))),
+        })
+    }
+
+    /// The client that trusts the private certificates besides those of the machine and of the settings.
+    pub fn client(&self, bundle: Option<&Bundle>) -> Result<Arc<RegistryClient>> {
+        let fingerprint = bundle.map(Bundle::fingerprint);
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if current.0 != fingerprint {
+            *current = (fingerprint, Arc::new(RegistryClient::new(&self.settings, bundle)?));
+        }
+        Ok(Arc::clone(&current.1))
+    }
+}
 
 /// Talks to registries.
 #[derive(Debug)]
@@ -54,12 +87,16 @@ struct Peer {
 }
 
 impl RegistryClient {
-    /// A client with the installation's settings. Fails if an authority's file cannot be read.
-    pub fn new(settings: &Settings) -> Result<Self> {
+    fn new(settings: &Settings, bundle: Option<&Bundle>) -> Result<Self> {
+        let private = match bundle {
+            None => vec![],
+            Some(bundle) => Certificate::from_pem_bundle(bundle.pem.as_bytes())
+                .map_err(|error| Error::internal("reading the private certificates", error))?,
+        };
         let mut listed = BTreeMap::new();
         for (host, registry) in &settings.registries {
             let authority = match &registry.ca_file {
-                None => vec![],
+                None => private.clone(),
                 Some(path) => {
                     let wrong = |reason: String| {
                         let message = format!(
@@ -83,7 +120,7 @@ impl RegistryClient {
         }
         Ok(Self {
             listed,
-            public: Peer::new(RegistrySettings::default(), &settings.extra_hosts, false, vec![]),
+            public: Peer::new(RegistrySettings::default(), &settings.extra_hosts, false, private),
             limit: TIME_LIMIT,
         })
     }

@@ -59,7 +59,7 @@ async fn serve(answer: impl Fn(&str, &str, &str) -> (String, String) + Send + Sy
 }
 
 fn client(registries: &[(&str, RegistrySettings)]) -> RegistryClient {
-    RegistryClient::new(&Settings {
+    let settings = Settings {
         notebook_host: "workers.localhost".into(),
         instance: "test".into(),
         data_dir: "/nowhere".into(),
@@ -77,8 +77,8 @@ fn client(registries: &[(&str, RegistrySettings)]) -> RegistryClient {
         extra_hosts: vec!["inside.example.com:10.255.255.1".into()],
         ready_timeout: Duration::from_secs(1),
         build_timeout: Duration::from_secs(1),
-    })
-    .unwrap()
+    };
+    RegistryClient::new(&settings, None).unwrap()
 }
 
 fn http() -> RegistrySettings {

@@ -8,6 +8,8 @@ use prt_types::{
         BuildConfigInput, BuildConfigLint, BuildConfigMode, BuildConfigState, BuildConfigView, Finding, Severity,
         WhenBusy,
     },
+    certificates::BUNDLE_PATH,
+    ids::WorkerId,
     workers::ContainerRole,
 };
 use serde_json::json;
@@ -24,13 +26,11 @@ use crate::{
     op_context::OpContext,
     orchestrator::Change,
     settings::RegistrySettings,
-    store::{BuildServiceConfig, Worker, WorkerBuildConfig},
+    store::{BuildServiceConfig, Repository, Worker, WorkerBuildConfig},
 };
 
 /// A change of the build service's configuration takes about a second; who asks is told how it ended, unless it waits for a build.
 const ANSWER_WITHIN: Duration = Duration::from_secs(45);
-/// Where private certificate injection puts the bundle.
-const BUNDLE: &str = "/usr/local/share/ca-certificates/prt-ca-bundle.crt";
 
 const CONTENT: &str = "config_content";
 const INSECURE: &str = "insecure_registries";
@@ -51,7 +51,7 @@ impl Orchestrator {
         Ok(match tx.build_config(worker.id).await? {
             Some(row) => view(row),
             None => BuildConfigView {
-                active: self.build_config_default().text,
+                active: self.build_config_default(bundle_in(&mut *tx, worker.id).await?).text,
                 ..BuildConfigView::default()
             },
         })
@@ -82,7 +82,10 @@ impl Orchestrator {
         input: BuildConfigInput,
     ) -> Result<BuildConfigView> {
         const ACTION: &str = "build_config.update";
-        let wanted = self.wanted(&input);
+        let wanted = self
+            .worker_bundle_in(cx, name)
+            .await
+            .and_then(|bundle| self.wanted(&input, bundle));
         let result = self
             .build_config_change(cx, ACTION, name, wanted, input.when_busy)
             .await;
@@ -92,12 +95,12 @@ impl Orchestrator {
     /// Goes back to the configuration that the builder started with.
     pub async fn build_config_reset(&self, cx: &OpContext, name: &str, when_busy: WhenBusy) -> Result<BuildConfigView> {
         const ACTION: &str = "build_config.reset";
-        let wanted = Wanted {
-            config: self.build_config_default(),
+        let wanted = self.worker_bundle_in(cx, name).await.map(|bundle| Wanted {
+            config: self.build_config_default(bundle),
             findings: vec![],
             files: vec![],
-        };
-        let result = self.build_config_change(cx, ACTION, name, Ok(wanted), when_busy).await;
+        });
+        let result = self.build_config_change(cx, ACTION, name, wanted, when_busy).await;
         self.audit_refusal(cx, ACTION, name, result).await
     }
 
@@ -167,9 +170,10 @@ impl Orchestrator {
                 });
             }
         };
-        let before = row
-            .as_ref()
-            .map_or_else(|| self.build_config_default(), |row| row.active.clone());
+        let before = match &row {
+            Some(row) => row.active.clone(),
+            None => self.build_config_default(bundle_in(&mut *tx, worker.id).await?),
+        };
         let details = json!({ "before": before.text, "after": wanted.config.text, "mode": wanted.config.mode.name() });
         let row = WorkerBuildConfig {
             worker_id: worker.id,
@@ -194,7 +198,14 @@ impl Orchestrator {
         self.build_config_wait(cx, name, ANSWER_WITHIN).await
     }
 
-    fn wanted(&self, input: &BuildConfigInput) -> Result<Wanted> {
+    /// Where a worker's builder has the private certificates, if it got them.
+    async fn worker_bundle_in(&self, cx: &OpContext, name: &str) -> Result<Option<&'static str>> {
+        let mut tx = self.read().await?;
+        let worker = self.worker_visible(&mut *tx, cx, name).await?;
+        bundle_in(&mut *tx, worker.id).await
+    }
+
+    fn wanted(&self, input: &BuildConfigInput, bundle: Option<&str>) -> Result<Wanted> {
         match (&input.config_content, &input.insecure_registries) {
             (None, None) => Err(Error::field(CONTENT, "Give insecure_registries or config_content.")),
             (Some(text), list) => {
@@ -210,11 +221,11 @@ impl Orchestrator {
                 }
                 Ok(wanted)
             }
-            (None, Some(list)) => self.wanted_simple(list),
+            (None, Some(list)) => self.wanted_simple(list, bundle),
         }
     }
 
-    fn wanted_simple(&self, list: &[String]) -> Result<Wanted> {
+    fn wanted_simple(&self, list: &[String], bundle: Option<&str>) -> Result<Wanted> {
         let mut fields = Fields::new();
         let mut hosts: Vec<String> = vec![];
         for host in list {
@@ -242,16 +253,16 @@ impl Orchestrator {
                 mode: BuildConfigMode::Simple,
                 insecure_registries: hosts,
                 config_content: None,
-                text: buildkitd_toml(&registries).0,
+                text: buildkitd_toml(&registries, bundle).0,
             },
             findings: vec![],
             files: vec![],
         })
     }
 
-    fn build_config_default(&self) -> BuildServiceConfig {
+    fn build_config_default(&self, bundle: Option<&str>) -> BuildServiceConfig {
         BuildServiceConfig {
-            text: buildkitd_toml(&self.inner.settings.registries).0,
+            text: buildkitd_toml(&self.inner.settings.registries, bundle).0,
             ..BuildServiceConfig::default()
         }
     }
@@ -266,7 +277,7 @@ impl Orchestrator {
         let missing: Vec<&[u8]> = done.stdout.split(|byte| *byte == 0).collect();
         let warn = |named: &NamedFile| {
             let NamedFile { file, host, .. } = named;
-            let advice = if file == BUNDLE {
+            let advice = if file == BUNDLE_PATH {
                 "An admin switches private certificate injection on under Infrastructure > Certificates; workers that start then have it."
             } else {
                 "Put it into the build folder, which is /build there, before you build."
@@ -282,6 +293,10 @@ impl Orchestrator {
             .map(warn)
             .collect())
     }
+}
+
+async fn bundle_in(tx: &mut dyn Repository, worker: WorkerId) -> Result<Option<&'static str>> {
+    Ok(tx.worker_bundle(worker).await?.map(|_| BUNDLE_PATH))
 }
 
 fn wanted_full(text: &str) -> Result<Wanted> {

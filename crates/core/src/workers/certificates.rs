@@ -17,24 +17,22 @@ const TRUST: &str = include_str!("trust.sh");
 const READ_ONLY: u32 = 0o444;
 
 impl Orchestrator {
-    /// Adds the bundle to a builder that is about to start, if injection is on, and notes it with the worker.
+    /// Adds the bundle to a builder that is about to start, and notes it with the worker.
     pub(super) async fn worker_give_certificates(
         &self,
         worker: &Worker,
         plan: &mut WorkerPlan,
-        image: Option<&EngineImage>,
+        image: &EngineImage,
+        bundle: &Bundle,
     ) -> Result<(), Failure> {
-        let (Some(builder), Some(image)) = (&mut plan.builder, image) else {
+        let Some(builder) = &mut plan.builder else {
             return Ok(());
         };
         let mut tx = self.write().await?;
-        let Some(bundle) = self.certificates_for_builder(&mut *tx).await? else {
-            return Ok(());
-        };
         let given = WorkerBundle {
             fingerprint: bundle.fingerprint(),
             subjects: bundle.subjects(),
-            trusted: give(builder, image, &bundle),
+            trusted: give(builder, image, bundle),
         };
         tx.worker_bundle_add(worker.id, &given)
             .await
@@ -101,9 +99,9 @@ fn note(trusted: bool) -> String {
         )
     } else {
         format!(
-            "They are at {BUNDLE_PATH}, for ca = [\"{BUNDLE_PATH}\"] in the build configuration. They are not in the builder's \
-             trust store: a restricted builder does not run as root and cannot write to it. A worker size whose security context is \
-             Privileged has it."
+            "They are at {BUNDLE_PATH}, and vouch for the registries that the console's configuration lists without an authority of their \
+             own. For others write ca = [\"{BUNDLE_PATH}\"] in the build configuration. They are not in the builder's trust store: a \
+             restricted builder does not run as root and cannot write to it. A worker size whose security context is Privileged has it."
         )
     }
 }

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use prt_types::{
     Secret,
+    certificates::BUNDLE_PATH,
     container_images::PullPolicy,
     workers::{ContainerRole, ContainerState, WorkerReason, WorkerStatus},
 };
@@ -114,6 +115,10 @@ impl Orchestrator {
         };
         let digest = primary.digest.clone();
         let engine = &self.inner.engine;
+        let bundle = match &builder {
+            Some(_) => self.certificates_for_builder(&mut *self.read().await?).await?,
+            None => None,
+        };
         let mut plan = plan::plan(Parts {
             settings: &self.inner.settings,
             worker,
@@ -123,13 +128,14 @@ impl Orchestrator {
             log_level: provision.log_level.as_deref(),
             env: &provision.env,
             buildkit_files: if builder.is_some() {
-                self.buildkit_files().await?
+                self.buildkit_files(bundle.is_some()).await?
             } else {
                 vec![]
             },
         });
-        self.worker_give_certificates(worker, &mut plan, builder.as_ref())
-            .await?;
+        if let (Some(bundle), Some(image)) = (bundle, &builder) {
+            self.worker_give_certificates(worker, &mut plan, image, &bundle).await?;
+        }
         // An end that was asked for meanwhile wins; one that is asked for from here on waits until the containers are made.
         let alone = self.inner.workers.engine(worker.id).await;
         let going_on = self
@@ -230,8 +236,8 @@ impl Orchestrator {
     }
 
     /// The configuration that a builder begins with, and the certificates that it names.
-    async fn buildkit_files(&self) -> Result<Vec<(String, Vec<u8>)>> {
-        let (text, certificates) = buildkitd_toml(&self.inner.settings.registries);
+    async fn buildkit_files(&self, bundle: bool) -> Result<Vec<(String, Vec<u8>)>> {
+        let (text, certificates) = buildkitd_toml(&self.inner.settings.registries, bundle.then_some(BUNDLE_PATH));
         let mut files = vec![(BUILDKITD_TOML.to_owned(), text.into_bytes())];
         for (path, source) in certificates {
             let content = tokio::fs::read(&source)

@@ -11,14 +11,19 @@ use crate::settings::RegistrySettings;
 /// Where authorities of registries lie in the builder.
 const CERTIFICATES: &str = "/etc/prt-registries";
 
-/// The text and the files that it names: (path in the builder, path here).
+/// The text and the files that it names: (path in the builder, path here). `bundle` is where the builder has the private
+/// certificates, if it gets them: a listed registry without an authority of its own is trusted by those, also in a restricted builder.
 ///
 /// `insecure` alone is TLS without verification and `http` alone is plain HTTP: BuildKit takes both keys as they are meant here.
-pub fn buildkitd_toml(registries: &BTreeMap<String, RegistrySettings>) -> (String, Vec<(String, PathBuf)>) {
+pub fn buildkitd_toml(
+    registries: &BTreeMap<String, RegistrySettings>,
+    bundle: Option<&str>,
+) -> (String, Vec<(String, PathBuf)>) {
     let mut text = String::new();
     let mut files: Vec<(String, PathBuf)> = vec![];
     for (host, registry) in registries {
-        if *registry == RegistrySettings::default() {
+        let bundle = bundle.filter(|_| !registry.http && !registry.insecure && registry.ca_file.is_none());
+        if bundle.is_none() && *registry == RegistrySettings::default() {
             continue;
         }
         _ = writeln!(text, "[registry.{}]", quoted(host));
@@ -34,6 +39,9 @@ pub fn buildkitd_toml(registries: &BTreeMap<String, RegistrySettings>) -> (Strin
             if !files.iter().any(|(known, _)| *known == path) {
                 files.push((path, file.clone()));
             }
+        }
+        if let Some(bundle) = bundle {
+            _ = writeln!(text, "  ca = [{}]", quoted(bundle));
         }
     }
     (text, files)
@@ -109,7 +117,7 @@ mod tests {
                 },
             ),
         ]);
-        let (text, files) = buildkitd_toml(&registries);
+        let (text, files) = buildkitd_toml(&registries, None);
         assert_eq!(
             text,
             "[registry.\"a.example.com:5443\"]\n  ca = [\"/etc/prt-registries/a.example.com_5443.crt\"]\n\
@@ -124,6 +132,10 @@ mod tests {
                 PathBuf::from("/data/ca.crt")
             )]
         );
-        assert_eq!(buildkitd_toml(&BTreeMap::new()), (String::new(), vec![]));
+        assert_eq!(buildkitd_toml(&BTreeMap::new(), None), (String::new(), vec![]));
+        let (with_bundle, same) = buildkitd_toml(&registries, Some("/bundle.crt"));
+        let listed = "[registry.\"listed.example.com\"]\n  ca = [\"/bundle.crt\"]\n";
+        assert_eq!(with_bundle.replace(listed, ""), text);
+        assert_eq!((with_bundle.contains(listed), same), (true, files));
     }
 }
