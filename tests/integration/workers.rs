@@ -2,12 +2,14 @@
 
 use prt_types::{
     ErrorCode,
-    container_images::ContainerImageInput,
+    container_images::{ContainerImageInput, PullPolicy},
     worker_sizes::{Limits, SecurityContext},
     workers::{ContainerRole, ContainerState, ImageConfig, TerminateRequest, WorkerConfig, WorkerReason, WorkerStatus},
 };
 
-use crate::helpers::{ADMIN_PASSWORD, Console, builder_worker, docker, eventually, plain_worker, registry, sh};
+use crate::helpers::{
+    ADMIN_PASSWORD, Console, LocalImage, builder_worker, docker, eventually, plain_worker, registry, sh,
+};
 
 #[tokio::test]
 async fn a_builder_worker_has_two_containers_that_share_the_size_and_the_build_folder() {
@@ -304,6 +306,57 @@ async fn a_failed_start_says_why() {
             "{:?}",
             worker.events
         );
+    }
+}
+
+/// The header of a 64-bit ELF program for a processor that no machine here has (EM_S390).
+const FOREIGN: &[u8] = b"\x7fELF\x02\x02\x01\0\0\0\0\0\0\0\0\0\0\x02\0\x16\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x40\0\x38\0\0\0\x40\0\0\0\0";
+
+#[tokio::test]
+async fn an_unsuitable_image_is_told_within_seconds() {
+    let console = Console::start().await;
+    allow_all(&console).await;
+    for (image, reason, words) in [
+        (
+            LocalImage::new(None, r#"["sleep", "600"]"#),
+            WorkerReason::NoJupyter,
+            "there is no Jupyter in it",
+        ),
+        (
+            LocalImage::new(None, r#"["sh", "-c", "echo no config >&2; exit 3"]"#),
+            WorkerReason::Exited,
+            "ended with exit code 3. It printed last: no config",
+        ),
+        (
+            LocalImage::new(Some(FOREIGN), r#"["/bin/sh"]"#),
+            WorkerReason::WrongArchitecture,
+            "another kind of processor",
+        ),
+        (
+            LocalImage::new(None, r#"["start-notebook"]"#),
+            WorkerReason::Exited,
+            "\"start-notebook\": executable file not found",
+        ),
+    ] {
+        let config = WorkerConfig {
+            worker_image: image.name.clone(),
+            image_config: ImageConfig {
+                pull_policy: Some(PullPolicy::Never),
+                ..ImageConfig::default()
+            },
+            ..plain_worker("X-Small")
+        };
+        let worker = console.admin.worker_create(&config).await.unwrap();
+        let worker = console.admin.worker_wait(&worker.name, 60).await.unwrap();
+        assert_eq!(
+            (worker.status, worker.reason),
+            (WorkerStatus::Failed, Some(reason)),
+            "{}",
+            worker.message
+        );
+        assert!(worker.message.contains(words), "{}", worker.message);
+        let took = worker.ended_ms.expect("it has ended") - worker.created_ms;
+        assert!(took < 30_000, "the limit is two minutes, and it took {took} ms");
     }
 }
 

@@ -130,24 +130,7 @@ impl OwnRegistry {
 
     /// Pushes an image with busybox as its shell and common commands; its digest.
     pub async fn push_busybox(&self, repository: &str, tag: &str) -> String {
-        let busybox = fs::read("/bin/busybox")
-            .expect("/bin/busybox is missing: apt-get install busybox-static (scripts/setup/system-packages.sh)");
-        let mut layer = tar::Builder::new(Vec::new());
-        append(&mut layer, "bin/busybox", 0o755, &busybox);
-        for name in [
-            "sh", "cat", "cp", "date", "echo", "env", "id", "ls", "sleep", "test", "wc",
-        ] {
-            let mut header = tar::Header::new_gnu();
-            header.set_entry_type(tar::EntryType::Symlink);
-            header.set_size(0);
-            header.set_mode(0o777);
-            layer
-                .append_link(&mut header, format!("bin/{name}"), "busybox")
-                .expect("the layer can be written");
-        }
-        append(&mut layer, "etc/passwd", 0o644, b"root:x:0:0:root:/:/bin/sh\n");
-        self.push_layer(repository, tag, layer.into_inner().expect("the layer can be written"))
-            .await
+        self.push_layer(repository, tag, busybox_layer(None)).await
     }
 
     /// Pushes an image that holds nothing but some files; its digest.
@@ -390,6 +373,33 @@ fn spawn(folder: &Path) -> Child {
         .stderr(file("log"))
         .spawn()
         .expect("docker-registry is missing: run scripts/setup/system-packages.sh")
+}
+
+/// A root file system with busybox as its shell and common commands, or with another program in the place of the shell.
+pub fn busybox_layer(shell: Option<&[u8]>) -> Vec<u8> {
+    let busybox = fs::read("/bin/busybox")
+        .expect("/bin/busybox is missing: apt-get install busybox-static (scripts/setup/system-packages.sh)");
+    let mut layer = tar::Builder::new(Vec::new());
+    append(&mut layer, "bin/busybox", 0o755, &busybox);
+    if let Some(program) = shell {
+        append(&mut layer, "bin/sh", 0o755, program);
+    }
+    for name in [
+        "sh", "cat", "cp", "date", "echo", "env", "id", "ls", "sleep", "test", "wc",
+    ] {
+        if shell.is_some() && name == "sh" {
+            continue;
+        }
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(tar::EntryType::Symlink);
+        header.set_size(0);
+        header.set_mode(0o777);
+        layer
+            .append_link(&mut header, format!("bin/{name}"), "busybox")
+            .expect("the layer can be written");
+    }
+    append(&mut layer, "etc/passwd", 0o644, b"root:x:0:0:root:/:/bin/sh\n");
+    layer.into_inner().expect("the layer can be written")
 }
 
 fn append(layer: &mut tar::Builder<Vec<u8>>, path: &str, mode: u32, content: &[u8]) {

@@ -103,10 +103,8 @@ impl Orchestrator {
         let id = BuildId(new_id());
         let registries = self.registry_client().await?;
         // Both take their time and neither needs the other.
-        let ((dockerfile_text, offer), notes) = futures::try_join!(
-            self.build_offer(&worker, &inputs, id),
-            probe(&registries, &inputs)
-        )?;
+        let ((dockerfile_text, offer), notes) =
+            futures::try_join!(self.build_offer(&worker, &inputs, id), probe(&registries, &inputs))?;
 
         let sealed = match inputs.credentials.as_slice() {
             [] => None,

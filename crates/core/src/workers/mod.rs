@@ -6,6 +6,7 @@
 //! | `certificates.rs` | what a builder gets of the private certificates |
 //! | `cache.rs` | the size of a builder's cache, and emptying it |
 //! | `builder_start.rs` | why a builder does not start, in words |
+//! | `notebook_start.rs` | waiting for the notebook, and why it does not start, in words |
 //! | `create.rs` | the request: may they, is it valid, record |
 //! | `provision.rs` | image, containers, waiting until it answers |
 //! | `plan.rs` | the containers as the engine gets them |
@@ -22,6 +23,7 @@ mod cache;
 mod certificates;
 mod config;
 mod create;
+mod notebook_start;
 mod plan;
 mod provision;
 mod reach;

@@ -8,12 +8,12 @@ use prt_types::{
     container_images::PullPolicy,
     workers::{ContainerRole, ContainerState, WorkerReason, WorkerStatus},
 };
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tracing::Instrument as _;
 
 use super::{
     builder_start,
     create::BUILDER_PULL_POLICY,
+    notebook_start,
     plan::{self, BUILDKITD_TOML, NOTEBOOK_TOKEN_FILE, Parts, TOKEN_FILE},
 };
 use crate::{
@@ -30,7 +30,7 @@ use crate::{
 /// Where Jupyter listens in the primary container.
 pub const NOTEBOOK_PORT: u16 = 8888;
 /// Between two looks whether a starting worker answers.
-const LOOK_EVERY: Duration = Duration::from_millis(75);
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(75);
 
 /// A worker to bring up.
 pub(super) struct Provision {
@@ -263,13 +263,7 @@ impl Orchestrator {
             if worker.builder && self.notebook_answers(worker).await {
                 return Err(builder_start::silent(limit.as_secs()));
             }
-            return Err(Failure {
-                reason: WorkerReason::NoJupyter,
-                message: format!(
-                    "The container runs, but no Jupyter answered on port {NOTEBOOK_PORT} within {} s. The image must start it; see the container's log.",
-                    limit.as_secs()
-                ),
-            });
+            return Err(notebook_start::silent(limit.as_secs()));
         };
         answered?;
         let now = self.now_ms();
@@ -288,34 +282,6 @@ impl Orchestrator {
             metrics::histogram!("prt_worker_ready_seconds").record((now - row.created_ms) as f64 / 1000.0);
         }
         Ok(())
-    }
-
-    async fn until_notebook(&self, worker: &Worker) -> Result<(), Failure> {
-        let mut tick = tokio::time::interval(LOOK_EVERY);
-        loop {
-            tick.tick().await;
-            if self.notebook_answers(worker).await {
-                return Ok(());
-            }
-            self.still_running(worker).await?;
-        }
-    }
-
-    async fn notebook_answers(&self, worker: &Worker) -> bool {
-        let asked = async {
-            let mut stream = self.inner.engine.connect(worker.id, NOTEBOOK_PORT).await.ok()?;
-            stream
-                .write_all(b"GET /api HTTP/1.0\r\nHost: localhost\r\n\r\n")
-                .await
-                .ok()?;
-            let mut answer = [0; 5];
-            stream.read_exact(&mut answer).await.ok()?;
-            Some(answer == *b"HTTP/")
-        };
-        matches!(
-            tokio::time::timeout(Duration::from_secs(2), asked).await,
-            Ok(Some(true))
-        )
     }
 
     async fn until_buildkit(&self, worker: &Worker) -> Result<(), Failure> {
@@ -378,10 +344,7 @@ impl Orchestrator {
             let message = format!("The main process of the {} container ended{code}. {words}", role.name());
             let message = message.trim_end().to_owned();
             return Err(match role {
-                ContainerRole::Primary => Failure {
-                    reason: WorkerReason::Exited,
-                    message,
-                },
+                ContainerRole::Primary => notebook_start::ended(message),
                 ContainerRole::Builder => builder_start::ended(worker, container.exit_code, message),
             });
         }

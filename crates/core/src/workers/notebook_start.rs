@@ -1,0 +1,169 @@
+//! Waiting for the notebook, and why it does not start, in words that say what to do.
+
+use std::time::Duration;
+
+use prt_types::workers::{ContainerRole, WorkerReason};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time::Instant,
+};
+
+use super::provision::{Failure, LOOK_EVERY, NOTEBOOK_PORT};
+use crate::{
+    Orchestrator,
+    engine::{ExecSpec, exec_collect},
+    store::Worker,
+};
+
+/// An image with Jupyter mostly answers by then.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// A container that shows no sign of a notebook is looked into so often, and called unsuitable after so many looks.
+const LOOK_INTO_EVERY: Duration = Duration::from_secs(1);
+const LOOKS: u32 = 4;
+
+/// Exit code of [`SIGN`] where there is none.
+const EXIT_NO_SIGN: i64 = 9;
+/// A sign is a Jupyter program, or a process that may come to start one: Jupyter's own, or a startup script. The words are put
+/// together so that this script's own command line is none.
+const SIGN: &str = r#"j=jup; j=${j}yter; p=prt; p=$p-startup
+for name in $j $j-lab $j-server $j-notebook ${j}hub-singleuser; do command -v "$name" >/dev/null && exit 0; done
+for file in /proc/[0-9]*/cmdline; do
+  line=
+  while IFS= read -r part || [ -n "$part" ]; do line="$line $part"; done <"$file"
+  case "$line" in *"$j"* | *"$p"*) exit 0 ;; esac
+done 2>/dev/null
+exit 9"#;
+
+const WHAT_TO_DO: &str =
+    "Build the image on practicus-minimal, or install JupyterLab in it and let the image start it.";
+
+impl Orchestrator {
+    /// Returns when the notebook answers; fails when it is clear that none will.
+    pub(super) async fn until_notebook(&self, worker: &Worker) -> Result<(), Failure> {
+        let mut tick = tokio::time::interval(LOOK_EVERY);
+        let mut next_look = Instant::now() + PATIENCE;
+        let mut looks = 0;
+        loop {
+            tick.tick().await;
+            if self.notebook_answers(worker).await {
+                return Ok(());
+            }
+            self.still_running(worker).await?;
+            if Instant::now() < next_look {
+                continue;
+            }
+            next_look = Instant::now() + LOOK_INTO_EVERY;
+            looks = if self.sign_of_a_notebook(worker).await {
+                0
+            } else {
+                looks + 1
+            };
+            if looks >= LOOKS {
+                return Err(Failure {
+                    reason: WorkerReason::NoJupyter,
+                    message: format!(
+                        "The image is not suitable for a worker: the container runs, but there is no Jupyter in it and nothing answers \
+                         on port {NOTEBOOK_PORT}. {WHAT_TO_DO}"
+                    ),
+                });
+            }
+        }
+    }
+
+    pub(super) async fn notebook_answers(&self, worker: &Worker) -> bool {
+        let asked = async {
+            let mut stream = self.inner.engine.connect(worker.id, NOTEBOOK_PORT).await.ok()?;
+            stream
+                .write_all(b"GET /api HTTP/1.0\r\nHost: localhost\r\n\r\n")
+                .await
+                .ok()?;
+            let mut answer = [0; 5];
+            stream.read_exact(&mut answer).await.ok()?;
+            Some(answer == *b"HTTP/")
+        };
+        matches!(
+            tokio::time::timeout(Duration::from_secs(2), asked).await,
+            Ok(Some(true))
+        )
+    }
+
+    /// Only a clear "no" is one: an image without a shell cannot be looked into.
+    async fn sign_of_a_notebook(&self, worker: &Worker) -> bool {
+        let look = ExecSpec::new(["sh", "-c", SIGN]);
+        let looked = exec_collect(&*self.inner.engine, worker.id, ContainerRole::Primary, look, 1024).await;
+        !matches!(looked, Ok(done) if done.exit_code == EXIT_NO_SIGN)
+    }
+}
+
+/// The time is over.
+pub(super) fn silent(seconds: u64) -> Failure {
+    Failure {
+        reason: WorkerReason::NoJupyter,
+        message: format!(
+            "The container runs, but no Jupyter answered on port {NOTEBOOK_PORT} within {seconds} s. The image must start it; see the \
+             container's log."
+        ),
+    }
+}
+
+/// The primary's main process has ended: what its last words mean.
+pub(super) fn ended(message: String) -> Failure {
+    if message.contains("exec format error") {
+        return Failure {
+            reason: WorkerReason::WrongArchitecture,
+            message: format!(
+                "{message} The image is for another kind of processor than this machine's: build it for this one's platform."
+            ),
+        };
+    }
+    Failure {
+        reason: WorkerReason::Exited,
+        message,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    fn sign(path: &str, proc: &str) -> Option<i32> {
+        let script = SIGN.replace("/proc/", proc);
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", &script]).env("PATH", path);
+        command.status().unwrap().code()
+    }
+
+    #[test]
+    fn a_sign_is_a_program_or_a_process_and_never_the_look_itself() {
+        let root = tempfile::tempdir().unwrap();
+        let path = |name: &str| root.path().join(name).display().to_string();
+        let proc = format!("{}/", path("proc"));
+        std::fs::create_dir_all(path("proc/7")).unwrap();
+        std::fs::create_dir_all(path("bin")).unwrap();
+        let none = Some(EXIT_NO_SIGN as i32);
+        assert_eq!(sign(&path("bin"), &proc), none);
+        let own = format!("sh\0-c\0{SIGN}\0");
+        std::fs::write(path("proc/7/cmdline"), own).unwrap();
+        assert_eq!(sign(&path("bin"), &proc), none, "its own command line");
+        std::fs::write(path("proc/7/cmdline"), "python3\0/opt/bin/jupyter-lab\0").unwrap();
+        assert_eq!(sign(&path("bin"), &proc), Some(0));
+        std::fs::write(path("proc/7/cmdline"), "/bin/sh\0-c\0sh x; exec \"$@\"\0prt-startup\0").unwrap();
+        assert_eq!(sign(&path("bin"), &proc), Some(0), "a startup script may install it");
+        std::fs::write(path("proc/7/cmdline"), "sleep\0600\0").unwrap();
+        assert_eq!(sign(&path("bin"), &proc), none);
+        std::fs::copy("/bin/true", path("bin/jupyter")).unwrap();
+        assert_eq!(sign(&path("bin"), &proc), Some(0));
+    }
+
+    #[test]
+    fn another_processor_is_named() {
+        assert!(
+            ended("exec /bin/sh: exec format error".into())
+                .message
+                .contains("processor")
+        );
+        assert_eq!(ended("It printed nothing.".into()).message, "It printed nothing.");
+    }
+}
