@@ -136,6 +136,44 @@ async fn large_bodies_pass_through_both_ways_in_little_memory() {
 }
 
 #[tokio::test]
+async fn a_download_breaks_off_when_its_visitor_logs_out() {
+    let console = Console::start().await;
+    let worker = console.worker(&console.admin, &plain_worker("X-Small")).await;
+    let visitor = Visitor::enter(&console, &console.admin, &worker.name, true).await;
+    sh(&console.admin, &worker.name, &format!("head -c {BIG} /dev/zero >~/big")).await;
+    let mut download = visitor.ask(Method::GET, "/files/big").send().await.unwrap();
+    let mut got = download.chunk().await.unwrap().unwrap().len();
+
+    let http = Client::builder().no_proxy().cookie_store(true).build().unwrap();
+    let admin = [("username", "admin"), ("password", ADMIN_PASSWORD)];
+    for (call, form) in [("login", &admin[..]), ("log_out", &[])] {
+        let post = http.post(format!("{}/_fn/{call}", console.url));
+        let done = post
+            .header(header::ORIGIN, &console.url)
+            .form(form)
+            .send()
+            .await
+            .unwrap();
+        assert!(done.status().is_success(), "{call}: {}", done.status());
+    }
+    assert_eq!(
+        visitor.ask(Method::GET, "/api/status").send().await.unwrap().status(),
+        StatusCode::FORBIDDEN
+    );
+    // Slowly enough for the next look at who is there.
+    let mut tick = tokio::time::interval(std::time::Duration::from_millis(20));
+    let broken = loop {
+        tick.tick().await;
+        match download.chunk().await {
+            Ok(Some(piece)) => got += piece.len(),
+            Ok(None) => break None,
+            Err(error) => break Some(error),
+        }
+    };
+    assert!(broken.is_some() && got < BIG, "all {got} bytes came");
+}
+
+#[tokio::test]
 async fn the_theme_follows_the_link_and_pages_are_confined() {
     let console = Console::start().await;
     let alice = console.user("alice", &[]).await;

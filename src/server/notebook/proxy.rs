@@ -4,6 +4,7 @@ use std::{
     collections::HashMap,
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
+    task::Poll,
     time::Duration,
 };
 
@@ -13,17 +14,19 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header, uri::PathAndQuery},
     response::{IntoResponse, Response},
 };
+use futures::{StreamExt as _, stream};
 use hyper::{
-    body::Incoming,
+    body::{Body as _, Incoming},
     client::conn::http1::{SendRequest, handshake},
 };
 use hyper_util::rt::TokioIo;
 use prt_core::{Orchestrator, store::Worker};
 use prt_types::ids::WorkerId;
+use tokio::time::Instant;
 
 /// Kept for each worker: a page of JupyterLab asks for so many things at once.
 const KEPT: usize = 16;
-/// Whether the visitor is still allowed in is looked at so often while a websocket is open.
+/// Whether the visitor is still allowed in is looked at so often while a websocket or an answer is under way.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Of the connection, never of the one behind it.
 const HOP_BY_HOP: [&str; 7] = [
@@ -57,7 +60,8 @@ pub struct Guard {
 
 impl Guard {
     async fn left(self) {
-        let mut tick = tokio::time::interval(LOOK_EVERY);
+        // The request itself has just been let in.
+        let mut tick = tokio::time::interval_at(Instant::now() + LOOK_EVERY, LOOK_EVERY);
         loop {
             tick.tick().await;
             // A database that does not answer for a moment ends nobody's work.
@@ -111,7 +115,7 @@ impl Proxy {
             strip(response.headers_mut());
         }
         host_only_cookies(response.headers_mut());
-        Ok(response.map(Body::new).into_response())
+        Ok(response.map(|body| while_allowed(body, guard.clone())).into_response())
     }
 
     /// Asks Jupyter, with the token that only it and we know.
@@ -200,6 +204,22 @@ async fn join(client: hyper::upgrade::OnUpgrade, worker: hyper::upgrade::OnUpgra
         _ = tokio::io::copy_bidirectional(&mut client, &mut worker) => {}
         () = guard.left() => {}
     }
+}
+
+/// An answer that may take long, such as a download. It breaks off when the visitor is no longer allowed in: an end would pass for
+/// the whole of it.
+fn while_allowed(body: Incoming, guard: Guard) -> Body {
+    if body.is_end_stream() {
+        return Body::empty();
+    }
+    let mut data = Body::new(body).into_data_stream();
+    let mut left = Box::pin(guard.left());
+    Body::from_stream(stream::poll_fn(move |cx| {
+        if left.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Some(Err(Error::from("the visitor is no longer allowed in"))));
+        }
+        data.poll_next_unpin(cx).map_err(Error::from)
+    }))
 }
 
 fn strip(headers: &mut HeaderMap) {
