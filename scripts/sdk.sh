@@ -17,8 +17,10 @@ sdk_environment() {
     die "$python is $("$python" --version 2>&1): the SDK needs Python 3.9 or later; name one with PRT_PYTHON"
   stamp="$({ cat "$sdk/requirements-dev.txt"; "$python" -c 'import sys; print(sys.version, sys.prefix)'; } | sha256sum | cut -c1-16)"
   venv="$dir/venv-$stamp"
-  [ ! -x "$venv/bin/ruff" ] || return 0
+  # Written last: an environment that is half made, or half removed, is made again.
+  [ ! -e "$venv/complete" ] || return 0
   say "sdk: Python packages for building and testing (about 30 s, once)"
+  rm -f "$dir"/venv-*/complete
   rm -rf "$dir"/venv-*
   "$python" -m venv "$venv" || die "$python cannot make a virtual environment: run scripts/setup/system-packages.sh"
   if ! quiet_pip "$venv" -r "$sdk/requirements-dev.txt" httpx "tomli; python_version < '3.11'"; then
@@ -26,6 +28,7 @@ sdk_environment() {
     tail -n 15 "$PRT_CACHE/logs/sdk-pip.log" >&2
     die "pip cannot install the SDK's tools: the whole output is in $PRT_CACHE/logs/sdk-pip.log"
   fi
+  touch "$venv/complete"
 }
 quiet_pip() {
   local venv="$1"

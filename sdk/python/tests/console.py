@@ -99,7 +99,8 @@ class Registry:
 class Console:
     """A running console. Leaving it ends the program and removes what it left in the engine."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, authority: bool = True) -> None:
+        """``authority``: the configuration names the registry's private authority."""
         self.program = var("PRT_CONSOLE_BIN")
         self.registry = Registry.of_environment()
         bridge = var("PRT_REGISTRY_BRIDGE_IP")
@@ -111,10 +112,9 @@ class Console:
             port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
         hosts = ", ".join(f'"{host.split(":")[0]}:{bridge}"' for host in (self.registry.host, http_registry))
+        trust = f'ca_file = "{self.registry.ca_file}"\n' if authority else ""
         (self.folder / "console.toml").write_text(
-            f"extra_hosts = [{hosts}]\n"
-            f'[registries."{self.registry.host}"]\nca_file = "{self.registry.ca_file}"\n'
-            f'[registries."{http_registry}"]\nhttp = true\n'
+            f'extra_hosts = [{hosts}]\n[registries."{self.registry.host}"]\n{trust}[registries."{http_registry}"]\nhttp = true\n'
         )
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "DOCKER_HOST") if name in os.environ}
         self._environment = {

@@ -1,4 +1,4 @@
-"""The tutorial's notebook: its code cells in order, those of the builder in a kernel of the builder worker, the others outside.
+"""The tutorial's notebook: its code cells in order, those of the builder in its notebook server, the others outside.
 
 A tutorial beside the clone, ``../shared/seed.md``, is run in place of ours when it is there. Only the registry's name and the
 login are replaced.
@@ -17,7 +17,8 @@ import pytest
 from nbclient import NotebookClient
 
 import practicuscore as prt
-from console import USER_PASSWORD, Console, var
+from console import USER_PASSWORD, Console, eventually, var
+from notebook_server import Kernel, NotebookServer
 
 pytestmark = pytest.mark.console
 
@@ -26,24 +27,17 @@ BESIDE = HERE.parents[4] / "shared" / "seed.md"
 PYTHON = "/opt/venv/bin/python"
 # The steps whose cells belong into the builder worker.
 INSIDE = ("Step 2", "Step 4")
-RUN_INSIDE = """
-import sys, nbformat
-from nbclient import NotebookClient
-nb = nbformat.read(sys.argv[1], as_version=4)
-try:
-    NotebookClient(nb, timeout=300, kernel_name="python3", resources={"metadata": {"path": "/home/ubuntu"}}).execute()
-finally:
-    nbformat.write(nb, sys.argv[1])
-"""
 
 
-@pytest.fixture(scope="module")
-def console() -> Iterator[Console]:
-    with Console() as running:
+@pytest.fixture
+def console(request: pytest.FixtureRequest) -> Iterator[Console]:
+    """The registry wants logins, and its certificate is from a private authority."""
+    injected = getattr(request, "param", False)
+    with Console(authority=not injected) as running:
         running.user("ada")
-        # The builders get the registry's authority as the private certificate.
-        authority = Path(running.registry.ca_file).read_text()
-        running.admin.put_json("infrastructure", "certificates", body={"inject": True, "pem": authority})
+        if injected:
+            authority = Path(running.registry.ca_file).read_text()
+            running.admin.put_json("infrastructure", "certificates", body={"inject": True, "pem": authority})
         yield running
 
 
@@ -78,6 +72,7 @@ def output(notebook: Any) -> str:
     return "".join(each.get("text", "") for each in outputs)
 
 
+@pytest.mark.parametrize("console", [False, True], indirect=True, ids=["authority in the configuration", "certificate injection"])
 def test_all_cells_in_order(console: Console, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     ada = console.login("ada", USER_PASSWORD)
     monkeypatch.setenv("PRT_URL", console.url)
@@ -91,7 +86,7 @@ def test_all_cells_in_order(console: Console, monkeypatch: pytest.MonkeyPatch, t
     with outside.setup_kernel():
         for inside, cells in runs:
             if inside:
-                said = in_the_builder(prt.worker_list, cells, tmp_path)
+                said = in_the_builder(prt.worker_list, cells)
                 assert "Failed.." not in said
                 continue
             notebook = notebook_of(cells)
@@ -104,16 +99,45 @@ def test_all_cells_in_order(console: Console, monkeypatch: pytest.MonkeyPatch, t
     assert not list(prt.worker_list), "the last cell ends both"
 
 
-def in_the_builder(workers: Any, cells: list[str], folder: Path) -> str:
-    """Runs cells in a kernel of the builder worker."""
+def in_the_builder(workers: Any, cells: list[str]) -> str:
+    """Runs cells in a kernel of the builder worker's notebook server."""
     [builder] = [worker for worker in workers if any(container.role == "builder" for container in worker.containers)]
     # The package under test, also where the image brings an older one.
     [wheel] = builder.upload_files(var("PRT_SDK_WHEEL"), "~/wheels")
     builder.exec([PYTHON, "-m", "pip", "install", "-q", "--no-index", "--no-deps", "--force-reinstall", wheel]).check()
-    file = folder / "cells.ipynb"
-    file.write_text(nbformat.writes(notebook_of(cells)))  # type: ignore[no-untyped-call]
-    [there] = builder.upload_files(str(file), "~/notebooks")
-    ran = builder.exec([PYTHON, "-c", RUN_INSIDE, there], timeout=400)
-    assert ran.exit_code == 0, ran.stderr
-    done = builder.exec(["cat", there]).check().stdout
-    return output(nbformat.reads(done, as_version=4))  # type: ignore[no-untyped-call]
+    notebook = notebook_of(cells)
+    with NotebookServer(builder.open_notebook(get_url_only=True)) as server:
+        kernel: Any = Kernel(server)
+        try:
+            NotebookClient(notebook, km=kernel, timeout=300).execute()
+        finally:
+            kernel.shutdown_kernel()
+            kernel.stop_channels()
+    return output(notebook)
+
+
+def test_kernels_and_terminals_go_through_and_outlive_the_console(console: Console) -> None:
+    ada = console.login("ada", USER_PASSWORD)
+    worker = prt.create_worker(prt.WorkerConfig(worker_image="practicus-minimal", worker_size="X-Small"), client=ada)
+    with NotebookServer(worker.open_notebook(get_url_only=True)) as server:
+        kernel: Any = Kernel(server)
+        first = notebook_of(["kept = 6 * 7", "print(kept)"])
+        NotebookClient(first, km=kernel, timeout=60).execute()
+        assert output(first) == "42\n"
+
+        name = server.api("POST", "terminals")["name"]
+        terminal = server.socket(f"/terminals/websocket/{name}")
+        terminal.send('["stdin", "echo $((40 + 2))-here\\r"]')
+        said = ""
+        while "42-here" not in said:
+            said += terminal.recv()
+
+        terminal.close()
+        console.kill()
+        console.run()
+        eventually("the former connection is noticed", lambda: True if not kernel.is_alive() else None)
+        later = notebook_of(["print(kept + 1)"])
+        NotebookClient(later, km=kernel, timeout=60).execute()
+        assert output(later) == "43\n", "the kernel and its variables are still there"
+        kernel.shutdown_kernel()
+        kernel.stop_channels()
