@@ -27,8 +27,8 @@ for (const { name, live, use } of BOTH) {
         await next.click();
         await expect(heading).toHaveText(wanted);
       }
-      expect(titles).toHaveLength(10);
-      expect(new Set(titles).size).toBe(10);
+      expect(titles).toHaveLength(11);
+      expect(new Set(titles).size).toBe(11);
       expect(titles.at(-1)).toBe('Clean up');
       await turn.getByRole('link', { name: /^Previous/ }).click();
       await expect(page.getByRole('heading', { level: 1 })).toHaveText(titles.at(-2) ?? '');

@@ -213,7 +213,7 @@ test.describe('a script in a notebook', () => {
     expect(JSON.stringify(refusals)).toContain('request.cross_site');
   });
 
-  test('cannot act in another worker’s notebook as its visitor', async ({ site, enter, problems }) => {
+  test('cannot act in another worker’s notebook as its visitor', async ({ site, enter, problems, playwright }) => {
     test.setTimeout(150_000);
     problems.allow(/./);
     const [first, second] = [await worker(site, 'first'), await worker(site, 'second')];
@@ -254,13 +254,14 @@ test.describe('a script in a notebook', () => {
     expect([await kernels(), await terminals()]).toEqual(before);
 
     // Logging out anywhere ends all visits. With a session of its own: the tests share the one of `enter`.
-    const { request } = (await enter('admin')).context();
+    const request = await playwright.request.newContext();
     const headers = { origin: site.console.url };
     const login = { username: 'admin', password: ADMIN_PASSWORD };
     for (const call of ['login', 'log_out']) {
       const answer = await request.post(`${site.console.url}/_fn/${call}`, { headers, form: call === 'login' ? login : {} });
       expect(answer.ok(), call).toBe(true);
     }
+    await request.dispose();
     expect(await other.evaluate(() => fetch('/api/status').then((answer) => answer.status))).toBe(403);
   });
 });
