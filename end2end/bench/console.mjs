@@ -88,6 +88,8 @@ export class Console {
 
   get = (path) => this.#call('GET', path);
   post = (path, body = {}) => this.#call('POST', path, JSON.stringify(body), 'application/json');
+  put = (path, body) => this.#call('PUT', path, JSON.stringify(body), 'application/json');
+  delete = (path) => this.#call('DELETE', path);
   file = (worker, path, content) =>
     this.#call('PUT', `/workers/${worker}/files?path=${encodeURIComponent(path)}`, content, 'application/octet-stream');
 

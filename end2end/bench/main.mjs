@@ -1,6 +1,7 @@
 // Measures and reports:  node main.mjs OUTPUT.json [PART...]. Run by scripts/bench.sh.
 import { build } from './build.mjs';
 import { Builder } from './builder.mjs';
+import { config } from './config.mjs';
 import { Console } from './console.mjs';
 import { idle, wasm } from './idle.mjs';
 import { latency } from './latency.mjs';
@@ -13,7 +14,7 @@ import { worker } from './worker.mjs';
 
 const alone = { store, idle, wasm };
 const inConsole = { worker, notebook };
-const inBuilder = { build, latency, viewers, longlog: longLog };
+const inBuilder = { build, latency, viewers, config, longlog: longLog };
 const all = [...Object.keys(inBuilder), ...Object.keys(inConsole), ...Object.keys(alone)];
 
 const [output, ...asked] = process.argv.slice(2);
