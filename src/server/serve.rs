@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use axum::Router;
+use axum::{Router, serve::ListenerExt as _};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -34,6 +34,12 @@ pub async fn serve(listeners: Vec<TcpListener>, router: Router, stop: Cancellati
         let service = router.clone().into_make_service_with_connect_info::<SocketAddr>();
         let stop = stop.clone();
         tasks.spawn(async move {
+            // Log lines and a kernel's messages are small, and each is waited for.
+            let listener = listener.tap_io(|stream| {
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%error, "a connection keeps its small packets back");
+                }
+            });
             let served = axum::serve(listener, service);
             tokio::select! {
                 result = served => if let Err(error) = result { tracing::error!(%error, "a listener broke") },
