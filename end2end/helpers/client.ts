@@ -55,7 +55,7 @@ export interface ContainerImage {
 export class Client {
   private constructor(
     readonly url: string,
-    private readonly token: string,
+    readonly token: string,
   ) {}
 
   static async login(url: string, username: string, password: string): Promise<Client> {

@@ -24,6 +24,7 @@ export interface Registry {
 /** Read when it is needed, so that a test run that lacks something says so in one line. */
 export const environment = {
   console: () => file('PRT_CONSOLE_BIN'),
+  prtcli: () => file('PRTCLI'),
   site: () => file('PRT_SITE_ROOT'),
   httpRegistry: () => given('PRT_HTTP_REGISTRY'),
   authority: () => file('PRT_REGISTRY_CA'),

@@ -2,6 +2,7 @@
 import type { BrowserContext, Page } from '@playwright/test';
 import type { Worker } from '../helpers/client';
 import { ADMIN_PASSWORD } from '../helpers/console';
+import { enterNotebook, newNotebook, output, run } from '../helpers/notebook';
 import { BOTH, expect, type Site, test } from '../helpers/test';
 
 /** Alice's worker, shared by the tests of this file, and one beside it. */
@@ -14,24 +15,6 @@ function worker(site: Site, which: 'first' | 'second' = 'first'): Promise<Worker
 }
 
 const origin = (site: Site, name: string) => `http://${name.toLowerCase()}.workers.localhost:${site.console.port}`;
-
-/** Enters a notebook as the context's user does: by the button on the worker's page, in a tab of its own. */
-async function enterNotebook(page: Page): Promise<Page> {
-  const opened = page.waitForEvent('popup');
-  await page.getByRole('button', { name: 'Open notebook' }).click();
-  const tab = await opened;
-  await tab.waitForURL(/\/lab/);
-  return tab;
-}
-
-/** Types into the cell that has the focus, and runs it. */
-async function run(tab: Page, code: string): Promise<void> {
-  await tab.locator('.jp-Notebook .jp-Cell.jp-mod-active .cm-content').click();
-  await tab.keyboard.type(code);
-  await tab.keyboard.press('Shift+Enter');
-}
-
-const output = (tab: Page, text: string) => tab.locator('.jp-OutputArea-output', { hasText: text });
 
 for (const script of BOTH) {
   test.describe(script.name, () => {
@@ -86,15 +69,14 @@ test('a cell runs, and its kernel lives on when the console is killed', async ({
   const { name } = await worker(site);
   problems.allow(/workers\.localhost|events/);
   const tab = await enterNotebook(await open(await enter('alice'), `/workers/${name}`));
-  await tab.locator('.jp-LauncherCard[data-category="Notebook"]').first().click();
-  await expect(tab.locator('.jp-Notebook .jp-Cell')).toBeVisible({ timeout: 45_000 });
+  await newNotebook(tab);
   await run(tab, 'kept = 6 * 7; print("answer", kept)');
   await expect(output(tab, 'answer 42')).toBeVisible({ timeout: 45_000 });
 
   await site.console.kill();
   await site.console.run();
   // JupyterLab may say in the meantime that its server is away.
-  await tab.addLocatorHandler(tab.locator('.jp-Dialog button.jp-mod-accept'), (button) => button.click());
+  await tab.addLocatorHandler(tab.locator('.jp-Dialog').getByRole('button', { name: 'Close' }), (button) => button.click());
   await run(tab, 'print("still", kept)');
   await expect(output(tab, 'still 42')).toBeVisible({ timeout: 90_000 });
 });

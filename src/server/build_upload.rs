@@ -3,7 +3,10 @@
 //! The files become one tar stream. A tar header says how long its file is and a browser does not, so each file is taken in whole
 //! first: small ones in memory, larger ones in a temporary file. Nothing grows with the upload but that file.
 
-use std::io::{self, SeekFrom};
+use std::{
+    io::{self, SeekFrom},
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use axum::body::Bytes;
 use prt_core::{OpContext, Orchestrator};
@@ -286,6 +289,9 @@ fn header(path: &str, size: u64) -> Bytes {
     header.set_mode(0o644);
     header.set_uid(1000);
     header.set_gid(1000);
+    // A file of now, as prtcli and a notebook write it: SOURCE_DATE_EPOCH lowers the times of an image's files, and raises none.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    header.set_mtime(now.as_secs());
     let mut archive = tar::Builder::new(Vec::new());
     // Only the header is wanted; the content follows from elsewhere. Writing to memory cannot fail, and the path was checked.
     _ = archive.append_data(&mut header, path, io::empty());
