@@ -2,7 +2,11 @@
 //!
 //! A network per worker would isolate as well, but Docker's default address pools hold only about 31 networks.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher as _, RandomState},
+    time::Duration,
+};
 
 use bollard::{
     models::NetworkCreateRequest,
@@ -12,13 +16,45 @@ use prt_core::engine::EngineResult;
 
 use crate::{DockerEngine, errors, labels};
 
+/// Looks for the one network among processes that start at once.
+const TURNS: u32 = 8;
+
+/// Longer each time, and for each process and task a little different: two that gave way to each other do not do so forever.
+async fn settle(turn: u32) {
+    let uneven = RandomState::new().hash_one(turn) % 100;
+    tokio::time::sleep(Duration::from_millis((20 << turn) + uneven)).await;
+}
+
 impl DockerEngine {
     /// The id of the shared network, which is made when missing.
     pub(crate) async fn ensure_network(&self) -> EngineResult<String> {
         let _alone = self.network_lock.lock().await;
-        if let Some(id) = self.networks().await?.into_iter().next() {
-            return Ok(id);
+        for turn in 0..TURNS {
+            match self.networks().await?.as_slice() {
+                [] => {}
+                [one] => return Ok(one.clone()),
+                // Others made one each and are about to give theirs up.
+                [first, ..] if turn + 1 == TURNS => return Ok(first.clone()),
+                [_, _, ..] => {
+                    settle(turn).await;
+                    continue;
+                }
+            }
+            let Some(created) = self.create_network().await? else {
+                continue;
+            };
+            // Engines accept two networks of one name when two processes ask at once. Whoever sees another one gives its own up: the other
+            // may have been alone when its maker looked, and be in use.
+            if self.networks().await?.iter().all(|id| *id == created) || self.remove_network(&created).await.is_err() {
+                return Ok(created);
+            }
+            settle(turn).await;
         }
+        Ok(labels::network_name(&self.instance))
+    }
+
+    /// Its id, unless another process was faster.
+    async fn create_network(&self) -> EngineResult<Option<String>> {
         let request = NetworkCreateRequest {
             name: labels::network_name(&self.instance),
             driver: Some("bridge".into()),
@@ -29,20 +65,11 @@ impl DockerEngine {
             labels: Some(labels::of_instance(&self.instance, "network")),
             ..Default::default()
         };
-        let created = match self.docker().await?.create_network(request).await {
-            Ok(created) => Some(created.id),
-            // Another process was faster.
-            Err(e) if errors::status(&e) == Some(409) => None,
-            Err(e) => return Err(errors::from(e, "creating the workers' network")),
-        };
-        // Engines accept two networks of one name when two processes ask at once. Both see the same order and keep the first.
-        let kept = self.networks().await?.into_iter().next();
-        if let (Some(created), Some(kept)) = (&created, &kept)
-            && created != kept
-        {
-            self.remove_network(created).await?;
+        match self.docker().await?.create_network(request).await {
+            Ok(created) => Ok(Some(created.id)),
+            Err(e) if errors::status(&e) == Some(409) => Ok(None),
+            Err(e) => Err(errors::from(e, "creating the workers' network")),
         }
-        Ok(kept.or(created).unwrap_or_else(|| labels::network_name(&self.instance)))
     }
 
     /// Removes the shared network when no container of ours is left. The next start makes it again.
