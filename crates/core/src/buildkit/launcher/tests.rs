@@ -9,10 +9,13 @@ use std::{
     process::{Child, Command, Output, Stdio},
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use futures::StreamExt as _;
 use tempfile::TempDir;
 
 use super::*;
+
+mod turns;
 
 struct Builder {
     dir: TempDir,
@@ -44,7 +47,7 @@ impl Builder {
         let mut builder = Self::new(script);
         builder.tools = builder.path("tools");
         fs::create_dir_all(&builder.tools).unwrap();
-        for name in "sh tail cat head readlink mkdir mv rm tar mktemp setsid sleep grep tr kill".split(' ') {
+        for name in "sh tail cat head readlink mkdir mkfifo mv rm tar mktemp setsid sleep grep sed sort date tr kill".split(' ') {
             std::os::unix::fs::symlink("/bin/busybox", builder.path("tools") + "/" + name).unwrap();
         }
         builder
@@ -74,6 +77,17 @@ impl Builder {
         self.made(context, launch_below)
     }
 
+    fn launch_with(&self, credentials: &[RegistryCredential], push: bool) -> ExecSpec {
+        self.made("", |spool, launch| {
+            let launch = Launch {
+                credentials,
+                push,
+                ..launch.clone()
+            };
+            launch_below(spool, &launch)
+        })
+    }
+
     fn read_and_launch(&self, context: &str) -> ExecSpec {
         self.made(context, read_and_launch_below)
     }
@@ -83,6 +97,7 @@ impl Builder {
             host: "r:5000".into(),
             username: "robot".into(),
             password: "hunter2!".into(),
+            only: None,
         }];
         make(
             &self.spool(),
@@ -403,3 +418,4 @@ fn a_dockerfile_is_read_from_the_build_folder_only() {
         Some(REFUSED_CONTEXT as i32)
     );
 }
+
