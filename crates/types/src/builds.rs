@@ -209,6 +209,22 @@ pub struct CredentialView {
     pub secret_name: Option<String>,
 }
 
+impl CredentialView {
+    /// In words, e.g. `robot at registry.example.com, for pulls`.
+    pub fn text(&self) -> String {
+        let login = format!("{} at {}", self.username, self.host);
+        let login = match &self.secret_name {
+            Some(name) => format!("{name} ({login})"),
+            None => login,
+        };
+        match self.only {
+            None => login,
+            Some(CredentialUse::Pull) => format!("{login}, for pulls"),
+            Some(CredentialUse::Push) => format!("{login}, for the push"),
+        }
+    }
+}
+
 /// A build.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

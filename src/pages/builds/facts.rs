@@ -1,5 +1,8 @@
 use leptos::prelude::*;
-use prt_types::{access::Door, builds::BuildView};
+use prt_types::{
+    access::Door,
+    builds::{BuildView, CredentialView},
+};
 
 use crate::components::{
     CopyButton, MetaItem, MetaList, RelativeTime,
@@ -52,12 +55,9 @@ pub fn Facts(view: RwSignal<BuildView>, model: RwSignal<LogModel>) -> impl IntoV
         let logins: Vec<String> = fixed
             .credentials
             .iter()
-            .map(|login| match &login.secret_name {
-                Some(name) => format!("{name} ({} at {})", login.username, login.host),
-                None => format!("{} at {}", login.username, login.host),
-            })
+            .map(CredentialView::text)
             .collect();
-        view! { <MetaItem label="Registry logins">{logins.join(", ")}</MetaItem> }
+        view! { <MetaItem label="Registry logins">{logins.join("; ")}</MetaItem> }
     });
     let mut choices = Vec::new();
     if !fixed.push_image {

@@ -1,6 +1,6 @@
 //! `builds show N`.
 
-use prt_types::builds::BuildView;
+use prt_types::builds::{BuildView, CredentialView};
 
 use crate::{
     error::Result,
@@ -53,10 +53,7 @@ fn describe(build: &BuildView) -> String {
                 build
                     .credentials
                     .iter()
-                    .map(|login| match &login.secret_name {
-                        Some(name) => format!("{name} ({} at {})", login.username, login.host),
-                        None => format!("{} at {}", login.username, login.host),
-                    })
+                    .map(CredentialView::text)
                     .collect(),
             ),
         ),
