@@ -186,7 +186,7 @@ async fn what_is_wrong_with_one_of_them_is_said_of_that_one() {
     logins.push(site.gate.login("bob", "", PUSH));
     let message = Site::refused(&site.alice.build_create(&site.request(logins)).await.unwrap_err());
     assert_eq!(message, format!("There are two logins for the push to {host}; one is enough."));
-    assert!(site.alice.builds(None, None).await.unwrap().is_empty(), "nothing was started");
+    assert!(site.alice.builds(None, None, None, None).await.unwrap().is_empty(), "nothing was started");
 
     // A login that is known and may not pull.
     let mut logins = site.three();
