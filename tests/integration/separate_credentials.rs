@@ -33,7 +33,9 @@ impl Site {
         ])
         .await;
         gate.registry.push_busybox("base/bb", "1").await;
-        gate.registry.push_files("tools/t", "1", &[("tool.txt", b"a tool")]).await;
+        gate.registry
+            .push_files("tools/t", "1", &[("tool.txt", b"a tool")])
+            .await;
         let mut console = Console::start().await;
         console.kill();
         let mut config = fs::OpenOptions::new()
@@ -98,7 +100,10 @@ impl Site {
 
     fn refused(error: &ClientError) -> String {
         let error = error.api().expect("an answer of the console");
-        error.field("registry_credentials").unwrap_or_else(|| panic!("{error:?}")).to_owned()
+        error
+            .field("registry_credentials")
+            .unwrap_or_else(|| panic!("{error:?}"))
+            .to_owned()
     }
 }
 
@@ -115,7 +120,10 @@ async fn one_build_takes_three_accounts_of_one_registry() {
     let asked = site.gate.asked();
     assert!(!asked.iter().any(|line| line.starts_with("403")), "{asked:#?}");
     for (user, path) in [("ada", "/v2/base/"), ("bob", "/v2/tools/"), ("eve", "/v2/team/")] {
-        let theirs: Vec<&String> = asked.iter().filter(|line| line.contains(&format!(" {user} "))).collect();
+        let theirs: Vec<&String> = asked
+            .iter()
+            .filter(|line| line.contains(&format!(" {user} ")))
+            .collect();
         assert!(
             theirs.iter().any(|line| line.contains(path))
                 && theirs.iter().all(|line| line.contains(path) || line.ends_with(" /v2/")),
@@ -123,12 +131,27 @@ async fn one_build_takes_three_accounts_of_one_registry() {
         );
     }
     let steps = site.steps(build.number).await;
-    let pulls: Vec<String> = steps.iter().filter(|step| step.name.starts_with("[pull]")).map(|step| step.name.clone()).collect();
+    let pulls: Vec<String> = steps
+        .iter()
+        .filter(|step| step.name.starts_with("[pull]"))
+        .map(|step| step.name.clone())
+        .collect();
     let host = &site.gate.host;
     let mut sorted = pulls.clone();
     sorted.sort();
-    assert_eq!(sorted, [format!("[pull] {host}/base/bb:1 as ada"), format!("[pull] {host}/tools/t:1 as bob")]);
-    assert!(steps.iter().all(|step| matches!(step.state, StepState::Done | StepState::Cached)), "{steps:#?}");
+    assert_eq!(
+        sorted,
+        [
+            format!("[pull] {host}/base/bb:1 as ada"),
+            format!("[pull] {host}/tools/t:1 as bob")
+        ]
+    );
+    assert!(
+        steps
+            .iter()
+            .all(|step| matches!(step.state, StepState::Done | StepState::Cached)),
+        "{steps:#?}"
+    );
     let log = site.log(build.number).await;
     assert!(log.contains("a tool") && !log.contains("denied"), "{log}");
 
@@ -148,8 +171,15 @@ async fn one_build_takes_three_accounts_of_one_registry() {
     }
 
     // The same again asks for manifests only, and needs the same logins.
-    let missing = site.alice.build_rerun(build.number, &RerunRequest::default()).await.unwrap_err();
-    assert!(Site::refused(&missing).contains(&format!("pulls from {host}/base, {host}/tools, the push to {host}")), "{missing}");
+    let missing = site
+        .alice
+        .build_rerun(build.number, &RerunRequest::default())
+        .await
+        .unwrap_err();
+    assert!(
+        Site::refused(&missing).contains(&format!("pulls from {host}/base, {host}/tools, the push to {host}")),
+        "{missing}"
+    );
     site.gate.asked();
     let again = RerunRequest {
         registry_credentials: site.three(),
@@ -157,8 +187,18 @@ async fn one_build_takes_three_accounts_of_one_registry() {
     };
     let again = site.alice.build_rerun(build.number, &again).await.unwrap();
     let again = site.console.build_end(&site.alice, again.number).await;
-    assert_eq!((again.status, &again.digest), (BuildStatus::Succeeded, &build.digest), "{}", again.message);
-    let blobs: Vec<String> = site.gate.asked().into_iter().filter(|line| line.contains(" GET ") && line.contains("/blobs/")).collect();
+    assert_eq!(
+        (again.status, &again.digest),
+        (BuildStatus::Succeeded, &build.digest),
+        "{}",
+        again.message
+    );
+    let blobs: Vec<String> = site
+        .gate
+        .asked()
+        .into_iter()
+        .filter(|line| line.contains(" GET ") && line.contains("/blobs/"))
+        .collect();
     assert_eq!(blobs, Vec::<String>::new());
 }
 
@@ -185,14 +225,25 @@ async fn what_is_wrong_with_one_of_them_is_said_of_that_one() {
     let mut logins = site.three();
     logins.push(site.gate.login("bob", "", PUSH));
     let message = Site::refused(&site.alice.build_create(&site.request(logins)).await.unwrap_err());
-    assert_eq!(message, format!("There are two logins for the push to {host}; one is enough."));
-    assert!(site.alice.builds(None, None, None, None).await.unwrap().is_empty(), "nothing was started");
+    assert_eq!(
+        message,
+        format!("There are two logins for the push to {host}; one is enough.")
+    );
+    assert!(
+        site.alice.builds(None, None, None, None).await.unwrap().is_empty(),
+        "nothing was started"
+    );
 
     // A login that is known and may not pull.
     let mut logins = site.three();
     logins[1] = site.gate.login("ada", "/tools", None);
     let build = site.build(&site.request(logins)).await;
-    assert_eq!((build.status, build.reason), (BuildStatus::Failed, Some(BuildReason::PullDenied)), "{}", build.message);
+    assert_eq!(
+        (build.status, build.reason),
+        (BuildStatus::Failed, Some(BuildReason::PullDenied)),
+        "{}",
+        build.message
+    );
     let wanted = format!("refused to let {host}/tools/t:1 be pulled by ada (Dockerfile, line 4).");
     assert!(build.message.contains(&wanted), "{}", build.message);
     assert!(build.step.unwrap().ends_with("tools/t:1 as ada"));
@@ -212,13 +263,21 @@ async fn the_seeds_three_steps_work_with_accounts_that_differ() {
     let second = site.build(&site.request(vec![site.gate.login("eve", "", None)])).await;
     assert_eq!(second.status, BuildStatus::Succeeded, "{}", second.message);
     let asked = site.gate.asked();
-    assert!(!asked.iter().any(|line| line.contains(" GET ") && line.contains("/blobs/")), "{asked:#?}");
+    assert!(
+        !asked
+            .iter()
+            .any(|line| line.contains(" GET ") && line.contains("/blobs/")),
+        "{asked:#?}"
+    );
     assert!(!asked.iter().any(|line| line.contains(" ada ")), "{asked:#?}");
     let steps = site.steps(second.number).await;
     let made = steps.iter().find(|step| step.name.contains("RUN date")).unwrap();
     assert_eq!(made.state, StepState::Cached, "{steps:#?}");
     let log = site.log(second.number).await;
-    assert!(log.contains("as eve: refused, so it is taken as an earlier build pulled it"), "{log}");
+    assert!(
+        log.contains("Refused to eve; taken as an earlier build of this worker pulled it: sha256:"),
+        "{log}"
+    );
     assert!(site.gate.registry.digest("team/app", "1").await.is_some());
 
     // What no build has pulled stays closed.
@@ -227,7 +286,8 @@ async fn the_seeds_three_steps_work_with_accounts_that_differ() {
     assert_eq!(third.reason, Some(BuildReason::PullDenied), "{}", third.message);
 }
 
-#[tokio::test]
+// More than one thread, because the registry answers while `prtcli` is waited for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kept_ones_and_the_command_line_do_as_well() {
     let site = Site::start().await;
     site.dockerfile(BOTH).await;
@@ -256,17 +316,27 @@ async fn kept_ones_and_the_command_line_do_as_well() {
     assert_eq!(said, "\"writer:both\": after the colon stands pull or push.");
     let build = site.build(&request).await;
     assert_eq!(build.status, BuildStatus::Succeeded, "{}", build.message);
-    let kept: Vec<_> = build.credentials.iter().map(|login| login.secret_name.clone().unwrap()).collect();
+    let kept: Vec<_> = build
+        .credentials
+        .iter()
+        .map(|login| login.secret_name.clone().unwrap())
+        .collect();
     assert_eq!(kept, ["reader", "tools", "writer"]);
     // Again, by the same names and for the same.
-    let again = site.alice.build_rerun(build.number, &RerunRequest::default()).await.unwrap();
+    let again = site
+        .alice
+        .build_rerun(build.number, &RerunRequest::default())
+        .await
+        .unwrap();
     assert_eq!(again.credentials, build.credentials);
     let again = site.console.build_end(&site.alice, again.number).await;
     assert_eq!(again.status, BuildStatus::Succeeded, "{}", again.message);
 
     let host = &site.gate.host;
     let cli = Cli::login(&site.console, "alice");
-    let [ada, bob, eve] = &site.three()[..] else { unreachable!() };
+    let [ada, bob, eve] = &site.three()[..] else {
+        unreachable!()
+    };
     let list = format!(
         "registry_credentials=[('{host}/base', 'ada', '{}', 'pull'), ('{host}/tools', 'bob', '{}'), \
          {{'host': '{host}', 'username': 'eve', 'password': '{}', 'only': 'push'}}]",
@@ -282,17 +352,27 @@ async fn kept_ones_and_the_command_line_do_as_well() {
         .unwrap();
     let said = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
     assert_eq!(out.status.code(), Some(0), "{said}");
-    assert!(said.contains("as ada") && !said.contains(ada.password.expose()), "{said}");
+    assert!(
+        said.contains("as ada") && !said.contains(ada.password.expose()),
+        "{said}"
+    );
     assert!(site.gate.registry.digest("team/cli", "1").await.is_some());
 }
 
 #[tokio::test]
 async fn a_console_that_is_killed_meanwhile_goes_on_reading() {
     let mut site = Site::start().await;
-    site.dockerfile(&BOTH.replace("RUN cat /tool.txt", "RUN sleep 3; cat /tool.txt")).await;
+    site.dockerfile(&BOTH.replace("RUN cat /tool.txt", "RUN sleep 3; cat /tool.txt"))
+        .await;
     let started = site.alice.build_create(&site.request(site.three())).await.unwrap();
     eventually("it is at work", || async {
-        site.alice.build(started.number).await.unwrap().steps.gt(&0).then_some(())
+        site.alice
+            .build(started.number)
+            .await
+            .unwrap()
+            .steps
+            .gt(&0)
+            .then_some(())
     })
     .await;
     site.console.kill();

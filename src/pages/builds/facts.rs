@@ -52,11 +52,7 @@ pub fn Facts(view: RwSignal<BuildView>, model: RwSignal<LogModel>) -> impl IntoV
         view! { <MetaItem label="Build args">{args}</MetaItem> }
     });
     let logins = (!fixed.credentials.is_empty()).then(|| {
-        let logins: Vec<String> = fixed
-            .credentials
-            .iter()
-            .map(CredentialView::text)
-            .collect();
+        let logins: Vec<String> = fixed.credentials.iter().map(CredentialView::text).collect();
         view! { <MetaItem label="Registry logins">{logins.join("; ")}</MetaItem> }
     });
     let mut choices = Vec::new();

@@ -80,7 +80,10 @@ impl BuildForm {
 
     /// `secret_uses[corp-robot]`
     fn set_secret_use(&mut self, name: &str, value: String) -> bool {
-        let Some(secret) = name.strip_prefix("secret_uses[").and_then(|rest| rest.strip_suffix(']')) else {
+        let Some(secret) = name
+            .strip_prefix("secret_uses[")
+            .and_then(|rest| rest.strip_suffix(']'))
+        else {
             return false;
         };
         if !value.is_empty() {

@@ -133,10 +133,19 @@ async fn through(State(door): State<Door>, method: Method, uri: Uri, headers: He
         .find(|account| login.as_deref() == Some(&format!("{}:{}", account.user, account.password)));
     let repository = uri.path().trim_start_matches("/v2").trim_start_matches('/');
     let answer = match account {
-        None => (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Basic realm=\"gate\"")]).into_response(),
+        None => (
+            StatusCode::UNAUTHORIZED,
+            [(header::WWW_AUTHENTICATE, "Basic realm=\"gate\"")],
+        )
+            .into_response(),
         Some(account) if !account.may(&method, repository) => {
             let error = r#"{"errors":[{"code":"DENIED","message":"not for this account"}]}"#;
-            (StatusCode::FORBIDDEN, [(header::CONTENT_TYPE, "application/json")], error).into_response()
+            (
+                StatusCode::FORBIDDEN,
+                [(header::CONTENT_TYPE, "application/json")],
+                error,
+            )
+                .into_response()
         }
         Some(_) => door.pass_on(&method, &uri, &headers, body).await,
     };
@@ -149,7 +158,12 @@ async fn through(State(door): State<Door>, method: Method, uri: Uri, headers: He
 impl Door {
     async fn pass_on(&self, method: &Method, uri: &Uri, headers: &HeaderMap, body: Bytes) -> Response {
         let mut headers = headers.clone();
-        for name in [header::AUTHORIZATION, header::HOST, header::TRANSFER_ENCODING, header::CONTENT_LENGTH] {
+        for name in [
+            header::AUTHORIZATION,
+            header::HOST,
+            header::TRANSFER_ENCODING,
+            header::CONTENT_LENGTH,
+        ] {
             headers.remove(name);
         }
         let answer = self

@@ -9,8 +9,7 @@ use prt_types::{
 
 use crate::error::{CliError, Result};
 
-const SHAPE: &str =
-    "--registry-credential: HOST[/PATH],USER is expected, with ,pull or ,push and ,@FILE behind it where they are needed";
+const SHAPE: &str = "--registry-credential: HOST[/PATH],USER is expected, with ,pull or ,push and ,@FILE behind it where they are needed";
 
 /// A login without its password.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,12 +31,7 @@ enum Source<'a> {
 /// Reads the logins with their passwords.
 pub fn read(values: &[String]) -> Result<Vec<RegistryCredential>> {
     let parsed = values.iter().map(|value| split(value)).collect::<Result<Vec<_>>>()?;
-    if parsed
-        .iter()
-        .filter(|login| login.source == Source::Elsewhere)
-        .count()
-        > 1
-    {
+    if parsed.iter().filter(|login| login.source == Source::Elsewhere).count() > 1 {
         return Err(CliError::usage_hint(
             "--registry-credential: only one password can come from standard input or PRT_REGISTRY_PASSWORD",
             "give the others as HOST,USER,@FILE",
@@ -86,7 +80,10 @@ fn split(value: &str) -> Result<Login<'_>> {
         return Err(CliError::usage(SHAPE));
     }
     let rest = parts.next();
-    let (only, file) = match rest.map(|rest| rest.split_once(',').map_or((rest, None), |(word, more)| (word, Some(more)))) {
+    let (only, file) = match rest.map(|rest| {
+        rest.split_once(',')
+            .map_or((rest, None), |(word, more)| (word, Some(more)))
+    }) {
         Some((word, more)) if CredentialUse::from_name(word).is_some() => (CredentialUse::from_name(word), more),
         _ => (None, rest),
     };
@@ -152,12 +149,28 @@ mod tests {
         for (text, wanted) in [
             ("h:5000,robot$x", login("h:5000", "robot$x", None, Source::Elsewhere)),
             ("h,u,@/run/pw,x", login("h", "u", None, Source::File("/run/pw,x"))),
-            ("h/team-a,u,push", login("h/team-a", "u", Some(CredentialUse::Push), Source::Elsewhere)),
-            ("h,u,pull,@p,x", login("h", "u", Some(CredentialUse::Pull), Source::File("p,x"))),
+            (
+                "h/team-a,u,push",
+                login("h/team-a", "u", Some(CredentialUse::Push), Source::Elsewhere),
+            ),
+            (
+                "h,u,pull,@p,x",
+                login("h", "u", Some(CredentialUse::Pull), Source::File("p,x")),
+            ),
         ] {
             assert_eq!(split(text).unwrap(), wanted);
         }
-        for wrong in ["h", "h,", ",u", "", "h,u,canary", "h,u,@", "h,u,pull,canary", "h,u,push,", "h,u,pulls"] {
+        for wrong in [
+            "h",
+            "h,",
+            ",u",
+            "",
+            "h,u,canary",
+            "h,u,@",
+            "h,u,pull,canary",
+            "h,u,push,",
+            "h,u,pulls",
+        ] {
             let error = split(wrong).unwrap_err();
             assert_eq!(error.exit_code(), 2, "{wrong}");
             assert!(!error.text().contains("canary"));

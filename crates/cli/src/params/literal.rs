@@ -154,7 +154,9 @@ fn named(entries: Vec<(Literal, Literal)>) -> Option<Vec<Literal>> {
     let mut parts = vec![Literal::None, Literal::None, Literal::None, Literal::None];
     for (key, value) in entries {
         let Literal::Text(key) = key else { return None };
-        let at = ["host", "username", "password", "only"].iter().position(|name| *name == key)?;
+        let at = ["host", "username", "password", "only"]
+            .iter()
+            .position(|name| *name == key)?;
         parts[at] = value;
     }
     let whole = parts[..3].iter().all(|part| *part != Literal::None);
@@ -217,7 +219,10 @@ mod tests {
             "[('r/base', 'a', 'p', 'pull'), {'host': 'r', 'username': 'b', 'password': 'q', 'only': 'push'}, ('s', 'c', 'q', None)]",
         )
         .unwrap();
-        let parted: Vec<_> = parted.iter().map(|one| (&*one.host, &*one.username, one.only)).collect();
+        let parted: Vec<_> = parted
+            .iter()
+            .map(|one| (&*one.host, &*one.username, one.only))
+            .collect();
         assert_eq!(
             parted,
             [

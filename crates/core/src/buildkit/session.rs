@@ -55,7 +55,9 @@ pub(super) fn files(logins: &[RegistryCredential], reference: &str, push: bool) 
 
 /// The logins that the build itself needs: at a registry with several that of the result; bases come from there by themselves.
 fn own_logins<'a>(logins: &'a [RegistryCredential], reference: &str, push: bool) -> Vec<&'a RegistryCredential> {
-    let repository = reference.rsplit_once(':').map_or(reference, |(repository, _)| repository);
+    let repository = reference
+        .rsplit_once(':')
+        .map_or(reference, |(repository, _)| repository);
     let mut own: Vec<&RegistryCredential> = logins
         .iter()
         .filter(|login| !is_split(logins, place(&login.host).0))

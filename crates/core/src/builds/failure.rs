@@ -79,7 +79,13 @@ pub(super) fn classify(evidence: &Evidence<'_>) -> Failure {
         after(&error, "failed to resolve source metadata for ").or_else(|| after(&error, "failed to resolve "))
     {
         let reference = reference.trim_end_matches(':');
-        return pull(reference, &error, &lower, &place, evidence.user(reference, CredentialUse::Pull));
+        return pull(
+            reference,
+            &error,
+            &lower,
+            &place,
+            evidence.user(reference, CredentialUse::Pull),
+        );
     }
     if lower.contains("buildkitd.sock")
         || lower.contains("failed to list workers")
@@ -437,10 +443,22 @@ mod tests {
             only: None,
         });
         let denied = |image: &str| {
-            let text = format!("error: failed to solve: {image}: failed to resolve source metadata for {image}: 403 Forbidden");
-            classify(&Evidence { error_text: &text, step: None, last_lines: &[], exit_code: 1, logins: &logins })
+            let text = format!(
+                "error: failed to solve: {image}: failed to resolve source metadata for {image}: 403 Forbidden"
+            );
+            classify(&Evidence {
+                error_text: &text,
+                step: None,
+                last_lines: &[],
+                exit_code: 1,
+                logins: &logins,
+            })
         };
-        for (image, user) in [("r.io:5000/team/x:1", "ada"), ("r.io:5000/team/x@sha256:ab", "ada"), ("r.io:5000/y:1", "whole")] {
+        for (image, user) in [
+            ("r.io:5000/team/x:1", "ada"),
+            ("r.io:5000/team/x@sha256:ab", "ada"),
+            ("r.io:5000/y:1", "whole"),
+        ] {
             let wanted = format!("The registry r.io:5000 refused to let {image} be pulled by {user}.");
             let (reason, message) = denied(image);
             assert!(reason == R::PullDenied && message.starts_with(&wanted), "{message}");

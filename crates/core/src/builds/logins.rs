@@ -45,7 +45,10 @@ pub(super) fn check(credentials: Vec<RegistryCredential>, wrong: &mut Fields) ->
                     "There are two logins for {host}. Say what each is for, pull or push, or name the repositories, e.g. {}/team-a.",
                     place(&host).0
                 ),
-                Some(_) => format!("There are two logins for {}; one is enough.", purpose(&host, login.only)),
+                Some(_) => format!(
+                    "There are two logins for {}; one is enough.",
+                    purpose(&host, login.only)
+                ),
             };
             wrong.add(FIELD, message);
         }

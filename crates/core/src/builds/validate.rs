@@ -311,7 +311,11 @@ mod tests {
             )]
         );
         let apart = wrong(|r| {
-            r.registry_credentials = vec![login("r.io", "a", "b"), login("r.io/team", "c", "d"), login("r.io", "e", "f")];
+            r.registry_credentials = vec![
+                login("r.io", "a", "b"),
+                login("r.io/team", "c", "d"),
+                login("r.io", "e", "f"),
+            ];
             r.registry_credentials[2].only = Some(CredentialUse::Push);
         });
         assert_eq!(apart, []);
@@ -321,7 +325,10 @@ mod tests {
                 login.only = Some(CredentialUse::Push);
             }
         });
-        assert_eq!(pushes[0].1, "There are two logins for the push to r.io/a; one is enough.");
+        assert_eq!(
+            pushes[0].1,
+            "There are two logins for the push to r.io/a; one is enough."
+        );
     }
 
     #[test]

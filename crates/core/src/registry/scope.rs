@@ -82,7 +82,11 @@ mod tests {
         assert_eq!(user("r.io:5000/team", PULL), "r.io:5000/team pull");
         assert_eq!(user("r.io:5000/team/x", PUSH), "r.io:5000 push");
         assert_eq!(user("r.io:5000/team/app/y", PUSH), "r.io:5000/team/app both");
-        assert_eq!(user("r.io:5000/teammates/x", PULL), "r.io:5000 both", "whole components");
+        assert_eq!(
+            user("r.io:5000/teammates/x", PULL),
+            "r.io:5000 both",
+            "whole components"
+        );
         assert_eq!(user("r.io/team/x", PULL), "r.io both");
         assert_eq!(user("other.io/team/x", PULL), "");
         let hub = [login("index.docker.io", None)];

@@ -49,13 +49,7 @@ fn describe(build: &BuildView) -> String {
         ),
         (
             "logins",
-            joined(
-                build
-                    .credentials
-                    .iter()
-                    .map(CredentialView::text)
-                    .collect(),
-            ),
+            joined(build.credentials.iter().map(CredentialView::text).collect()),
         ),
         ("insecure", build.insecure_registry.then(|| "yes".into())),
         ("no cache", build.no_cache.then(|| "yes".into())),

@@ -47,7 +47,10 @@ impl Builder {
         let mut builder = Self::new(script);
         builder.tools = builder.path("tools");
         fs::create_dir_all(&builder.tools).unwrap();
-        for name in "sh tail cat head readlink mkdir mkfifo mv rm tar mktemp setsid sleep grep sed sort date tr kill".split(' ') {
+        for name in
+            "sh tail cat head readlink mkdir mkfifo mv rm tar mktemp setsid sleep grep sed sort date base64 tr kill"
+                .split(' ')
+        {
             std::os::unix::fs::symlink("/bin/busybox", builder.path("tools") + "/" + name).unwrap();
         }
         builder
@@ -418,4 +421,3 @@ fn a_dockerfile_is_read_from_the_build_folder_only() {
         Some(REFUSED_CONTEXT as i32)
     );
 }
-

@@ -121,6 +121,19 @@ clock() {
 # tell ID NAME MORE
 tell() { printf '{"vertexes":[{"digest":"%s","name":"%s",%s}]}\n' "$1" "$2" "$3" >>"$spool/progress"; }
 
+# say ID TEXT: a line of a step's own.
+say() {
+  clock
+  printf '{"logs":[{"vertex":"%s","stream":1,"data":"%s","timestamp":"%s"}]}\n' "$1" "$(echo "$2" | base64 | tr -d '\n')" "$at" >>"$spool/progress"
+}
+
+# fetch OPTION...: the image of the folder, in one platform.
+fetch() {
+  : >"$spool/pull"
+  attempt "$login/$number" "transfers $step" "$program" build --progress=rawjson --frontend dockerfile.v0 \
+    --local "context=$spool/pulling" --local "dockerfile=$spool/pulling" --no-cache "$@" --output type=image
+}
+
 # pull REFERENCE: with its own login, all of it. Sets digest, or fails with code and the words in the progress.
 pull() {
   login_for "$1"
@@ -128,20 +141,27 @@ pull() {
   clock
   begun="\"started\":\"$at\""
   tell "$step" "$title" "$begun"
-  mkdir -p "$spool/pulling" && : >"$spool/pull"
+  mkdir -p "$spool/pulling"
   # The copy of nothing needs all of the image in place; an image that is copied from has its triggers left alone.
   printf 'FROM scratch\nCOPY --from=%s /.prt-none* /\n' "$1" >"$spool/pulling/Dockerfile"
-  attempt "$login/$number" "transfers $step" "$program" build --progress=rawjson --frontend dockerfile.v0 \
-    --local "context=$spool/pulling" --local "dockerfile=$spool/pulling" --no-cache ${platform:+--opt "$platform"} --output type=image
-  clock
-  ended="$begun,\"completed\":\"$at\""
+  fetch ${platform:+"--opt=$platform"}
   if [ "$code" = 0 ]; then
     digest=$(grep -o 'FROM [^" ]*@sha256:[0-9a-f]*' "$spool/pull" | head -n 1 | sed 's/.*@//')
     [ "$digest" ] || code=1
   fi
   if [ "$code" = 0 ]; then
-    tell "$step" "$title" "$ended"
+    # Stages may be for other platforms than the result. An image that does not have one of these is not wanted for it.
+    [ "$platform" ] && fetch
+    for other in $(sed -n 's/^ *[Ff][Rr][Oo][Mm] *--platform=\([a-z0-9/]*\) .*/\1/p' "$spool"/dockerfile/* 2>/dev/null | sort -u); do
+      fetch "--opt=platform=$other"
+    done
+    code=0
     remember "$1" "$digest" "$user"
+  fi
+  clock
+  ended="$begun,\"completed\":\"$at\""
+  if [ "$code" = 0 ]; then
+    tell "$step" "$title" "$ended"
     return
   fi
   error=$(sed -n 's/^error: //p' "$spool/pull" | tail -n 1)
@@ -150,7 +170,8 @@ pull() {
     *'401 '* | *'403 '* | *denied* | *'not found'* | *uthoriz* | *insufficient_scope* | *'basic auth credentials'*)
       digest=$(while IFS=$tab read -r reference its_digest _; do [ "$reference" = "$1" ] && echo "$its_digest"; done <"$pins" | tail -n 1)
       if [ "$digest" ]; then
-        tell "$step" "$title: refused, so it is taken as an earlier build pulled it" "$ended"
+        say "$step" "Refused to ${user:-everybody}; taken as an earlier build of this worker pulled it: $digest"
+        tell "$step" "$title" "$ended"
         return
       fi
       ;;
