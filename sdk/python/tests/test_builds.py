@@ -115,7 +115,9 @@ def test_what_cannot_be_a_build_is_an_exception(server: Server) -> None:
 
 def test_logins_can_be_for_pulls_or_the_push_only(server: Server) -> None:
     logins = [("r.io/base", "a", "p", "pull"), ("r.io", "b", "q", "push"), ("s.io", "c", "r", None)]
-    assert prt.containers.build_image("r.io/x", "1", registry_credentials=[*logins, {"host": "t.io", "username": "d", "password": "s"}])
+    assert prt.containers.build_image(
+        "r.io/x", "1", registry_credentials=[*logins, {"host": "t.io", "username": "d", "password": "s"}]
+    )
     assert server.asked("POST", "/builds")[0].json["registry_credentials"] == [
         {"host": "r.io/base", "username": "a", "password": "p", "only": "pull"},
         {"host": "r.io", "username": "b", "password": "q", "only": "push"},

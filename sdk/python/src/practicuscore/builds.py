@@ -31,8 +31,8 @@ _BATCH = 4096
 """Records shown at once: many of a log that is already there, one of a live log."""
 
 RegistryCredential = Union[Sequence[Union[str, None]], Mapping[str, Any]]
-"""A login: ``(host, user, password)``. A fourth part, ``"pull"`` or ``"push"``, says that it is for one of them only; behind the host
-may stand a path, for the repositories below it only. As a dict: ``host``, ``username``, ``password`` and ``only``."""
+"""A login: ``(host, user, password)``. A fourth part, ``"pull"`` or ``"push"``, says that it is for one of them only; behind the
+host may stand a path, for the repositories below it only. As a dict: ``host``, ``username``, ``password`` and ``only``."""
 
 _LOGIN = ("host", "username", "password", "only")
 
