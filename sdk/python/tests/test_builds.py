@@ -102,9 +102,9 @@ def test_what_cannot_be_a_build_is_an_exception(server: Server) -> None:
     for wrong in ("x", [("h", "u")], [("h", "u", 7)], ["huh"], {"h": "u"}):
         with pytest.raises(prt.UsageError, match=r"registry_credentials: A list of \(host, user, password\) is expected"):
             prt.containers.build_image("r.io/x", "1", registry_credentials=wrong)  # type: ignore[arg-type]
-    for wrong in ([("h", "u", "canary", "both")], [("h", "u", "canary", 1)]):
+    for other in ([("h", "u", "canary", "both")], [("h", "u", "canary", 1)]):
         with pytest.raises(prt.UsageError, match='The fourth part of a login is "pull" or "push"') as refused:
-            prt.containers.build_image("r.io/x", "1", registry_credentials=wrong)  # type: ignore[arg-type]
+            prt.containers.build_image("r.io/x", "1", registry_credentials=other)  # type: ignore[arg-type]
         assert "canary" not in str(refused.value)
     with pytest.raises(prt.UsageError, match="build_args: The value of A is no text"):
         prt.containers.build_image("r.io/x", "1", build_args={"A": ["canary"]})
