@@ -12,6 +12,8 @@
 //! | `pulls` | lines of: beginning of a reference, N, user; the first that fits counts. Separated by tabs |
 //! | `split` | registries with several logins, a line each |
 
+use std::fmt::Write as _;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use prt_types::{
     Secret,
@@ -82,7 +84,8 @@ fn pulls(pullers: &[(usize, &RegistryCredential)]) -> String {
             format!("/{path}")
         };
         for end in ends {
-            lines.push_str(&format!("{host}{path}{end}\t{number}\t{user}\n"));
+            // Writing to a string does not fail.
+            _ = writeln!(lines, "{host}{path}{end}\t{number}\t{user}");
         }
     }
     lines
@@ -97,7 +100,7 @@ fn split(logins: &[RegistryCredential]) -> String {
         .collect();
     hosts.sort_unstable();
     hosts.dedup();
-    hosts.into_iter().map(|host| format!("{host}\n")).collect()
+    hosts.into_iter().flat_map(|host| [host, "\n"]).collect()
 }
 
 fn same_registry(a: &RegistryCredential, b: &RegistryCredential) -> bool {

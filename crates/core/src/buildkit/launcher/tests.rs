@@ -83,8 +83,8 @@ impl Builder {
     fn launch_with(&self, credentials: &[RegistryCredential], push: bool) -> ExecSpec {
         self.made("", |spool, launch| {
             let launch = Launch {
-                credentials,
                 push,
+                credentials,
                 ..launch.clone()
             };
             launch_below(spool, &launch)
