@@ -6,7 +6,10 @@ use futures::TryStreamExt as _;
 use prt_client::{Client, ClientError};
 use prt_types::{
     build_events::{BuildEvent, Step, StepState},
-    builds::{BuildReason, BuildRequest, BuildStatus, BuildView, CredentialUse, RegistryCredential, RerunRequest},
+    builds::{
+        BuildReason, BuildRequest, BuildStatus, BuildView, CredentialUse, CredentialView, RegistryCredential,
+        RerunRequest,
+    },
     registry_credentials::RegistryCredentialInput,
 };
 
@@ -156,7 +159,7 @@ async fn one_build_takes_three_accounts_of_one_registry() {
     assert!(log.contains("a tool") && !log.contains("denied"), "{log}");
 
     // What it used is recorded, and no password anywhere.
-    let used: Vec<String> = build.credentials.iter().map(|login| login.text()).collect();
+    let used: Vec<String> = build.credentials.iter().map(CredentialView::text).collect();
     assert_eq!(
         used,
         [
