@@ -135,9 +135,13 @@ pub fn KeptUses(names: Vec<String>, uses: BTreeMap<String, String>) -> impl Into
         })
         .collect_view();
     view! {
-        <details class="kept-uses" open=open>
-            <summary>"Only for pulls, or only for the push"</summary>
-            <ul>{items}</ul>
-        </details>
+        <div class="field field-check">
+            <div class="field-control">
+                <details class="more kept-uses" open=open>
+                    <summary>"Only for pulls, or only for the push"</summary>
+                    <ul>{items}</ul>
+                </details>
+            </div>
+        </div>
     }
 }

@@ -52,8 +52,16 @@ pub fn Facts(view: RwSignal<BuildView>, model: RwSignal<LogModel>) -> impl IntoV
         view! { <MetaItem label="Build args">{args}</MetaItem> }
     });
     let logins = (!fixed.credentials.is_empty()).then(|| {
-        let logins: Vec<String> = fixed.credentials.iter().map(CredentialView::text).collect();
-        view! { <MetaItem label="Registry logins">{logins.join("; ")}</MetaItem> }
+        let logins = fixed
+            .credentials
+            .iter()
+            .map(|login| view! { <div class="breakable">{CredentialView::text(login)}</div> })
+            .collect_view();
+        view! {
+            <MetaItem label="Registry logins" attr:class="meta-wide">
+                {logins}
+            </MetaItem>
+        }
     });
     let mut choices = Vec::new();
     if !fixed.push_image {
