@@ -1,8 +1,5 @@
 use leptos::prelude::*;
-use prt_types::{
-    access::Door,
-    builds::{BuildView, CredentialView},
-};
+use prt_types::{access::Door, builds::BuildView};
 
 use crate::components::{
     CopyButton, MetaItem, MetaList, RelativeTime,
@@ -55,7 +52,7 @@ pub fn Facts(view: RwSignal<BuildView>, model: RwSignal<LogModel>) -> impl IntoV
         let logins = fixed
             .credentials
             .iter()
-            .map(|login| view! { <div class="breakable">{CredentialView::text(login)}</div> })
+            .map(|login| view! { <div class="breakable">{login.text()}</div> })
             .collect_view();
         view! {
             <MetaItem label="Registry logins" attr:class="meta-wide">
