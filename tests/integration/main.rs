@@ -22,6 +22,7 @@ mod notebook;
 mod notebook_traffic;
 mod registry_credentials;
 mod secrets;
+mod separate_credentials;
 mod token_scope;
 mod uploads;
 mod worker_sizes;

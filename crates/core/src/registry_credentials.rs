@@ -329,6 +329,7 @@ impl Orchestrator {
             host: credential.host.clone(),
             username: credential.username.clone(),
             password: String::from_utf8_lossy(&plain).into_owned().into(),
+            only: None,
         }))
     }
 

@@ -6,17 +6,47 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Secret, access::Door, ids::BuildId};
 
+/// What a registry login is for, where it is not for both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum CredentialUse {
+    /// Pulls of `FROM` and `COPY --from`.
+    Pull,
+    /// The push of the result.
+    Push,
+}
+
+impl CredentialUse {
+    /// The word as written in requests.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pull => "pull",
+            Self::Push => "push",
+        }
+    }
+
+    /// Reads the word.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Pull, Self::Push].into_iter().find(|known| known.name() == name)
+    }
+}
+
 /// A registry login for pulls of `FROM` and for the push.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RegistryCredential {
-    /// `registry.example.com` or `registry.example.com:5000`.
+    /// `registry.example.com` or `registry.example.com:5000`; with a path behind it, e.g. `registry.example.com/team-a`, for the
+    /// repositories below that only. For each image the login with the longest path is taken.
     pub host: String,
     /// User or robot name.
     pub username: String,
     /// Password or token.
     pub password: Secret,
+    /// Only for pulls or only for the push; without it for both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only: Option<CredentialUse>,
 }
 
 fn yes() -> bool {
@@ -40,10 +70,11 @@ pub struct BuildRequest {
     /// Values for `ARG`. They are recorded: no place for secrets.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub build_args: BTreeMap<String, String>,
-    /// Registry logins, one a host.
+    /// Registry logins, one for each host, or for each repository path and use.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub registry_credentials: Vec<RegistryCredential>,
-    /// Names of kept registry credentials, beside those; one login a host together.
+    /// Names of kept registry credentials, beside those. `NAME/team-a` uses one for the repositories below `team-a` only, `NAME:pull`
+    /// and `NAME:push` only for that.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub registry_secrets: Vec<String>,
     /// Push over plain HTTP or unverified TLS. It concerns the push only.
@@ -166,13 +197,32 @@ impl BuildReason {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CredentialView {
-    /// The registry.
+    /// The registry, with the path of the repositories if it was for those only.
     pub host: String,
     /// The user name.
     pub username: String,
+    /// Only for pulls or only for the push.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only: Option<CredentialUse>,
     /// Name of the kept registry credential that it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_name: Option<String>,
+}
+
+impl CredentialView {
+    /// In words, e.g. `robot at registry.example.com, for pulls`.
+    pub fn text(&self) -> String {
+        let login = format!("{} at {}", self.username, self.host);
+        let login = match &self.secret_name {
+            Some(name) => format!("{name} ({login})"),
+            None => login,
+        };
+        match self.only {
+            None => login,
+            Some(CredentialUse::Pull) => format!("{login}, for pulls"),
+            Some(CredentialUse::Push) => format!("{login}, for the push"),
+        }
+    }
 }
 
 /// A build.

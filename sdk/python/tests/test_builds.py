@@ -102,11 +102,28 @@ def test_what_cannot_be_a_build_is_an_exception(server: Server) -> None:
     for wrong in ("x", [("h", "u")], [("h", "u", 7)], ["huh"], {"h": "u"}):
         with pytest.raises(prt.UsageError, match=r"registry_credentials: A list of \(host, user, password\) is expected"):
             prt.containers.build_image("r.io/x", "1", registry_credentials=wrong)  # type: ignore[arg-type]
+    for other in ([("h", "u", "canary", "both")], [("h", "u", "canary", 1)]):
+        with pytest.raises(prt.UsageError, match='The fourth part of a login is "pull" or "push"') as refused:
+            prt.containers.build_image("r.io/x", "1", registry_credentials=other)  # type: ignore[arg-type]
+        assert "canary" not in str(refused.value)
     with pytest.raises(prt.UsageError, match="build_args: The value of A is no text"):
         prt.containers.build_image("r.io/x", "1", build_args={"A": ["canary"]})
     with pytest.raises(prt.UsageError, match="build_args: A dict"):
         prt.containers.build_image("r.io/x", "1", build_args="A=b")  # type: ignore[arg-type]
     assert len(server.asked("POST", "/builds")) == 1
+
+
+def test_logins_can_be_for_pulls_or_the_push_only(server: Server) -> None:
+    logins = [("r.io/base", "a", "p", "pull"), ("r.io", "b", "q", "push"), ("s.io", "c", "r", None)]
+    assert prt.containers.build_image(
+        "r.io/x", "1", registry_credentials=[*logins, {"host": "t.io", "username": "d", "password": "s"}]
+    )
+    assert server.asked("POST", "/builds")[0].json["registry_credentials"] == [
+        {"host": "r.io/base", "username": "a", "password": "p", "only": "pull"},
+        {"host": "r.io", "username": "b", "password": "q", "only": "push"},
+        {"host": "s.io", "username": "c", "password": "r"},
+        {"host": "t.io", "username": "d", "password": "s"},
+    ]
 
 
 def test_the_seeds_further_parameters_are_sent_when_given(server: Server) -> None:

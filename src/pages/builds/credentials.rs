@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use leptos::prelude::*;
 
 use super::form::{CREDENTIAL_ROWS, CredentialForm};
@@ -29,7 +31,7 @@ pub fn CredentialRows(rows: Vec<CredentialForm>) -> impl IntoView {
                         class="input mono"
                         name=name("host")
                         value=row.host
-                        placeholder="my-registry.example.com"
+                        placeholder="my-registry.example.com/team"
                         aria-label=format!("Registry host {number}")
                         autocomplete="off"
                         autocapitalize="none"
@@ -54,6 +56,7 @@ pub fn CredentialRows(rows: Vec<CredentialForm>) -> impl IntoView {
                         aria-label=format!("Password {number}")
                         autocomplete="new-password"
                     />
+                    <UseSelect name=name("only") label=format!("For {number}") value=row.only />
                 </div>
             }
         })
@@ -88,9 +91,57 @@ pub fn CredentialRows(rows: Vec<CredentialForm>) -> impl IntoView {
                         })
                 }}
                 <div class="hint">
-                    "For private images in FROM and for the push. They are checked before the build starts and are forgotten when it ends."
+                    "For private images in FROM and for the push. A path behind the host is for the repositories below it only; the longest \
+                     one counts. They are checked before the build starts and are forgotten when it ends."
                 </div>
             </div>
         </fieldset>
+    }
+}
+
+/// What a login is for.
+#[component]
+pub fn UseSelect(name: String, label: String, value: String) -> impl IntoView {
+    let option = |of: &'static str, text: &'static str| {
+        view! {
+            <option value=of selected=value == of>
+                {text}
+            </option>
+        }
+    };
+    view! {
+        <select class="input" name=name aria-label=label>
+            {option("", "Pulls and push")}
+            {option("pull", "Pulls only")}
+            {option("push", "Push only")}
+        </select>
+    }
+}
+
+/// What each kept credential is for, once it is ticked above. Closed as long as all are for everything.
+#[component]
+pub fn KeptUses(names: Vec<String>, uses: BTreeMap<String, String>) -> impl IntoView {
+    let open = !uses.is_empty();
+    let items = names
+        .into_iter()
+        .map(|name| {
+            let value = uses.get(&name).cloned().unwrap_or_default();
+            view! {
+                <li>
+                    <UseSelect name=format!("secret_uses[{name}]") label=format!("{name} is for") value />
+                    <span class="mono">{name}</span>
+                </li>
+            }
+        })
+        .collect_view();
+    view! {
+        <div class="field field-check">
+            <div class="field-control">
+                <details class="more kept-uses" open=open>
+                    <summary>"Only for pulls, or only for the push"</summary>
+                    <ul>{items}</ul>
+                </details>
+            </div>
+        </div>
     }
 }

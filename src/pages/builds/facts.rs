@@ -49,15 +49,16 @@ pub fn Facts(view: RwSignal<BuildView>, model: RwSignal<LogModel>) -> impl IntoV
         view! { <MetaItem label="Build args">{args}</MetaItem> }
     });
     let logins = (!fixed.credentials.is_empty()).then(|| {
-        let logins: Vec<String> = fixed
+        let logins = fixed
             .credentials
             .iter()
-            .map(|login| match &login.secret_name {
-                Some(name) => format!("{name} ({} at {})", login.username, login.host),
-                None => format!("{} at {}", login.username, login.host),
-            })
-            .collect();
-        view! { <MetaItem label="Registry logins">{logins.join(", ")}</MetaItem> }
+            .map(|login| view! { <div class="breakable">{login.text()}</div> })
+            .collect_view();
+        view! {
+            <MetaItem label="Registry logins" attr:class="meta-wide">
+                {logins}
+            </MetaItem>
+        }
     });
     let mut choices = Vec::new();
     if !fixed.push_image {

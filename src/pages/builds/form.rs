@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use prt_types::{
     FieldError, Secret,
-    builds::{BuildRequest, RegistryCredential, RerunRequest},
+    builds::{BuildRequest, CredentialUse, RegistryCredential, RerunRequest},
 };
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +33,8 @@ pub struct BuildForm {
     pub custom_build_command: String,
     pub registry_credentials: Vec<CredentialForm>,
     pub registry_secrets: Vec<String>,
+    /// What those that are not for everything are for, by name.
+    pub secret_uses: BTreeMap<String, String>,
 }
 
 /// A registry login as typed.
@@ -42,6 +44,8 @@ pub struct CredentialForm {
     pub host: String,
     pub username: String,
     pub password: String,
+    /// `pull`, `push`, or nothing for both.
+    pub only: String,
 }
 
 /// The form that runs a build again.
@@ -68,7 +72,22 @@ impl BuildForm {
             "additional_build_params" => value.trim().clone_into(&mut self.additional_build_params),
             "custom_build_command" => value.trim().clone_into(&mut self.custom_build_command),
             "registry_secrets[]" => self.registry_secrets.push(value),
+            _ if name.starts_with("secret_uses[") => return self.set_secret_use(name, value),
             _ => return self.set_credential(name, value),
+        }
+        true
+    }
+
+    /// `secret_uses[corp-robot]`
+    fn set_secret_use(&mut self, name: &str, value: String) -> bool {
+        let Some(secret) = name
+            .strip_prefix("secret_uses[")
+            .and_then(|rest| rest.strip_suffix(']'))
+        else {
+            return false;
+        };
+        if !value.is_empty() {
+            self.secret_uses.insert(secret.to_owned(), value);
         }
         true
     }
@@ -91,6 +110,7 @@ impl BuildForm {
             "host" => value.trim().clone_into(&mut credential.host),
             "username" => value.trim().clone_into(&mut credential.username),
             "password" => credential.password = value,
+            "only" => credential.only = value,
             _ => return false,
         }
         true
@@ -115,6 +135,15 @@ impl BuildForm {
         if let Some(error) = refusal(fields) {
             return Err(error);
         }
+        let uses = self.secret_uses;
+        let registry_secrets = self
+            .registry_secrets
+            .into_iter()
+            .map(|name| match uses.get(&name) {
+                Some(only) => format!("{name}:{only}"),
+                None => name,
+            })
+            .collect();
         Ok(BuildRequest {
             worker: self.worker,
             name: self.name,
@@ -122,7 +151,7 @@ impl BuildForm {
             push_image: self.push_image,
             build_args,
             registry_credentials,
-            registry_secrets: self.registry_secrets,
+            registry_secrets,
             insecure_registry: self.insecure_registry,
             no_cache: self.no_cache,
             context: String::new(),
@@ -153,6 +182,7 @@ impl RerunForm {
                 host: given.host,
                 username: given.username,
                 password: Secret::new(given.password),
+                only: CredentialUse::from_name(&given.only),
             })
             .collect();
         RerunRequest {
@@ -174,6 +204,7 @@ fn credentials(rows: Vec<CredentialForm>, fields: &mut Vec<FieldError>) -> Vec<R
                     host: row.host,
                     username: row.username,
                     password: Secret::new(row.password),
+                    only: CredentialUse::from_name(&row.only),
                 });
             }
             _ => {
@@ -208,6 +239,9 @@ mod tests {
             ("registry_credentials[1][host]", " r.example.com "),
             ("registry_credentials[1][username]", "u"),
             ("registry_credentials[1][password]", " p "),
+            ("registry_credentials[1][only]", "push"),
+            ("secret_uses[corp-robot]", "pull"),
+            ("secret_uses[mine]", ""),
         ] {
             assert!(form.set(name, value.to_owned()), "{name}");
         }
@@ -223,7 +257,8 @@ mod tests {
         let request = form.clone().into_request().expect("valid");
         assert!(request.push_image && !request.no_cache);
         assert_eq!(request.registry_credentials.len(), 1);
-        assert_eq!(request.registry_secrets, ["corp-robot", "mine"]);
+        assert_eq!(request.registry_secrets, ["corp-robot:pull", "mine"]);
+        assert_eq!(request.registry_credentials[0].only, Some(CredentialUse::Push));
         assert_eq!(request.registry_credentials[0].password.expose(), " p ");
         assert!(!format!("{:?}", form.without_secrets()).contains(" p "));
     }
@@ -252,11 +287,13 @@ mod tests {
             host: "a".into(),
             username: "u".into(),
             password: "p".into(),
+            only: String::new(),
         });
         form.registry_credentials.push(CredentialForm {
             host: "b".into(),
             username: "u".into(),
             password: String::new(),
+            only: String::new(),
         });
         let request = form.into_request();
         assert!(request.no_cache);

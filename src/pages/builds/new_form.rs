@@ -3,7 +3,7 @@ use leptos_router::{NavigateOptions, hooks::use_navigate};
 use prt_types::{ApiError, ErrorCode, registry_credentials::RegistryCredentialView};
 
 use super::{
-    credentials::CredentialRows,
+    credentials::{CredentialRows, KeptUses},
     file_picker::FilePicker,
     form::BuildForm,
     server_fns::{NewBuild, load_folder},
@@ -101,7 +101,11 @@ pub fn BuildFormView(
                 label="Kept credentials"
                 choices=named_choices(&secrets)
                 selected=values.registry_secrets
-                hint=|| "From Infrastructure > Registries; one login a registry."
+                hint=|| "From Infrastructure > Registries; one a registry, or one for pulls and one for the push."
+            />
+            <KeptUses
+                names=secrets.iter().map(|secret| secret.name.clone()).collect()
+                uses=values.secret_uses.clone()
             />
         }
     });

@@ -1,5 +1,5 @@
 use leptos::{either::Either, form::ActionForm, prelude::*};
-use prt_types::builds::{BuildView, CredentialView};
+use prt_types::builds::{BuildView, CredentialUse, CredentialView};
 
 use super::{
     form::RerunForm,
@@ -92,8 +92,9 @@ pub fn RerunDialog(view: RwSignal<BuildView>, drafts: Drafts) -> impl IntoView {
                                             <div class="field">
                                                 <input type="hidden" name=name("host") value=login.host.clone() />
                                                 <input type="hidden" name=name("username") value=login.username.clone() />
+                                                <input type="hidden" name=name("only") value=login.only.map(CredentialUse::name) />
                                                 <label for=format!("f-rerun-{at}")>
-                                                    {format!("Password of {} at {}", login.username, login.host)}
+                                                    {format!("Password of {}", login.text())}
                                                 </label>
                                                 <div class="field-control">
                                                     <input

@@ -120,6 +120,7 @@ impl OwnRegistry {
             host: self.host.clone(),
             username,
             password: password.as_str().into(),
+            only: None,
         }
     }
 

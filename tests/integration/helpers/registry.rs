@@ -47,6 +47,7 @@ impl Registry {
             host: self.host.clone(),
             username: self.username.clone(),
             password: self.password.as_str().into(),
+            only: None,
         }
     }
 

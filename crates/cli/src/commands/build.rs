@@ -42,11 +42,12 @@ pub struct Args {
     /// The builder worker; default: the only one that runs
     #[arg(long, short, env = "PRT_WORKER", value_name = "NAME")]
     worker: Option<String>,
-    /// Registry login; the password comes from FILE, PRT_REGISTRY_PASSWORD or standard input
-    #[arg(long = "registry-credential", value_name = "HOST,USER[,@FILE]")]
+    /// Registry login, for repositories below PATH, for pulls or for the push if that is said; the password comes from FILE,
+    /// PRT_REGISTRY_PASSWORD or standard input
+    #[arg(long = "registry-credential", value_name = "HOST[/PATH],USER[,pull|,push][,@FILE]")]
     registry_credentials: Vec<String>,
-    /// Kept registry credential; see `prtcli credential list`
-    #[arg(long = "registry-secret", value_name = "NAME")]
+    /// Kept registry credential, limited in the same way if that is said; see `prtcli credential list`
+    #[arg(long = "registry-secret", value_name = "NAME[/PATH][:pull|:push]")]
     registry_secrets: Vec<String>,
     /// Push over plain HTTP or unverified TLS
     #[arg(long)]

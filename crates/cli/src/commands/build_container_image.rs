@@ -12,8 +12,9 @@ use crate::{error::Result, params::build_container_image, session::Session};
     repo_secret_name, insecure_registry, worker, no_cache, context, dockerfile,\n\
     additional_build_params (e.g. '--opt target=web'), custom_build_command ('buildctl build …').\n\
     build_args is a dict and registry_credentials a list of (host, user, password), as JSON or as Python literals;\n\
-    registry_credentials=@FILE reads the list from a file.\n\
-    repo_secret_name is a kept registry credential, or several with commas between.\n\n\
+    registry_credentials=@FILE reads the list from a file. A host may have a path behind it, for the repositories\n\
+    below it only, and a fourth part of a login is \"pull\" or \"push\", if it is for one of them only.\n\
+    repo_secret_name is a kept registry credential, or several with commas between: NAME[/PATH][:pull|:push].\n\n\
     Example:\n  prtcli build-container-image -p name=registry.example.com/demo/app tag=1.0 build_args='{\"KEY\": \"value\"}'"
 )]
 pub struct Args {

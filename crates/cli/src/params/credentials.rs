@@ -1,12 +1,24 @@
-//! `--registry-credential host,user[,@file]`: a login whose password is never an argument, because others can list those.
+//! `--registry-credential host,user[,pull|,push][,@file]`: a login whose password is never an argument, because others can list those.
 
 use std::io::{self, BufRead as _, IsTerminal as _};
 
-use prt_types::{Secret, builds::RegistryCredential};
+use prt_types::{
+    Secret,
+    builds::{CredentialUse, RegistryCredential},
+};
 
 use crate::error::{CliError, Result};
 
-const SHAPE: &str = "--registry-credential: HOST,USER or HOST,USER,@FILE is expected";
+const SHAPE: &str = "--registry-credential: HOST[/PATH],USER is expected, with ,pull or ,push and ,@FILE behind it where they are needed";
+
+/// A login without its password.
+#[derive(Debug, PartialEq, Eq)]
+struct Login<'a> {
+    host: &'a str,
+    username: &'a str,
+    only: Option<CredentialUse>,
+    source: Source<'a>,
+}
 
 /// Where a password comes from.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,19 +31,20 @@ enum Source<'a> {
 /// Reads the logins with their passwords.
 pub fn read(values: &[String]) -> Result<Vec<RegistryCredential>> {
     let parsed = values.iter().map(|value| split(value)).collect::<Result<Vec<_>>>()?;
-    if parsed
-        .iter()
-        .filter(|(_, _, source)| *source == Source::Elsewhere)
-        .count()
-        > 1
-    {
+    if parsed.iter().filter(|login| login.source == Source::Elsewhere).count() > 1 {
         return Err(CliError::usage_hint(
             "--registry-credential: only one password can come from standard input or PRT_REGISTRY_PASSWORD",
             "give the others as HOST,USER,@FILE",
         ));
     }
     let mut credentials = Vec::with_capacity(parsed.len());
-    for (host, username, source) in parsed {
+    for Login {
+        host,
+        username,
+        only,
+        source,
+    } in parsed
+    {
         let password = match source {
             Source::File(path) => {
                 let text = std::fs::read_to_string(path).map_err(|source| CliError::Io {
@@ -46,6 +59,7 @@ pub fn read(values: &[String]) -> Result<Vec<RegistryCredential>> {
             host: host.into(),
             username: username.into(),
             password,
+            only,
         });
     }
     Ok(credentials)
@@ -59,22 +73,38 @@ pub fn password_of(username: &str, host: &str) -> Result<Secret> {
     }
 }
 
-fn split(value: &str) -> Result<(&str, &str, Source<'_>)> {
+fn split(value: &str) -> Result<Login<'_>> {
     let mut parts = value.splitn(3, ',');
     let (host, username) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     if host.is_empty() || username.is_empty() {
         return Err(CliError::usage(SHAPE));
     }
-    match parts.next() {
-        None => Ok((host, username, Source::Elsewhere)),
+    let rest = parts.next();
+    let (only, file) = match rest.map(|rest| {
+        rest.split_once(',')
+            .map_or((rest, None), |(word, more)| (word, Some(more)))
+    }) {
+        Some((word, more)) if CredentialUse::from_name(word).is_some() => (CredentialUse::from_name(word), more),
+        _ => (None, rest),
+    };
+    let source = match file {
+        None => Source::Elsewhere,
         Some(file) => match file.strip_prefix('@') {
-            Some(path) if !path.is_empty() => Ok((host, username, Source::File(path))),
-            _ => Err(CliError::usage_hint(
-                SHAPE,
-                "a password is no argument, because others can see it: use @FILE, standard input or PRT_REGISTRY_PASSWORD",
-            )),
+            Some(path) if !path.is_empty() => Source::File(path),
+            _ => {
+                return Err(CliError::usage_hint(
+                    SHAPE,
+                    "a password is no argument, because others can see it: use @FILE, standard input or PRT_REGISTRY_PASSWORD",
+                ));
+            }
         },
-    }
+    };
+    Ok(Login {
+        host,
+        username,
+        only,
+        source,
+    })
 }
 
 /// A password from a prompt without echo, or the first line of a standard input that is no terminal.
@@ -110,12 +140,37 @@ mod tests {
 
     #[test]
     fn a_password_is_no_argument() {
-        assert_eq!(
-            split("h:5000,robot$x").unwrap(),
-            ("h:5000", "robot$x", Source::Elsewhere)
-        );
-        assert_eq!(split("h,u,@/run/pw,x").unwrap(), ("h", "u", Source::File("/run/pw,x")));
-        for wrong in ["h", "h,", ",u", "", "h,u,canary", "h,u,@"] {
+        let login = |host, username, only, source| Login {
+            host,
+            username,
+            only,
+            source,
+        };
+        for (text, wanted) in [
+            ("h:5000,robot$x", login("h:5000", "robot$x", None, Source::Elsewhere)),
+            ("h,u,@/run/pw,x", login("h", "u", None, Source::File("/run/pw,x"))),
+            (
+                "h/team-a,u,push",
+                login("h/team-a", "u", Some(CredentialUse::Push), Source::Elsewhere),
+            ),
+            (
+                "h,u,pull,@p,x",
+                login("h", "u", Some(CredentialUse::Pull), Source::File("p,x")),
+            ),
+        ] {
+            assert_eq!(split(text).unwrap(), wanted);
+        }
+        for wrong in [
+            "h",
+            "h,",
+            ",u",
+            "",
+            "h,u,canary",
+            "h,u,@",
+            "h,u,pull,canary",
+            "h,u,push,",
+            "h,u,pulls",
+        ] {
             let error = split(wrong).unwrap_err();
             assert_eq!(error.exit_code(), 2, "{wrong}");
             assert!(!error.text().contains("canary"));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use prt_types::builds::RegistryCredential;
+use prt_types::builds::{CredentialUse, RegistryCredential};
 
 use super::py_literal;
 
@@ -107,7 +107,8 @@ pub fn build_args(text: &str) -> Result<BTreeMap<String, String>, String> {
     Ok(args)
 }
 
-/// `[("host", "user", "token"), …]`.
+/// `[("host", "user", "token"), …]`; a fourth text says what the login is for, `pull` or `push`. A dict with the names of the parts does
+/// as well.
 pub fn registry_credentials(text: &str) -> Result<Vec<RegistryCredential>, String> {
     const SHAPE: &str =
         "a list of (host, user, password) is expected, e.g. [(\"registry.example.com\", \"robot\", \"token\")]";
@@ -119,9 +120,18 @@ pub fn registry_credentials(text: &str) -> Result<Vec<RegistryCredential>, Strin
     let mut credentials = Vec::with_capacity(items.len());
     for (at, item) in items.into_iter().enumerate() {
         let wrong = |what: &str| Err(format!("entry {} is {what}; {SHAPE}", at + 1));
-        let parts = match item {
+        let mut parts = match item {
             Literal::List(parts) => parts,
+            Literal::Dict(entries) => match named(entries) {
+                Some(parts) => parts,
+                None => return wrong("a dict without host, username and password, or with more than only beside them"),
+            },
             other => return wrong(other.kind()),
+        };
+        let only = match (parts.len() == 4).then(|| parts.pop()).flatten() {
+            None | Some(Literal::None) => None,
+            Some(Literal::Text(word)) if CredentialUse::from_name(&word).is_some() => CredentialUse::from_name(&word),
+            Some(_) => return wrong("for something else than pull or push"),
         };
         let Ok([host, username, password]) = <[Literal; 3]>::try_from(parts) else {
             return wrong("not of three parts");
@@ -133,9 +143,24 @@ pub fn registry_credentials(text: &str) -> Result<Vec<RegistryCredential>, Strin
             host,
             username,
             password: password.into(),
+            only,
         });
     }
     Ok(credentials)
+}
+
+/// The parts in order, if a dict has these and no others.
+fn named(entries: Vec<(Literal, Literal)>) -> Option<Vec<Literal>> {
+    let mut parts = vec![Literal::None, Literal::None, Literal::None, Literal::None];
+    for (key, value) in entries {
+        let Literal::Text(key) = key else { return None };
+        let at = ["host", "username", "password", "only"]
+            .iter()
+            .position(|name| *name == key)?;
+        parts[at] = value;
+    }
+    let whole = parts[..3].iter().all(|part| *part != Literal::None);
+    whole.then_some(parts)
 }
 
 /// `true`, `True`, `1` and their opposites.
@@ -190,6 +215,22 @@ mod tests {
         }
         assert_eq!(registry_credentials("[('a','b','c'), ('d','e','f')]").unwrap().len(), 2);
         assert!(registry_credentials("[]").unwrap().is_empty());
+        let parted = registry_credentials(
+            "[('r/base', 'a', 'p', 'pull'), {'host': 'r', 'username': 'b', 'password': 'q', 'only': 'push'}, ('s', 'c', 'q', None)]",
+        )
+        .unwrap();
+        let parted: Vec<_> = parted
+            .iter()
+            .map(|one| (&*one.host, &*one.username, one.only))
+            .collect();
+        assert_eq!(
+            parted,
+            [
+                ("r/base", "a", Some(CredentialUse::Pull)),
+                ("r", "b", Some(CredentialUse::Push)),
+                ("s", "c", None)
+            ]
+        );
     }
 
     #[test]
@@ -199,6 +240,11 @@ mod tests {
             "('h','u','canary')",
             "[('h','canary')]",
             "[('h','u',5, 'canary')]",
+            "[('h','u','canary', 'both')]",
+            "[('h','u','canary', 5)]",
+            "[('h','u','canary', 'pull', 'x')]",
+            "[{'host': 'h', 'username': 'u', 'password': 'canary', 'for': 'pull'}]",
+            "[{'host': 'h', 'password': 'canary'}]",
             "[canary]",
             "'canary'",
             "{'canary': 1}",

@@ -7,10 +7,9 @@
 //! Passwords go in by standard input, into memory, for as long as `buildctl` runs. Arguments and environment of these commands can be
 //! seen by whoever can see the engine, so they carry none.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use prt_types::{Secret, builds::RegistryCredential};
+use prt_types::builds::RegistryCredential;
 
-use super::command::BuildCommand;
+use super::{command::BuildCommand, session};
 use crate::engine::ExecSpec;
 
 /// Folder in the builder with a folder for each build.
@@ -30,6 +29,7 @@ pub const EXIT_DISK: i64 = 94;
 const COMMON: &str = include_str!("scripts/common.sh");
 const READ: &str = include_str!("scripts/read.sh");
 const LAUNCH: &str = include_str!("scripts/launch.sh");
+const TURNS: &str = include_str!("scripts/turns.sh");
 const RUNNER: &str = include_str!("scripts/runner.sh");
 const FOLLOW: &str = include_str!("scripts/follow.sh");
 const CANCEL: &str = include_str!("scripts/cancel.sh");
@@ -114,7 +114,7 @@ fn argv(spool: &str, launch: &Launch<'_>, script: &str) -> Vec<String> {
     // Our own copy of the log lies at the top of the build folder; `COPY . .` must not change with each build because of it.
     let ignored = if launch.context.is_empty() { "/build.log" } else { "" };
     let ignore_file = format!("{}.dockerignore", join(&context, launch.dockerfile));
-    let runner = format!("{COMMON}{RUNNER}");
+    let runner = format!("{COMMON}{TURNS}{RUNNER}");
     [
         "sh",
         "-c",
@@ -215,11 +215,12 @@ pub fn join(folder: &str, path: &str) -> String {
     }
 }
 
-/// What a launch reads: the Dockerfile and the logins.
+/// What a launch reads: the Dockerfile, and the logins as [`session`] has them.
 pub fn input(launch: &Launch<'_>) -> Vec<u8> {
-    let config = docker_config(launch.credentials);
+    let logins = session::files(launch.credentials, launch.reference, launch.push);
+    let logins = logins.iter().map(|(name, content)| (name.as_str(), content.expose()));
     let mut tar = tar::Builder::new(Vec::new());
-    for (name, content) in [("Dockerfile", launch.dockerfile_text), ("config.json", config.expose())] {
+    for (name, content) in std::iter::once(("Dockerfile", launch.dockerfile_text)).chain(logins) {
         let mut header = tar::Header::new_gnu();
         header.set_size(content.len() as u64);
         header.set_mode(0o600);
@@ -227,23 +228,6 @@ pub fn input(launch: &Launch<'_>) -> Vec<u8> {
         _ = tar.append_data(&mut header, name, content.as_bytes());
     }
     tar.into_inner().unwrap_or_default()
-}
-
-/// Logins as docker's tools read them.
-fn docker_config(credentials: &[RegistryCredential]) -> Secret {
-    let auths: serde_json::Map<String, serde_json::Value> = credentials
-        .iter()
-        .map(|login| {
-            // Docker Hub's login has had this name since before it had another.
-            let host = match login.host.as_str() {
-                "docker.io" | "index.docker.io" | "registry-1.docker.io" => "https://index.docker.io/v1/",
-                host => host,
-            };
-            let auth = STANDARD.encode(format!("{}:{}", login.username, login.password.expose()));
-            (host.to_owned(), serde_json::json!({ "auth": auth }))
-        })
-        .collect();
-    Secret::new(serde_json::json!({ "auths": auths }).to_string())
 }
 
 #[cfg(test)]

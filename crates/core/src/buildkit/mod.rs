@@ -8,3 +8,4 @@ pub mod launcher;
 pub mod mask;
 pub mod rawjson;
 pub mod service;
+mod session;

@@ -2,13 +2,16 @@
 
 use prt_types::{
     audit::Outcome,
-    builds::{BuildRequest, BuildStatus, BuildView, CredentialView, RegistryCredential as Login, RerunRequest},
+    builds::{
+        BuildRequest, BuildStatus, BuildView, CredentialUse, CredentialView, RegistryCredential as Login, RerunRequest,
+    },
     ids::BuildId,
     workers::WorkerStatus,
 };
 use serde_json::json;
 
 use super::{
+    logins,
     probe::probe,
     run::Start,
     validate::{Inputs, validate},
@@ -16,9 +19,11 @@ use super::{
 };
 use crate::{
     Orchestrator,
+    buildkit::launcher::join,
     clock::new_id,
     error::{Error, Result},
     op_context::{Actor, OpContext},
+    registry::scope::place,
     store::{Build, RegistryCredential, Repository, StoreError, Worker},
 };
 
@@ -33,21 +38,26 @@ impl Orchestrator {
     /// Starts a build with the inputs of an earlier one; the build folder is taken as it is now.
     pub async fn build_rerun(&self, cx: &OpContext, number: i64, request: RerunRequest) -> Result<BuildView> {
         let earlier = self.build_visible(cx, number).await?;
-        let mut hosts: Vec<String> = request
+        let mut given: Vec<(String, Option<CredentialUse>)> = request
             .registry_credentials
             .iter()
-            .map(|given| given.host.to_ascii_lowercase())
+            .map(|given| (given.host.to_ascii_lowercase(), given.only))
             .collect();
         let mut secrets = request.registry_secrets;
-        for (credential, _) in self.build_secrets(cx.any_actor()?, &secrets).await? {
-            hosts.push(credential.host);
+        for (_, login) in self.build_secrets(cx.any_actor()?, &secrets).await? {
+            given.push((login.host, login.only));
         }
+        // A login for everything at a registry is in the place of all that the build used there.
+        let replaced = |login: &CredentialView| {
+            let whole = (place(&login.host).0.to_owned(), None);
+            given.contains(&(login.host.clone(), login.only)) || given.contains(&whole)
+        };
         let mut missing = vec![];
-        for login in earlier.credentials.iter().filter(|login| !hosts.contains(&login.host)) {
+        for login in earlier.credentials.iter().filter(|login| !replaced(login)) {
             match &login.secret_name {
                 // It may have changed since, or be out of the asker's reach; then its name is refused below.
-                Some(name) => secrets.push(name.clone()),
-                None => missing.push(login.host.as_str()),
+                Some(name) => secrets.push(logins::written(name, &login.host, login.only)),
+                None => missing.push(logins::purpose(&login.host, login.only)),
             }
         }
         if !missing.is_empty() {
@@ -86,8 +96,8 @@ impl Orchestrator {
         let worker_name = request.worker.clone();
         let mut kept = vec![];
         for (credential, login) in self.build_secrets(&actor, &request.registry_secrets).await? {
+            kept.push((credential, login.host.clone(), login.only));
             request.registry_credentials.push(login);
-            kept.push(credential);
         }
         let inputs = validate(request)?;
         let worker = {
@@ -187,8 +197,11 @@ impl Orchestrator {
             details,
         )
         .await?;
-        for credential in &kept {
-            let details = json!({ "host": credential.host, "build": format!("#{}", build.number) });
+        for (credential, host, only) in &kept {
+            let mut details = json!({ "host": host, "build": format!("#{}", build.number) });
+            if let Some(only) = only {
+                details["only"] = json!(only);
+            }
             self.credential_used(&mut *tx, cx, credential, details).await?;
         }
         tx.save().await?;
@@ -197,17 +210,23 @@ impl Orchestrator {
         Ok(view(build, None, None))
     }
 
-    /// The kept credentials of these names; one that is named twice is taken once.
+    /// The kept credentials of these names, for what is written behind a name; one that is named twice for the same is taken once.
     async fn build_secrets(&self, actor: &Actor, names: &[String]) -> Result<Vec<(RegistryCredential, Login)>> {
         if names.is_empty() {
             return Ok(vec![]);
         }
         let mut tx = self.read().await?;
         let mut picked: Vec<(RegistryCredential, Login)> = vec![];
-        for name in names {
+        for written in names {
+            let (name, path, only) =
+                logins::kept(written).map_err(|message| Error::field("registry_secrets", message))?;
             let (credential, login) = self.credential_pick(&mut *tx, actor, name, "registry_secrets").await?;
-            if picked.iter().all(|(known, _)| known.id != credential.id) {
-                picked.push((credential, login));
+            let host = join(&login.host, path);
+            let known = |(known, login): &(RegistryCredential, Login)| {
+                known.id == credential.id && login.host == host && login.only == only
+            };
+            if !picked.iter().any(known) {
+                picked.push((credential, Login { host, only, ..login }));
             }
         }
         Ok(picked)
@@ -215,15 +234,16 @@ impl Orchestrator {
 }
 
 /// The logins without passwords, those that are kept with their names.
-fn credential_views(inputs: &Inputs, kept: &[RegistryCredential]) -> Vec<CredentialView> {
-    let name_of = |host: &str| {
-        kept.iter()
-            .find(|credential| credential.host == host)
-            .map(|credential| credential.name.clone())
-    };
+fn credential_views(
+    inputs: &Inputs,
+    kept: &[(RegistryCredential, String, Option<CredentialUse>)],
+) -> Vec<CredentialView> {
     let mut views = inputs.credential_views();
     for view in &mut views {
-        view.secret_name = name_of(&view.host);
+        view.secret_name = kept
+            .iter()
+            .find(|(_, host, only)| *host == view.host && *only == view.only)
+            .map(|(credential, ..)| credential.name.clone());
     }
     views
 }

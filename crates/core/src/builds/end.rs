@@ -82,6 +82,7 @@ impl Follower<'_> {
                     step,
                     last_lines: &step.map(|step| self.last_lines(step.step)).unwrap_or_default(),
                     exit_code: trailer.exit_code.unwrap_or(-1),
+                    logins: &self.logins,
                 });
                 failed(reason, message, step.map(|step| step.name.clone()))
             }

@@ -2,8 +2,10 @@
 
 use prt_types::{
     build_events::{Step, StepState},
-    builds::BuildReason,
+    builds::{BuildReason, CredentialUse, RegistryCredential},
 };
+
+use crate::registry::scope;
 
 /// What is known of a failed build.
 #[derive(Debug)]
@@ -16,6 +18,19 @@ pub(super) struct Evidence<'a> {
     pub last_lines: &'a [String],
     /// Exit code of `buildctl`.
     pub exit_code: i64,
+    /// The logins that it had.
+    pub logins: &'a [RegistryCredential],
+}
+
+impl Evidence<'_> {
+    /// Whose login an image was asked for with.
+    fn user(&self, reference: &str, wanted: CredentialUse) -> Option<&str> {
+        let name = reference.split_once('@').map_or(reference, |(name, _)| name);
+        // A colon in the last component begins the tag, an earlier one the port.
+        let (folder, last) = name.rsplit_once('/').unwrap_or(("", name));
+        let last = last.split(':').next().unwrap_or_default();
+        scope::pick(self.logins, &format!("{folder}/{last}"), wanted).map(|login| login.username.as_str())
+    }
 }
 
 /// Reason and message of a failure.
@@ -57,12 +72,20 @@ pub(super) fn classify(evidence: &Evidence<'_>) -> Failure {
         );
     }
     if let Some(reference) = after(&error, "failed to push ") {
-        return push(reference.trim_end_matches(':'), &error, &lower);
+        let reference = reference.trim_end_matches(':');
+        return push(reference, &error, &lower, evidence.user(reference, CredentialUse::Push));
     }
     if let Some(reference) =
         after(&error, "failed to resolve source metadata for ").or_else(|| after(&error, "failed to resolve "))
     {
-        return pull(reference.trim_end_matches(':'), &error, &lower, &place);
+        let reference = reference.trim_end_matches(':');
+        return pull(
+            reference,
+            &error,
+            &lower,
+            &place,
+            evidence.user(reference, CredentialUse::Pull),
+        );
     }
     if lower.contains("buildkitd.sock")
         || lower.contains("failed to list workers")
@@ -220,7 +243,7 @@ fn unreachable_reason(lower: &str) -> Option<&'static str> {
         .map(|(_, reason)| *reason)
 }
 
-fn push(reference: &str, error: &str, lower: &str) -> Failure {
+fn push(reference: &str, error: &str, lower: &str, user: Option<&str>) -> Failure {
     let host = host_of(reference);
     if let Some(reason) = unreachable_reason(lower) {
         let what = match reason {
@@ -238,7 +261,8 @@ fn push(reference: &str, error: &str, lower: &str) -> Failure {
         return (
             BuildReason::PushDenied,
             format!(
-                "The registry {host} refused the push of {reference}. Give a login for {host} that may push there (registry_credentials)."
+                "The registry {host} refused the push of {reference}{}. Give a login for {host} that may push there (registry_credentials).",
+                by(user)
             ),
         );
     }
@@ -248,7 +272,7 @@ fn push(reference: &str, error: &str, lower: &str) -> Failure {
     )
 }
 
-fn pull(reference: &str, error: &str, lower: &str, place: &str) -> Failure {
+fn pull(reference: &str, error: &str, lower: &str, place: &str, user: Option<&str>) -> Failure {
     let host = host_of(reference);
     if let Some(reason) = unreachable_reason(lower) {
         let message = format!(
@@ -258,19 +282,26 @@ fn pull(reference: &str, error: &str, lower: &str, place: &str) -> Failure {
     }
     if denied(lower) {
         let message = format!(
-            "The registry {host} refused to let {reference} be pulled{place}. Give a login for {host} (registry_credentials)."
+            "The registry {host} refused to let {reference} be pulled{}{place}. Give a login for {host}{} (registry_credentials).",
+            by(user),
+            if user.is_some() { " that may pull it" } else { "" }
         );
         return (BuildReason::PullDenied, message);
     }
     if lower.contains("not found") {
+        let login = user.map_or("this login".into(), |user| format!("the login of {user}"));
         let message =
-            format!("There is no image {reference}{place}, or it is not for this login. Look at its name and tag.");
+            format!("There is no image {reference}{place}, or it is not for {login}. Look at its name and tag.");
         return (BuildReason::PullDenied, message);
     }
     (
         BuildReason::BuildKitError,
         format!("The pull of {reference} failed{place}: {}.", sentence(error)),
     )
+}
+
+fn by(user: Option<&str>) -> String {
+    user.map_or(String::new(), |user| format!(" by {user}"))
 }
 
 /// Without the full stop, and not longer than a page can show.
@@ -300,6 +331,7 @@ mod tests {
             step: failed_step(decoder.steps()),
             last_lines: &[],
             exit_code: 1,
+            logins: &[],
         })
     }
 
@@ -374,6 +406,7 @@ mod tests {
             step: None,
             last_lines: &last_lines,
             exit_code: 1,
+            logins: &[],
         })
     }
 
@@ -403,6 +436,33 @@ mod tests {
             (R::BuildKitError, "BuildKit failed with exit code 1: something new.")
         );
         assert_eq!(from("", &[]).1, "BuildKit failed with exit code 1: it said nothing.");
+        let logins = [("r.io:5000", "whole"), ("r.io:5000/team", "ada")].map(|(host, username)| RegistryCredential {
+            host: host.into(),
+            username: username.into(),
+            password: "p".into(),
+            only: None,
+        });
+        let denied = |image: &str| {
+            let text = format!(
+                "error: failed to solve: {image}: failed to resolve source metadata for {image}: 403 Forbidden"
+            );
+            classify(&Evidence {
+                error_text: &text,
+                step: None,
+                last_lines: &[],
+                exit_code: 1,
+                logins: &logins,
+            })
+        };
+        for (image, user) in [
+            ("r.io:5000/team/x:1", "ada"),
+            ("r.io:5000/team/x@sha256:ab", "ada"),
+            ("r.io:5000/y:1", "whole"),
+        ] {
+            let wanted = format!("The registry r.io:5000 refused to let {image} be pulled by {user}.");
+            let (reason, message) = denied(image);
+            assert!(reason == R::PullDenied && message.starts_with(&wanted), "{message}");
+        }
         let hub = "error: failed to solve: a/b:1: failed to resolve source metadata for docker.io/a/b:1: pull access denied, repository \
                    does not exist or may require authorization: server message: insufficient_scope: authorization failed";
         assert_eq!(from(hub, &[]).0, R::PullDenied);

@@ -3,6 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `validate.rs` | what can be said about a request without asking anybody |
+//! | `logins.rs` | which login is for which image |
 //! | `probe.rs` | logins and the right to push, before the build |
 //! | `offer.rs` | the Dockerfile, and the command that waits for the word to build it |
 //! | `create.rs` | the request: may they, is it valid, record, start |
@@ -22,6 +23,7 @@ mod cancel;
 mod create;
 mod end;
 mod failure;
+mod logins;
 mod offer;
 mod options;
 mod probe;

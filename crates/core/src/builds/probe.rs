@@ -1,11 +1,12 @@
 //! Checks before a build what would otherwise fail at its end: logins and the right to push.
 
 use futures::future::{self, BoxFuture, FutureExt as _};
+use prt_types::builds::RegistryCredential;
 
 use super::validate::Inputs;
 use crate::{
     error::{Fields, Result},
-    registry::{RegistryClient, RegistryError},
+    registry::{RegistryClient, RegistryError, scope::place},
 };
 
 type Checked = std::result::Result<(), RegistryError>;
@@ -21,9 +22,16 @@ enum Check<'a> {
 /// Asks all registries at the same time. Returns what could not be checked, in words for the log.
 #[tracing::instrument(name = "registry probe", skip_all)]
 pub(super) async fn probe(registry: &RegistryClient, inputs: &Inputs) -> Result<Vec<String>> {
+    let login = inputs.push_login();
+    // The check of the push is one of its login too.
+    let others: Vec<RegistryCredential> = inputs
+        .credentials
+        .iter()
+        .filter(|other| !inputs.push_image || login != Some(*other))
+        .map(of_its_registry)
+        .collect();
     let mut checks: Vec<BoxFuture<'_, (Check<'_>, Checked)>> = vec![];
     if inputs.push_image {
-        let login = inputs.credentials.iter().find(|login| login.host == inputs.host);
         let check = registry.check_push(&inputs.host, &inputs.repository, login, inputs.insecure_registry);
         checks.push(
             check
@@ -38,11 +46,10 @@ pub(super) async fn probe(registry: &RegistryClient, inputs: &Inputs) -> Result<
                 .boxed(),
         );
     }
-    for login in inputs
-        .credentials
-        .iter()
-        .filter(|login| !inputs.push_image || login.host != inputs.host)
-    {
+    for (at, login) in others.iter().enumerate() {
+        if others[..at].contains(login) {
+            continue;
+        }
         let insecure = inputs.insecure_registry && login.host == inputs.host;
         let check = registry.check_login(login, insecure);
         checks.push(
@@ -71,4 +78,13 @@ pub(super) async fn probe(registry: &RegistryClient, inputs: &Inputs) -> Result<
     }
     wrong.check()?;
     Ok(notes)
+}
+
+/// Whether a login is known is the same question for all that it is used for.
+fn of_its_registry(login: &RegistryCredential) -> RegistryCredential {
+    RegistryCredential {
+        host: place(&login.host).0.to_owned(),
+        only: None,
+        ..login.clone()
+    }
 }

@@ -106,8 +106,9 @@ pub(super) struct Follower<'a> {
     pub killed: bool,
     /// Bytes of progress read.
     pub offset: u64,
+    /// The build's logins.
+    pub logins: Vec<RegistryCredential>,
     writer: LogWriter,
-    logins: Vec<RegistryCredential>,
     skip: Decoded,
     last_lines: HashMap<u32, VecDeque<String>>,
     told: Option<Instant>,

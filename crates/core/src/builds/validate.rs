@@ -1,15 +1,15 @@
 //! What can be said about a build request without asking anybody.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use oci_spec::distribution::Reference;
-use prt_types::builds::{BuildRequest, CredentialView, RegistryCredential};
+use prt_types::builds::{BuildRequest, CredentialUse, CredentialView, RegistryCredential};
 
-use super::options;
+use super::{logins, options};
 use crate::{
     error::{Fields, Result},
     images::is_tag,
-    registry::login::{LONGEST_PASSWORD, is_host},
+    registry::{login::is_host, scope},
 };
 
 const LONGEST_ARGS: usize = 64 * 1024;
@@ -37,12 +37,18 @@ pub(super) struct Inputs {
 }
 
 impl Inputs {
+    /// The login that the push goes with.
+    pub(super) fn push_login(&self) -> Option<&RegistryCredential> {
+        scope::pick(&self.credentials, &self.name, CredentialUse::Push)
+    }
+
     pub(super) fn credential_views(&self) -> Vec<CredentialView> {
         self.credentials
             .iter()
             .map(|login| CredentialView {
                 host: login.host.clone(),
                 username: login.username.clone(),
+                only: login.only,
                 secret_name: None,
             })
             .collect()
@@ -79,7 +85,7 @@ pub(super) fn validate(mut request: BuildRequest) -> Result<Inputs> {
             "SOURCE_DATE_EPOCH is a whole number of seconds since 1970.",
         );
     }
-    let credentials = credentials(request.registry_credentials, &mut wrong);
+    let credentials = logins::check(request.registry_credentials, &mut wrong);
     wrong.check()?;
     let (host, repository) = name
         .split_once('/')
@@ -172,53 +178,6 @@ fn build_args(args: &BTreeMap<String, String>, wrong: &mut Fields) {
     }
 }
 
-fn credentials(credentials: Vec<RegistryCredential>, wrong: &mut Fields) -> Vec<RegistryCredential> {
-    const FIELD: &str = "registry_credentials";
-    let mut hosts = BTreeSet::new();
-    let mut checked = vec![];
-    for login in credentials {
-        let host = login.host.to_ascii_lowercase();
-        if !is_host(&host) {
-            let message = format!(
-                "{:?} is no registry; write its host name, with :port if it has one, and nothing else.",
-                login.host
-            );
-            wrong.add(FIELD, message);
-            continue;
-        }
-        if !hosts.insert(host.clone()) {
-            wrong.add(
-                FIELD,
-                format!("There are two logins for {host}; a registry can have only one."),
-            );
-        }
-        let bad_name =
-            login.username.is_empty() || login.username.contains(':') || login.username.chars().any(char::is_control);
-        if bad_name || login.username.len() > 256 {
-            wrong.add(
-                FIELD,
-                format!("The login for {host} needs a user name, without colon and line breaks."),
-            );
-        }
-        let password = login.password.expose();
-        if password.is_empty() {
-            wrong.add(FIELD, format!("The login for {host} needs a password or token."));
-        } else if password.chars().any(char::is_control) {
-            wrong.add(
-                FIELD,
-                format!("The password for {host} contains a line break or another control character."),
-            );
-        } else if password.len() > LONGEST_PASSWORD {
-            wrong.add(
-                FIELD,
-                format!("The password for {host} is longer than {LONGEST_PASSWORD} bytes."),
-            );
-        }
-        checked.push(RegistryCredential { host, ..login });
-    }
-    checked
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -247,6 +206,7 @@ mod tests {
             host: host.into(),
             username: username.into(),
             password: password.into(),
+            only: None,
         }
     }
 
@@ -282,6 +242,7 @@ mod tests {
             [CredentialView {
                 host: "registry.example.com:5000".into(),
                 username: "robot$x".into(),
+                only: None,
                 secret_name: None
             }]
         );
@@ -325,7 +286,7 @@ mod tests {
         }
         for (host, username, password) in [
             ("https://r.io", "u", "p"),
-            ("r.io/demo", "u", "p"),
+            ("r.io/Demo/", "u", "p"),
             ("", "u", "p"),
             ("r.io:0", "u", "p"),
             ("a b", "u", "p"),
@@ -346,8 +307,27 @@ mod tests {
             twice,
             [(
                 "registry_credentials".into(),
-                "There are two logins for r.io; a registry can have only one.".into()
+                "There are two logins for r.io. Say what each is for, pull or push, or name the repositories, e.g. r.io/team-a.".into()
             )]
+        );
+        let apart = wrong(|r| {
+            r.registry_credentials = vec![
+                login("r.io", "a", "b"),
+                login("r.io/team", "c", "d"),
+                login("r.io", "e", "f"),
+            ];
+            r.registry_credentials[2].only = Some(CredentialUse::Push);
+        });
+        assert_eq!(apart, []);
+        let pushes = wrong(|r| {
+            r.registry_credentials = vec![login("r.io/a", "a", "b"), login("r.io/A", "c", "d")];
+            for login in &mut r.registry_credentials {
+                login.only = Some(CredentialUse::Push);
+            }
+        });
+        assert_eq!(
+            pushes[0].1,
+            "There are two logins for the push to r.io/a; one is enough."
         );
     }
 

@@ -10,6 +10,7 @@ mod asking;
 mod challenge;
 mod error;
 pub(crate) mod login;
+pub(crate) mod scope;
 
 use std::{
     collections::BTreeMap,

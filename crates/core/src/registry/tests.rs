@@ -93,6 +93,7 @@ fn login(host: &str, password: &str) -> RegistryCredential {
         host: host.into(),
         username: "robot".into(),
         password: password.into(),
+        only: None,
     }
 }
 

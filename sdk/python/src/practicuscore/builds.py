@@ -30,7 +30,11 @@ _CANCELING = "canceling… (interrupt again to leave at once)"
 _BATCH = 4096
 """Records shown at once: many of a log that is already there, one of a live log."""
 
-RegistryCredential = Union[Sequence[str], Mapping[str, Any]]
+RegistryCredential = Union[Sequence[Union[str, None]], Mapping[str, Any]]
+"""A login: ``(host, user, password)``. A fourth part, ``"pull"`` or ``"push"``, says that it is for one of them only; behind the
+host may stand a path, for the repositories below it only. As a dict: ``host``, ``username``, ``password`` and ``only``."""
+
+_LOGIN = ("host", "username", "password", "only")
 
 
 @dataclass(frozen=True)
@@ -153,7 +157,7 @@ def list_builds(
 
 
 def credentials(given: Sequence[RegistryCredential] | None) -> list[dict[str, Any]]:
-    """Registry logins as the console takes them: out of ``(host, user, password)``, or dicts as they are."""
+    """Registry logins as the console takes them: out of tuples, or dicts as they are."""
     shape = "A list of (host, user, password) is expected."
     if given is None:
         return []
@@ -163,11 +167,13 @@ def credentials(given: Sequence[RegistryCredential] | None) -> list[dict[str, An
     for login in given:
         if isinstance(login, Mapping):
             logins.append(dict(login))
+            continue
         # The login itself is not shown: a part of it is a password.
-        elif isinstance(login, (str, bytes)) or len(login) != 3 or not all(isinstance(part, str) for part in login):
+        if isinstance(login, (str, bytes)) or len(login) not in (3, 4) or not all(isinstance(part, str) for part in login[:3]):
             raise _wrong("registry_credentials", shape)
-        else:
-            logins.append(dict(zip(("host", "username", "password"), login)))
+        if len(login) == 4 and login[3] not in (None, "pull", "push"):
+            raise _wrong("registry_credentials", 'The fourth part of a login is "pull" or "push".')
+        logins.append({name: part for name, part in zip(_LOGIN, login) if part is not None})
     return logins
 
 

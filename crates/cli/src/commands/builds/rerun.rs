@@ -15,10 +15,10 @@ pub struct Args {
     #[arg(value_parser = super::number)]
     number: i64,
     /// Registry login, because logins are not kept; the password comes from FILE, PRT_REGISTRY_PASSWORD or standard input
-    #[arg(long = "registry-credential", value_name = "HOST,USER[,@FILE]")]
+    #[arg(long = "registry-credential", value_name = "HOST[/PATH],USER[,pull|,push][,@FILE]")]
     registry_credentials: Vec<String>,
     /// Kept registry credential; those that the build used are used again without this
-    #[arg(long = "registry-secret", value_name = "NAME")]
+    #[arg(long = "registry-secret", value_name = "NAME[/PATH][:pull|:push]")]
     registry_secrets: Vec<String>,
     /// Do not use the cache this time
     #[arg(long)]

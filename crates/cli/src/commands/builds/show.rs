@@ -1,6 +1,6 @@
 //! `builds show N`.
 
-use prt_types::builds::BuildView;
+use prt_types::builds::{BuildView, CredentialView};
 
 use crate::{
     error::Result,
@@ -49,16 +49,7 @@ fn describe(build: &BuildView) -> String {
         ),
         (
             "logins",
-            joined(
-                build
-                    .credentials
-                    .iter()
-                    .map(|login| match &login.secret_name {
-                        Some(name) => format!("{name} ({} at {})", login.username, login.host),
-                        None => format!("{} at {}", login.username, login.host),
-                    })
-                    .collect(),
-            ),
+            joined(build.credentials.iter().map(CredentialView::text).collect()),
         ),
         ("insecure", build.insecure_registry.then(|| "yes".into())),
         ("no cache", build.no_cache.then(|| "yes".into())),

@@ -9,10 +9,13 @@ use std::{
     process::{Child, Command, Output, Stdio},
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use futures::StreamExt as _;
 use tempfile::TempDir;
 
 use super::*;
+
+mod turns;
 
 struct Builder {
     dir: TempDir,
@@ -44,7 +47,10 @@ impl Builder {
         let mut builder = Self::new(script);
         builder.tools = builder.path("tools");
         fs::create_dir_all(&builder.tools).unwrap();
-        for name in "sh tail cat head readlink mkdir mv rm tar mktemp setsid sleep grep tr kill".split(' ') {
+        for name in
+            "sh tail cat head readlink mkdir mkfifo mv rm tar mktemp setsid sleep grep sed sort date base64 tr kill"
+                .split(' ')
+        {
             std::os::unix::fs::symlink("/bin/busybox", builder.path("tools") + "/" + name).unwrap();
         }
         builder
@@ -74,6 +80,17 @@ impl Builder {
         self.made(context, launch_below)
     }
 
+    fn launch_with(&self, credentials: &[RegistryCredential], push: bool) -> ExecSpec {
+        self.made("", |spool, launch| {
+            let launch = Launch {
+                push,
+                credentials,
+                ..launch.clone()
+            };
+            launch_below(spool, &launch)
+        })
+    }
+
     fn read_and_launch(&self, context: &str) -> ExecSpec {
         self.made(context, read_and_launch_below)
     }
@@ -83,6 +100,7 @@ impl Builder {
             host: "r:5000".into(),
             username: "robot".into(),
             password: "hunter2!".into(),
+            only: None,
         }];
         make(
             &self.spool(),

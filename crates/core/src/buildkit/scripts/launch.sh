@@ -1,6 +1,6 @@
 # Starts a build in the builder so that it goes on without us, then reads its progress.
 #   $1 folder of all builds   $2 build   $3 build folder   $4 context   $5 name of the Dockerfile   $6 the user's own ignore file
-#   $7 one more ignore pattern   $8 runner.sh   then the command. Standard input: a tar stream with `Dockerfile` and `config.json`, the logins.
+#   $7 one more ignore pattern   $8 runner.sh   then the command. Standard input: a tar stream with `Dockerfile` and the logins' files.
 # Exit codes: 90 no such command, 91 there is such a build already, 92 no such build, 93 the context leads out of the build folder,
 # 94 the builder's disk or memory.
 set -u

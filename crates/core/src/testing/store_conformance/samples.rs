@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use prt_types::{
     access::{Door, Role, TokenScope},
     audit::Outcome,
-    builds::{BuildReason, BuildStatus, CredentialView},
+    builds::{BuildReason, BuildStatus, CredentialUse, CredentialView},
     container_images::{PullPolicy, ServiceType},
     ids::{AuditId, BuildId, ContainerImageId, GroupId, RegistryCredentialId, TokenId, UserId, WorkerId, WorkerSizeId},
     security_contexts::{SeccompProfile, SecurityContext, SecurityRights},
@@ -200,6 +200,7 @@ pub(super) fn build(worker: &Worker, owner: &User, number: i64) -> Build {
             secret_name: Some("corp-robot".into()),
             host: "registry.example.com".into(),
             username: "robot".into(),
+            only: Some(CredentialUse::Push),
         }],
         credentials_sealed: Some(vec![0, 255, 0, 127]),
         insecure_registry: true,
