@@ -149,3 +149,13 @@ bridge_gateway() {
   device="$(docker network inspect bridge -f '{{index .Options "com.docker.network.bridge.name"}}' 2>/dev/null)"
   ip -4 -o addr show dev "${device:-docker0}" 2>/dev/null | sed -n 's/.* inet \([0-9.]*\).*/\1/p' | head -n1
 }
+
+# registry_push IMAGE USER PASSWORDFILE: the login is in a folder of its own for as long as that takes.
+registry_push() {
+  local config status=0
+  config="$(mktemp -d)"
+  printf '{"auths":{"%s":{"auth":"%s"}}}' "${1%%/*}" "$(printf '%s:%s' "$2" "$(cat "$3")" | base64 -w0)" >"$config/config.json"
+  (quiet "$PRT_STATE/registries/push.log" env DOCKER_CONFIG="$config" docker push -q "$1") || status=$?
+  rm -rf "$config"
+  return "$status"
+}

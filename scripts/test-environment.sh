@@ -18,10 +18,26 @@ test_environment_up() {
   PRT_HTTP_REGISTRY_PORT="$(free_port)"
   export PRT_REGISTRY_PORT PRT_HTTP_REGISTRY_PORT
   environment_registries "$CARGO_TARGET_DIR/$1/prtcli"
+  shell_image
   TEST_DATABASE_URL="$("$PRT_ROOT/scripts/postgres.sh" start | sed 's/^TEST_DATABASE_URL=//')"
   export TEST_DATABASE_URL
   export PRT_CONSOLE_BIN="$CARGO_TARGET_DIR/$1/prt-console" PRTCLI="$CARGO_TARGET_DIR/$1/prtcli" PRT_SITE_ROOT="$CARGO_TARGET_DIR/site-$1"
   export PRT_TEST_ENVIRONMENT=$$
+}
+
+# shell_image: a base image of a shell and common commands. A builder that runs one `echo` need not unpack a whole worker first.
+shell_image() {
+  local root name image="$PRT_REGISTRY/tests/shell:1"
+  need busybox
+  root="$(mktemp -d)"
+  mkdir -p "$root/bin" "$root/tmp"
+  chmod 1777 "$root/tmp"
+  cp "$(command -v busybox)" "$root/bin/busybox"
+  for name in $(busybox --list); do [ "$name" = busybox ] || ln -s busybox "$root/bin/$name"; done
+  tar -C "$root" -c --owner=0 --group=0 . | docker import --change 'ENV PATH=/bin' - "$image" >/dev/null
+  rm -rf "$root"
+  registry_push "$image" "$PRT_REGISTRY_USER" "$PRT_REGISTRY_PASSWORD_FILE"
+  docker rmi "$image" >/dev/null
 }
 
 test_environment_down() {

@@ -125,11 +125,8 @@ if image_exists "$WORKER_IMAGE"; then
     jq -r '.config.digest? // empty')"
   if [ "$here" != "$there" ]; then
     say "registries: pushing $repository:$PRT_VERSION"
-    config="$(mktemp -d)"
-    trap 'rm -rf "$config"' EXIT
-    printf '{"auths":{"%s":{"auth":"%s"}}}' "$host:$port" "$(printf '%s:%s' "$user" "$(cat "$dir/password")" | base64 -w0)" >"$config/config.json"
     docker tag "$WORKER_IMAGE" "$host:$port/$repository:$PRT_VERSION"
-    quiet "$PRT_STATE/registries/push.log" env DOCKER_CONFIG="$config" docker push -q "$host:$port/$repository:$PRT_VERSION"
+    registry_push "$host:$port/$repository:$PRT_VERSION" "$user" "$dir/password"
     docker rmi "$host:$port/$repository:$PRT_VERSION" >/dev/null
     if [ -n "$fresh" ]; then
       rm -rf "$seed.new"

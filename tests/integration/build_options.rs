@@ -128,7 +128,7 @@ async fn separate_logins_for_pull_and_push_meet_in_the_cache() {
     let console = Console::start().await;
     let alice = console.user("alice", &[]).await;
     let worker = console.worker(&alice, &builder_worker("Medium")).await;
-    let text = format!("FROM {}\nRUN echo hello > /tmp/hello\n", crate::helpers::base_image());
+    let text = format!("FROM {}\nRUN echo hello > /tmp/hello\n", crate::helpers::shell_image());
     console.dockerfile(&alice, &worker.name, &text).await;
     let mut request = console.build_request(&worker.name, "pull-push", "1");
     request.push_image = false;

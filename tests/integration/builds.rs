@@ -13,6 +13,7 @@ use prt_types::{
 
 use crate::helpers::{
     Console, base_image, builder_worker, docker, eventually, http_registry, plain_worker, postgres_database, registry,
+    shell_image,
 };
 
 #[tokio::test]
@@ -181,7 +182,7 @@ async fn failures_are_told_in_plain_words() {
     let console = Console::start().await;
     let alice = console.user("alice", &[]).await;
     let worker = console.worker(&alice, &builder_worker("Small")).await;
-    let base = base_image();
+    let base = shell_image();
     for (dockerfile, reason, words) in [
         (
             "FROM scratch\nFORM scratch\n".to_owned(),
@@ -225,7 +226,7 @@ async fn one_build_at_a_time_cancel_and_run_again() {
     let console = Console::start().await;
     let alice = console.user("alice", &[]).await;
     let worker = console.worker(&alice, &builder_worker("Medium")).await;
-    let dockerfile = format!("FROM {}\nRUN echo started; sleep 300\n", base_image());
+    let dockerfile = format!("FROM {}\nRUN echo started; sleep 300\n", shell_image());
     console.dockerfile(&alice, &worker.name, &dockerfile).await;
     let mut request = console.build_request(&worker.name, "slow", "1");
     let slow = alice.build_create(&request).await.unwrap();
@@ -335,7 +336,7 @@ async fn push_false_leaves_the_registry_alone_and_http_is_for_those_who_ask() {
 async fn a_lost_builder_ends_its_build_once() {
     let console = Console::start().await;
     let worker = console.worker(&console.admin, &builder_worker("Small")).await;
-    let dockerfile = format!("FROM {}\nRUN sleep 300\n", base_image());
+    let dockerfile = format!("FROM {}\nRUN sleep 300\n", shell_image());
     console.dockerfile(&console.admin, &worker.name, &dockerfile).await;
     let build = console
         .admin
@@ -375,7 +376,7 @@ async fn a_late_viewer_gets_line_one_and_many_viewers_the_same() {
     let worker = console.worker(&alice, &builder_worker("Medium")).await;
     let dockerfile = format!(
         "FROM {}\nRUN for i in $(seq 1 3000); do echo line $i; done; sleep 2; echo last\n",
-        base_image()
+        shell_image()
     );
     console.dockerfile(&alice, &worker.name, &dockerfile).await;
     let mut request = console.build_request(&worker.name, "x", "1");

@@ -16,7 +16,7 @@ use prt_types::{
 };
 use serde::Deserialize;
 
-use crate::helpers::{Console, base_image, builder_worker, registry};
+use crate::helpers::{Console, base_image, builder_worker, registry, shell_image};
 
 #[derive(Debug, Deserialize)]
 struct Workflow {
@@ -205,7 +205,7 @@ async fn the_shell_script_builds_and_pushes() {
     // A Dockerfile that fails: exit code 1, and the worker that was started is gone.
     let token = ci_token(&alice, TokenScope::BuildAndStart).await;
     let pipeline = Pipeline::new(&console, &token, "broken");
-    let broken = format!("FROM {}\nRUN exit 7\n", base_image());
+    let broken = format!("FROM {}\nRUN exit 7\n", shell_image());
     fs::write(pipeline.folder.path().join("checkout/Dockerfile"), broken).expect("a file");
     let out = pipeline.bash(&[script]);
     assert_eq!(out.status.code(), Some(1), "{}", String::from_utf8_lossy(&out.stderr));

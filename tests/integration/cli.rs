@@ -1,6 +1,6 @@
 //! The seed's command line, and what its exit codes tell.
 
-use crate::helpers::{Cli, Console, base_image, builder_worker, registry};
+use crate::helpers::{Cli, Console, builder_worker, registry, shell_image};
 
 /// As the seed writes it; the host, the project, the user and the token are put in.
 const COMMAND: &str = r#"prtcli build-container-image -p \
@@ -27,7 +27,10 @@ async fn the_command_of_the_seed_builds_and_pushes() {
         (out.status.code(), text(&out.stdout), text(&out.stderr))
     };
 
-    let dockerfile = format!("FROM {}\nARG ENV_VAR\nRUN echo \"ENV_VAR is $ENV_VAR\"\n", base_image());
+    let dockerfile = format!(
+        "FROM {}\nARG ENV_VAR\nRUN echo \"ENV_VAR is $ENV_VAR\"\n",
+        shell_image()
+    );
     console.dockerfile(&alice, &worker.name, &dockerfile).await;
     let (code, out, err) = run(&registry.password);
     assert_eq!(code, Some(0), "{out}{err}");

@@ -6,7 +6,7 @@ use prt_types::{
     workers::{ContainerState, TerminateRequest, WorkerConfig, WorkerReason, WorkerStatus},
 };
 
-use crate::helpers::{Console, base_image, builder_worker, docker, eventually, plain_worker};
+use crate::helpers::{Console, builder_worker, docker, eventually, plain_worker, shell_image};
 
 fn lines(records: &[BuildRecord]) -> Vec<String> {
     records
@@ -25,7 +25,7 @@ async fn a_build_outlives_the_console_and_its_log_is_whole() {
     let worker = console.worker(&admin, &builder_worker("Medium")).await;
     // Prints through the crash and after it.
     let loop_text = "for i in $(seq 1 400); do echo counting $i; sleep 0.02; done";
-    let dockerfile = format!("FROM {}\nRUN {loop_text}\n", base_image());
+    let dockerfile = format!("FROM {}\nRUN {loop_text}\n", shell_image());
     console.dockerfile(&admin, &worker.name, &dockerfile).await;
     let build = admin
         .build_create(&console.build_request(&worker.name, "crash", "1"))
@@ -67,7 +67,7 @@ async fn a_build_that_ended_while_the_console_was_down() {
     let mut console = Console::start().await;
     let admin = console.admin.clone();
     let worker = console.worker(&admin, &builder_worker("Small")).await;
-    let dockerfile = format!("FROM {}\nRUN sleep 2; echo woke up\n", base_image());
+    let dockerfile = format!("FROM {}\nRUN sleep 2; echo woke up\n", shell_image());
     console.dockerfile(&admin, &worker.name, &dockerfile).await;
     let mut request = console.build_request(&worker.name, "x", "1");
     request.push_image = false;
@@ -172,7 +172,7 @@ async fn a_damaged_log_is_shown_but_for_the_damage() {
     let worker = console.worker(&admin, &builder_worker("Small")).await;
     let dockerfile = format!(
         "FROM {}\nRUN for i in $(seq 1 50); do echo counting $i; done\n",
-        base_image()
+        shell_image()
     );
     console.dockerfile(&admin, &worker.name, &dockerfile).await;
     let mut request = console.build_request(&worker.name, "x", "1");

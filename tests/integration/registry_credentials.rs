@@ -14,6 +14,7 @@ use prt_types::{
 
 use crate::helpers::{
     Console, FakeRegistry, base_image, builder_worker, canary, eventually, http_registry, plain_worker, registry,
+    shell_image,
 };
 
 const FIELD: &str = "image_config.repo_secret_name";
@@ -439,7 +440,7 @@ async fn a_build_pulls_and_pushes_by_secret_name() {
     let alice = console.user("alice", &[]).await;
     alice.registry_credential_create(&right("mine")).await.unwrap();
     let worker = console.worker(&alice, &builder_worker("Small")).await;
-    let text = format!("FROM {}\nRUN echo kept > /tmp/kept\n", base_image());
+    let text = format!("FROM {}\nRUN echo kept > /tmp/kept\n", shell_image());
     console.dockerfile(&alice, &worker.name, &text).await;
     let by_name = |names: &[&str]| BuildRequest {
         registry_credentials: vec![],

@@ -4,7 +4,7 @@ use std::{path::Path, process::Command};
 
 use prt_types::{builds::BuildStatus, workers::ImageConfig, workers::WorkerConfig};
 
-use crate::helpers::{Console, base_image, builder_worker, canary, docker, eventually, plain_worker, registry};
+use crate::helpers::{Console, builder_worker, canary, docker, eventually, plain_worker, registry, shell_image};
 
 /// Files below `folder` that contain `needle`.
 fn files_with(folder: &Path, needle: &str) -> String {
@@ -51,7 +51,7 @@ async fn a_registry_password_is_found_nowhere() {
         .unwrap();
     let dockerfile = format!(
         "FROM {}\nRUN --mount=type=bind,target=/ctx cat /ctx/leak.txt; sleep 3\n",
-        base_image()
+        shell_image()
     );
     console.dockerfile(&alice, &worker.name, &dockerfile).await;
     let build = alice

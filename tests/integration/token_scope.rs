@@ -12,7 +12,7 @@ use prt_types::{
 };
 use serde_json::{Value, json};
 
-use crate::helpers::{Cli, Console, USER_PASSWORD, base_image, builder_worker, plain_worker};
+use crate::helpers::{Cli, Console, USER_PASSWORD, builder_worker, plain_worker, shell_image};
 
 const REFUSED: &str = "This API token is for builds only.";
 
@@ -85,7 +85,7 @@ async fn it_builds_and_reaches_nothing_else() {
         .dockerfile(
             &ci,
             &worker.name,
-            &format!("FROM {}\nRUN echo built > /tmp/it\n", base_image()),
+            &format!("FROM {}\nRUN echo built > /tmp/it\n", shell_image()),
         )
         .await;
     let request = console.build_request(&worker.name, "scoped", "1");

@@ -20,7 +20,7 @@ pub use gate::{Account, Gate};
 pub use local_image::LocalImage;
 pub use own_registry::OwnRegistry;
 pub use postgres::postgres_database;
-pub use registry::{base_image, http_registry, registry};
+pub use registry::{base_image, http_registry, registry, shell_image};
 
 use std::{future::Future, time::Duration};
 

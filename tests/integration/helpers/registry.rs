@@ -41,6 +41,11 @@ pub fn base_image() -> String {
     format!("{}/practicusai/practicus-minimal:25.5.3", registry().host)
 }
 
+/// Base image for `FROM` where a shell is enough: a builder has it at once.
+pub fn shell_image() -> String {
+    format!("{}/tests/shell:1", registry().host)
+}
+
 impl Registry {
     pub fn login(&self) -> RegistryCredential {
         RegistryCredential {
