@@ -61,7 +61,7 @@ for (const script of BOTH) {
       expect(await find()).toMatchObject({ mode: 'full', state: 'active', active: good });
 
       await test.step('what only BuildKit refuses: the old one goes on, the text stays', async () => {
-        const failing = '[worker.oci]\n  proxySnapshotterPath = "/nowhere.sock"\n';
+        const failing = '[worker.oci]\n  networkMode = "cni"\n';
         await editor.fill(failing);
         await apply.click();
         await expect(error).toContainText('BuildKit refuses the configuration');

@@ -342,11 +342,11 @@ async fn what_is_wrong_changes_nothing() {
     assert_eq!(processes(&console, &worker).0, pid_of_both, "nothing was restarted");
 
     // What only BuildKit itself can tell.
-    let refused = full("[worker.oci]\n  proxySnapshotterPath = \"/nowhere.sock\"\n");
+    let refused = full("[worker.oci]\n  networkMode = \"cni\"\n");
     let view = admin.build_config_update(name, &refused).await.unwrap();
     assert_eq!((view.state, view.active.as_str()), (BuildConfigState::Failed, good));
     assert!(
-        view.message.contains("BuildKit refuses the configuration") && view.message.contains("/nowhere.sock"),
+        view.message.contains("BuildKit refuses the configuration") && view.message.contains("cni"),
         "{}",
         view.message
     );

@@ -62,6 +62,11 @@ const fn noted(name: &'static str, kind: Kind, note: Note) -> Field {
 const LEVELS: Kind = Kind::OneOf(&["error", "warn", "info", "debug", "trace"]);
 const SNAPSHOTTERS: Kind = Kind::OneOf(&["auto", "overlayfs", "native", "fuse-overlayfs", "stargz"]);
 const NETWORKS: Kind = Kind::OneOf(&["auto", "host", "cni", "bridge", "none"]);
+/// A build's steps and the build service do not see each other's files; these would let a user's own program or folder between them,
+/// and with it to logins that the user may use and not read.
+const APART: Note = Note::Refused(
+    "is refused: it would put programs or folders of the worker's user between the build service and its logins",
+);
 const ELSEWHERE: Note = Note::Refused("is set by the platform: builds reach the build service at its own address");
 
 /// The file itself.
@@ -86,13 +91,13 @@ pub(super) const ROOT: &[Field] = &[
         Kind::Table(&[field("format", Kind::OneOf(&["text", "json"])), field("level", LEVELS)]),
     ),
     noted("grpc", Kind::Free, ELSEWHERE),
-    field("otel", Kind::Table(&[field("socketPath", Kind::Text)])),
+    field("otel", Kind::Table(&[noted("socketPath", Kind::Text, APART)])),
     field(
         "cdi",
         Kind::Table(&[
             field("disabled", Kind::Bool),
-            field("specDirs", Kind::Texts),
-            field("autoAllowed", Kind::Texts),
+            noted("specDirs", Kind::Texts, APART),
+            noted("autoAllowed", Kind::Texts, APART),
         ]),
     ),
     field(
@@ -139,7 +144,7 @@ pub(super) const ROOT: &[Field] = &[
             field("maxRegistryConcurrency", Kind::Int),
         ]),
     ),
-    field("provenanceEnvDir", Kind::Text),
+    noted("provenanceEnvDir", Kind::Text, APART),
     field("cache", Kind::Table(&[field("gha", Kind::Free)])),
 ];
 
@@ -154,8 +159,8 @@ pub(super) const WORKER: &[Field] = &[
     field("minFreeSpace", Kind::Space),
     field("gcpolicy", Kind::Tables(GC_POLICY)),
     field("networkMode", NETWORKS),
-    field("cniConfigPath", Kind::Text),
-    field("cniBinaryPath", Kind::Text),
+    noted("cniConfigPath", Kind::Text, APART),
+    noted("cniBinaryPath", Kind::Text, APART),
     field("cniPoolSize", Kind::Int),
     field("bridgeName", Kind::Text),
     field("bridgeSubnet", Kind::Text),
@@ -177,11 +182,11 @@ const OCI: &[Field] = &[
         Kind::Bool,
         Note::Refused("is decided by the security context of the worker's size"),
     ),
-    field("noProcessSandbox", Kind::Bool),
+    noted("noProcessSandbox", Kind::Bool, APART),
     field("userRemapUnsupported", Kind::Text),
-    field("binary", Kind::Text),
-    field("proxySnapshotterPath", Kind::Text),
-    field("stargzSnapshotter", Kind::Free),
+    noted("binary", Kind::Text, APART),
+    noted("proxySnapshotterPath", Kind::Text, APART),
+    noted("stargzSnapshotter", Kind::Free, APART),
 ];
 
 const CONTAINERD: &[Field] = &[
@@ -190,9 +195,9 @@ const CONTAINERD: &[Field] = &[
         Kind::Bool,
         Note::Not(true, "needs containerd, which a builder does not have"),
     ),
-    field("address", Kind::Text),
+    noted("address", Kind::Text, APART),
     field("namespace", Kind::Text),
-    field("runtime", Kind::Free),
+    noted("runtime", Kind::Free, APART),
     field("snapshotter", Kind::Text),
     field("rootless", Kind::Bool),
 ];

@@ -228,7 +228,6 @@ fn what_is_wrong_has_a_place_and_advice() {
 fn the_whole_schema_is_taken() {
     let text = r#"
 insecure-entitlements = ["network.host"]
-provenanceEnvDir = "/etc/buildkit/provenance.d"
 [log]
 format = "json"
 level = "warn"
@@ -269,6 +268,36 @@ platformsCacheMaxAge = "1h"
     assert!(errors.is_empty(), "{errors:#?}");
     assert_eq!(linted.text.as_deref(), Some(text));
     assert_eq!(linted.findings.len(), 1, "{:#?}", linted.findings);
+}
+
+/// Whoever may use a kept login may not read it: nothing of theirs runs or lies between the build service and its logins.
+#[test]
+fn the_users_own_programs_stay_out_of_the_build_service() {
+    for text in [
+        "[worker.oci]\nbinary = \"/build/evil\"",
+        "[worker.oci]\nBinary = \"/build/evil\"",
+        "[worker.oci]\nnoProcessSandbox = true",
+        "[worker.oci]\nproxySnapshotterPath = \"/build/s.sock\"",
+        "[worker.oci]\ncniBinaryPath = \"/build\"",
+        "[worker.oci]\ncniConfigPath = \"/build/cni.json\"",
+        "[worker.oci.stargzSnapshotter]\nnoprefetch = true",
+        "[worker.containerd]\naddress = \"/build/containerd.sock\"",
+        "[worker.containerd.runtime]\nname = \"evil\"",
+        "[cdi]\nspecDirs = [\"/build/cdi\"]",
+        "[cdi]\nautoAllowed = [\"*\"]",
+        "[otel]\nsocketPath = \"/build/o.sock\"",
+        "provenanceEnvDir = \"/dev/shm\"",
+    ] {
+        let linted = lint(text);
+        assert!(linted.is_refused(), "{text}");
+        assert!(
+            linted.findings[0]
+                .message
+                .contains("between the build service and its logins"),
+            "{:?}",
+            linted.findings
+        );
+    }
 }
 
 #[test]
