@@ -54,7 +54,8 @@ set -eu
 for spool in /tmp/prt-builds/*; do :; done
 read -r pid <"$spool/command"
 mkdir -p ${BARE} && cp -r "$spool/dockerfile" ${BARE}/captured
-rm -rf ${LOGIN} && cp -r /dev/shm/prt-login."\${spool##*/}".* ${LOGIN}
+for outer in /dev/shm/prt-login."\${spool##*/}".*; do chmod 700 "$outer"; done
+rm -rf ${LOGIN} && cp -r "$outer"/* ${LOGIN}
 for context in ${Object.keys(contexts('')).join(' ')}; do
   cp -r ${BARE}/captured ${BARE}/$context && cp /build/$context/Dockerfile ${BARE}/$context/Dockerfile
 done

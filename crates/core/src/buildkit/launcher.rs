@@ -101,7 +101,8 @@ fn argv(spool: &str, launch: &Launch<'_>, script: &str) -> Vec<String> {
     let name = launch.dockerfile.rsplit('/').next().unwrap_or(launch.dockerfile);
     let command = BuildCommand {
         reference: launch.reference,
-        context: &context,
+        // Where the script stands by then.
+        context: ".",
         dockerfile_folder: &format!("{own}/dockerfile"),
         dockerfile_name: name,
         build_args: launch.build_args,
@@ -113,7 +114,7 @@ fn argv(spool: &str, launch: &Launch<'_>, script: &str) -> Vec<String> {
     };
     // Our own copy of the log lies at the top of the build folder; `COPY . .` must not change with each build because of it.
     let ignored = if launch.context.is_empty() { "/build.log" } else { "" };
-    let ignore_file = format!("{}.dockerignore", join(&context, launch.dockerfile));
+    let ignore_file = format!("./{}.dockerignore", launch.dockerfile);
     let runner = format!("{COMMON}{TURNS}{RUNNER}");
     [
         "sh",

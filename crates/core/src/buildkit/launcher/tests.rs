@@ -48,7 +48,7 @@ impl Builder {
         builder.tools = builder.path("tools");
         fs::create_dir_all(&builder.tools).unwrap();
         for name in
-            "sh tail cat head readlink mkdir mkfifo mv rm tar mktemp setsid sleep grep sed sort date base64 tr kill"
+            "sh tail cat chmod head readlink mkdir mkfifo mv rm tar mktemp setsid sleep grep sed sort date base64 tr kill"
                 .split(' ')
         {
             std::os::unix::fs::symlink("/bin/busybox", builder.path("tools") + "/" + name).unwrap();
@@ -331,6 +331,19 @@ fn a_build_that_vanished_is_lost() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.stdout, b"one\n");
     assert!(Trailer::parse(&output.stderr).lost);
+}
+
+#[test]
+fn a_link_in_the_place_of_the_context_leads_nowhere_and_logins_are_not_listed() {
+    let builder = Builder::new(
+        r#"mv "$T/build/app" "$T/build/was" && ln -s / "$T/build/app"
+for word; do case $word in context=*) ls "${word#context=}" >&2 ;; esac; done
+stat -c %a "${DOCKER_CONFIG%/*}" >&2"#,
+    );
+    fs::create_dir(builder.path("build/app")).unwrap();
+    fs::write(builder.path("build/app/mine"), "").unwrap();
+    let output = builder.run(builder.launch("app"));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "mine\n300\n", "{output:?}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 login=$1 spool=$2
 shift 2
 pins=${spool%/*}.pulled pulled=' '
-trap 'rm -rf "$login"' EXIT
+trap 'forget "${login%/*}"' EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
@@ -25,5 +25,5 @@ else
   read -r pulled 2>/dev/null <"$spool/pulled" && pulled=" $pulled "
   [ "$code" = 0 ] && remember_bases
 fi
-rm -rf "$login"
+forget "${login%/*}"
 echo "$code" >"$spool/exit.new" && mv "$spool/exit.new" "$spool/exit"
