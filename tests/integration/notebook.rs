@@ -1,8 +1,9 @@
 //! Notebooks on hosts of their own, with the real JupyterLab.
 
-use prt_client::ClientError;
+use prt_client::{Client as Prt, ClientError};
 use prt_types::{
     ErrorCode,
+    access::{TokenInput, TokenScope},
     workers::{NotebookRequest, TerminateRequest},
 };
 use reqwest::{Client, Response, StatusCode, header, redirect::Policy};
@@ -130,4 +131,37 @@ async fn a_link_lets_one_browser_into_one_notebook() {
         ClientError::Api(error) => assert_eq!(error.code, ErrorCode::Conflict),
         error => panic!("{error}"),
     }
+}
+
+#[tokio::test]
+async fn a_visit_ends_with_the_token_that_opened_it() {
+    let console = Console::start().await;
+    let alice = console.user("alice", &[]).await;
+    let worker = console.worker(&alice, &plain_worker("X-Small")).await;
+    let input = TokenInput {
+        name: "visits".into(),
+        expires_in_days: None,
+        scope: TokenScope::Full,
+        worker: None,
+    };
+    let created = alice.token_create(&input).await.unwrap();
+    let token = Prt::new(&console.url, Some(created.value)).unwrap();
+    let link = token
+        .notebook_open(&worker.name, &NotebookRequest::default())
+        .await
+        .unwrap()
+        .url;
+    let browser = browser(&console, [1]);
+    let entered = browser.get(&link).send().await.unwrap();
+    let cookie = cookie(&entered);
+    let origin = console.url.replace("127.0.0.1", "worker-1.workers.localhost");
+    let status = async || {
+        let get = browser
+            .get(format!("{origin}/api/status"))
+            .header(header::COOKIE, &cookie);
+        get.send().await.unwrap().status()
+    };
+    assert_eq!(status().await, StatusCode::OK);
+    alice.token_delete(created.token.id).await.unwrap();
+    assert_eq!(status().await, StatusCode::FORBIDDEN);
 }

@@ -68,6 +68,7 @@ impl Orchestrator {
             kind: NotebookLoginKind::Link,
             worker_id: worker.id,
             user_id: actor.user_id,
+            token_id: actor.token,
             dark,
             expires_ms: now + LINK_MS,
         })
@@ -96,10 +97,14 @@ impl Orchestrator {
             return Ok(None);
         };
         let cookie = Secret::new(hex::encode(random::<32>()));
+        let tokens = tx.tokens_of(link.user_id).await?;
+        let token = tokens.iter().find(|token| Some(token.id) == link.token_id);
+        let longest = now + BROWSER_LIFE.as_millis() as i64;
+        let ends = token.and_then(|token| token.expires_ms).unwrap_or(longest);
         tx.notebook_login_add(&NotebookLogin {
             hash: token_hash(cookie.expose()),
             kind: NotebookLoginKind::Browser,
-            expires_ms: now + BROWSER_LIFE.as_millis() as i64,
+            expires_ms: longest.min(ends),
             ..link.clone()
         })
         .await?;

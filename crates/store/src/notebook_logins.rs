@@ -7,14 +7,13 @@ use sqlx::any::AnyRow;
 
 use crate::{repository::AnyRepository, row::Row, statement::sql};
 
-const INSERT: &str =
-    "INSERT INTO notebook_logins (hash, kind, worker_id, user_id, dark, expires_ms) VALUES ($1, $2, $3, $4, $5, $6)";
+const INSERT: &str = "INSERT INTO notebook_logins (hash, kind, worker_id, user_id, token_id, dark, expires_ms) VALUES ($1, $2, $3, $4, $5, $6, $7)";
 
-const SELECT: &str = "SELECT hash, kind, worker_id, user_id, dark, expires_ms FROM notebook_logins WHERE hash = $1 AND kind = $2 \
+const SELECT: &str = "SELECT hash, kind, worker_id, user_id, token_id, dark, expires_ms FROM notebook_logins WHERE hash = $1 AND kind = $2 \
     AND expires_ms > $3";
 
 const TAKE: &str = "DELETE FROM notebook_logins WHERE hash = $1 AND kind = $2 AND expires_ms > $3 \
-    RETURNING hash, kind, worker_id, user_id, dark, expires_ms";
+    RETURNING hash, kind, worker_id, user_id, token_id, dark, expires_ms";
 
 fn read(row: &AnyRow) -> StoreResult<NotebookLogin> {
     let row = Row::of("notebook_logins", row);
@@ -23,6 +22,7 @@ fn read(row: &AnyRow) -> StoreResult<NotebookLogin> {
         kind: row.word("kind")?,
         worker_id: row.id("worker_id")?,
         user_id: row.id("user_id")?,
+        token_id: row.maybe_id("token_id")?,
         dark: row.flag("dark")?,
         expires_ms: row.int("expires_ms")?,
     })
@@ -36,6 +36,7 @@ impl NotebookRepository for AnyRepository {
             .word(login.kind)
             .id(login.worker_id)
             .id(login.user_id)
+            .maybe_id(login.token_id)
             .flag(login.dark)
             .int(login.expires_ms);
         self.run(insert).await.map(drop)

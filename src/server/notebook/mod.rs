@@ -207,6 +207,8 @@ impl Notebooks {
 
 /// Keeps pages of other hosts, other workers' notebooks among them, from framing, embedding or holding a window of this one.
 fn confine(headers: &mut HeaderMap) {
+    // It speaks for the whole domain, the console's cookies among it.
+    headers.remove(HeaderName::from_static("clear-site-data"));
     // In addition to what Jupyter says: policies add up.
     headers.append(
         header::CONTENT_SECURITY_POLICY,
@@ -333,6 +335,16 @@ mod tests {
             ("sec-fetch-dest", "iframe"),
         ];
         assert!(!from("GET", &frame));
+    }
+
+    #[test]
+    fn an_answer_speaks_for_its_own_host_only() {
+        let mut headers = HeaderMap::new();
+        headers.insert("clear-site-data", "\"cookies\"".parse().unwrap());
+        headers.insert("cross-origin-resource-policy", "cross-origin".parse().unwrap());
+        confine(&mut headers);
+        assert!(!headers.contains_key("clear-site-data"));
+        assert_eq!(headers[header::CONTENT_SECURITY_POLICY], "frame-ancestors 'self'");
     }
 
     #[test]

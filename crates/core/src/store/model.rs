@@ -384,6 +384,8 @@ pub struct NotebookLogin {
     pub worker_id: WorkerId,
     /// Whose rights it has.
     pub user_id: UserId,
+    /// The API token that it was opened with, if one was; it ends with that.
+    pub token_id: Option<TokenId>,
     /// Whether the notebook is to be dark.
     pub dark: bool,
     /// End.

@@ -14,7 +14,7 @@ use super::{
     Stories,
     access::assert_unique,
     read,
-    samples::{user, user_with_worker, worker},
+    samples::{token, user, user_with_worker, worker},
     write,
 };
 use crate::{
@@ -252,6 +252,7 @@ pub(super) async fn notebook_logins(stories: &Stories) {
         kind,
         worker_id: worker.id,
         user_id: ada.id,
+        token_id: None,
         dark: kind == Link,
         expires_ms,
     };
@@ -284,5 +285,20 @@ pub(super) async fn notebook_logins(stories: &Stories) {
     repo.notebook_logins_sweep(5).await.unwrap();
     assert_eq!(repo.notebook_login("c", Browser, 0).await.unwrap(), None);
     assert_eq!(repo.notebook_logins_of(ada.id).await.unwrap(), 1);
+
+    let token = token(&ada, "visits");
+    repo.token_add(&token).await.unwrap();
+    let visit = NotebookLogin {
+        token_id: Some(token.id),
+        ..login("d", Browser, 100)
+    };
+    repo.notebook_login_add(&visit).await.unwrap();
+    assert_eq!(repo.notebook_login("d", Browser, 1).await.unwrap(), Some(visit));
+    assert!(repo.token_remove(ada.id, token.id).await.unwrap());
+    assert_eq!(
+        repo.notebook_login("d", Browser, 1).await.unwrap(),
+        None,
+        "it ends with the token"
+    );
     repo.save().await.unwrap();
 }
