@@ -114,6 +114,18 @@ async fn wrong_worker_fields() {
             "builder_capacity is a whole percentage from 1 to 99.",
         ),
         (
+            r#"{"image_config":{"builder":true,"builder_capacity":"x"}}"#,
+            vec!["--builder", "--builder-capacity", "x"],
+            "image_config.builder_capacity",
+            "builder_capacity is a whole percentage from 1 to 99.",
+        ),
+        (
+            r#"{"image_config":{"builder":true,"builder_capacity":50.5}}"#,
+            vec!["--builder", "--builder-capacity", "50.5"],
+            "image_config.builder_capacity",
+            "builder_capacity is a whole percentage from 1 to 99.",
+        ),
+        (
             r#"{"image_config":{"builder_capacity":60}}"#,
             vec!["--builder-capacity", "60"],
             "image_config.builder_capacity",

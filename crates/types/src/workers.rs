@@ -12,6 +12,21 @@ use crate::{
     worker_sizes::{Limits, SecurityContext},
 };
 
+/// A percentage. What is no whole number becomes one that no rule takes, so that core says what is wrong, in its words and with the
+/// field's name.
+fn percent<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Given {
+        Whole(i64),
+        Other(serde::de::IgnoredAny),
+    }
+    Ok(Option::<Given>::deserialize(deserializer)?.map(|given| match given {
+        Given::Whole(percent) => percent,
+        Given::Other(_) => 0,
+    }))
+}
+
 /// How the worker's image is pulled and whether a builder runs beside it. All unset by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -33,7 +48,7 @@ pub struct ImageConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub builder: Option<bool>,
     /// Whole percent, 1 to 99, of the size that the builder gets; unset = 50. Only with `builder`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "percent")]
     pub builder_capacity: Option<i64>,
     /// An image to run as the builder. Only with `builder`; needs an image grant.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -48,7 +48,7 @@ pub struct Args {
     #[arg(long)]
     builder: bool,
     /// Percent of the size that the builder gets, 1 to 99
-    #[arg(long, value_name = "PERCENT", allow_negative_numbers = true)]
+    #[arg(long, value_name = "PERCENT", allow_negative_numbers = true, value_parser = percent)]
     builder_capacity: Option<i64>,
     /// Run this image as the builder
     #[arg(long, value_name = "IMAGE")]
@@ -173,6 +173,12 @@ fn config(args: Args) -> Result<WorkerConfig> {
             .map(|(name, value)| (name, value.into()))
             .collect(),
     })
+}
+
+/// What is no whole number is sent as one that no rule takes: the console says what is wrong.
+#[expect(clippy::unnecessary_wraps, reason = "clap wants a parser that can fail")]
+fn percent(text: &str) -> std::result::Result<i64, String> {
+    Ok(text.parse().unwrap_or(0))
 }
 
 fn read_script(path: &Path) -> Result<String> {
