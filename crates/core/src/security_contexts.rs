@@ -119,7 +119,16 @@ pub(crate) fn restricted_builder() -> SecuritySettings {
 
 /// Whether who has these rights has the host: all of them, or capabilities that come to the same.
 pub(crate) fn gives_host(rights: &SecurityRights) -> bool {
-    const AS_MUCH: [&str; 4] = ["ALL", "SYS_ADMIN", "SYS_MODULE", "SYS_RAWIO"];
+    // DAC_READ_SEARCH opens the host's files by their handles, BPF reads the kernel's memory.
+    const AS_MUCH: [&str; 7] = [
+        "ALL",
+        "BPF",
+        "DAC_READ_SEARCH",
+        "SYS_ADMIN",
+        "SYS_MODULE",
+        "SYS_PTRACE",
+        "SYS_RAWIO",
+    ];
     let added = |name: &String| AS_MUCH.contains(&name.as_str());
     rights.privileged || rights.add_capabilities.iter().any(added)
 }
