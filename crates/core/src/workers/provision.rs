@@ -407,14 +407,39 @@ impl Orchestrator {
         }
     }
 
+    /// A new token for a worker that never got the first one, whose value is known to nobody any more.
+    async fn own_token_again(&self, worker: &Worker) -> Result<Option<Secret>> {
+        if self.inner.settings.worker_url.is_none() {
+            return Ok(None);
+        }
+        let look = ExecSpec::new(["sh", "-c", "[ -s \"$1\" ]", "prt-look", TOKEN_FILE]);
+        let looked = exec_collect(&*self.inner.engine, worker.id, ContainerRole::Primary, look, 1024).await;
+        if !matches!(looked, Ok(done) if done.exit_code == 1) {
+            return Ok(None);
+        }
+        let mut tx = self.write().await?;
+        let created = self
+            .token_add(&mut *tx, worker.owner_id, &worker.name(), None, Some(worker.id))
+            .await?;
+        tx.save().await?;
+        Ok(Some(created.value))
+    }
+
     /// Goes on waiting for a worker that another console had started.
     pub(super) fn worker_provision_resume(&self, worker: Worker) {
         let this = self.clone();
         let id = worker.id;
         let span = tracing::info_span!(parent: None, "worker start", worker.name = worker.name());
         let task = async move {
-            // The former console may have ended between the start and this; a notebook that waits for its token gets it now.
-            this.give_tokens(&worker, None).await;
+            // The former console may have ended between the start and this; who waits for a token in there gets it now.
+            let own = match this.own_token_again(&worker).await {
+                Ok(own) => own,
+                Err(error) => {
+                    tracing::error!(worker.id = %id, error = &error as &dyn std::error::Error, "a worker gets no token of its own");
+                    None
+                }
+            };
+            this.give_tokens(&worker, own.as_ref()).await;
             if let Err(failure) = this.wait_until_ready(&worker).await
                 && let Err(error) = this.worker_fail(id, failure.reason, failure.message).await
             {
