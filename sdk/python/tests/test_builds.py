@@ -126,6 +126,16 @@ def test_logins_can_be_for_pulls_or_the_push_only(server: Server) -> None:
     ]
 
 
+def test_a_kept_login_is_taken_by_its_name(server: Server) -> None:
+    kept = {"name": "corp-robot/team-a:pull"}
+    assert prt.containers.build_image("r.io/x", "1", registry_credentials=[kept, ("s.io", "c", "r")])
+    body = server.asked("POST", "/builds")[0].json
+    assert body["registry_secrets"] == ["corp-robot/team-a:pull"]
+    assert body["registry_credentials"] == [{"host": "s.io", "username": "c", "password": "r"}]
+    with pytest.raises(prt.UsageError, match="A kept credential is"):
+        prt.containers.build_image("r.io/x", "1", registry_credentials=[{"name": "a", "password": "p"}])
+
+
 def test_the_seeds_further_parameters_are_sent_when_given(server: Server) -> None:
     prt.containers.build_image("r.io/x", "1", additional_build_params="--no-cache", custom_build_command="buildctl build")
     body = server.asked("POST", "/builds")[0].json

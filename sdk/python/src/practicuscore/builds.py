@@ -32,7 +32,8 @@ _BATCH = 4096
 
 RegistryCredential = Union[Sequence[Union[str, None]], Mapping[str, Any]]
 """A login: ``(host, user, password)``. A fourth part, ``"pull"`` or ``"push"``, says that it is for one of them only; behind the
-host may stand a path, for the repositories below it only. As a dict: ``host``, ``username``, ``password`` and ``only``."""
+host may stand a path, for the repositories below it only. As a dict: ``host``, ``username``, ``password`` and ``only``; or ``name``
+alone, of a credential that the console keeps (Infrastructure > Registries), with ``/path`` and ``:pull`` or ``:push`` behind it."""
 
 _LOGIN = ("host", "username", "password", "only")
 
@@ -104,7 +105,7 @@ class Build:
 
     def rerun(self, registry_credentials: Sequence[RegistryCredential] | None = None, *, no_cache: bool = False) -> Build:
         """Starts a build with its inputs. Logins are given again: they are not kept after a build has ended."""
-        body = {"registry_credentials": credentials(registry_credentials), "no_cache": no_cache}
+        body = {**credentials(registry_credentials), "no_cache": no_cache}
         answer = self._client.create("builds", str(self.number), "rerun", body=body)
         return Build.from_json(self._client, as_object(answer))
 
@@ -156,17 +157,23 @@ def list_builds(
     return PrtList([Build.from_json(client, values) for values in as_objects(answer)], "builds")
 
 
-def credentials(given: Sequence[RegistryCredential] | None) -> list[dict[str, Any]]:
-    """Registry logins as the console takes them: out of tuples, or dicts as they are."""
+def credentials(given: Sequence[RegistryCredential] | None) -> dict[str, Any]:
+    """Registry logins as the console takes them: out of tuples, or dicts as they are; names of kept ones by themselves."""
     shape = "A list of (host, user, password) is expected."
     if given is None:
-        return []
+        return {"registry_credentials": []}
     if isinstance(given, (str, bytes, Mapping)):
         raise _wrong("registry_credentials", shape)
     logins: list[dict[str, Any]] = []
+    kept: list[str] = []
     for login in given:
         if isinstance(login, Mapping):
-            logins.append(dict(login))
+            if "name" in login:
+                if len(login) != 1 or not isinstance(login["name"], str):
+                    raise _wrong("registry_credentials", 'A kept credential is {"name": "..."} and nothing else.')
+                kept.append(login["name"])
+            else:
+                logins.append(dict(login))
             continue
         # The login itself is not shown: a part of it is a password.
         if isinstance(login, (str, bytes)) or len(login) not in (3, 4) or not all(isinstance(part, str) for part in login[:3]):
@@ -174,7 +181,7 @@ def credentials(given: Sequence[RegistryCredential] | None) -> list[dict[str, An
         if len(login) == 4 and login[3] not in (None, "pull", "push"):
             raise _wrong("registry_credentials", 'The fourth part of a login is "pull" or "push".')
         logins.append({name: part for name, part in zip(_LOGIN, login) if part is not None})
-    return logins
+    return {"registry_credentials": logins, **({"registry_secrets": kept} if kept else {})}
 
 
 def request(
@@ -206,7 +213,7 @@ def request(
         "tag": tag,
         "push_image": push_image,
         "build_args": args,
-        "registry_credentials": credentials(registry_credentials),
+        **credentials(registry_credentials),
         "insecure_registry": insecure_registry,
         "no_cache": no_cache,
         "context": context,

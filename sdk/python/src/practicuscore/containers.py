@@ -32,7 +32,7 @@ def build_image(
     :param build_args: values for ``ARG``; they are recorded: no place for secrets
     :param registry_credentials: ``(host, user, password)`` for pulls of ``FROM`` and for the push. A fourth part, ``"pull"`` or
         ``"push"``, limits a login to one of them; a path behind the host, ``my-registry.my-company.com/team-a``, to the
-        repositories below it
+        repositories below it. ``{"name": "corp-robot"}`` takes a credential that the console keeps
     :param insecure_registry: push over plain HTTP or unverified TLS; it concerns the push only
     :param additional_build_params: further parameters of the build command
     :param custom_build_command: a build command of your own, run in the builder
