@@ -3,10 +3,7 @@
 //! The files become one tar stream. A tar header says how long its file is and a browser does not, so each file is taken in whole
 //! first: small ones in memory, larger ones in a temporary file. Nothing grows with the upload but that file.
 
-use std::{
-    io::{self, SeekFrom},
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::io::{self, SeekFrom};
 
 use axum::body::Bytes;
 use prt_core::{OpContext, Orchestrator};
@@ -199,7 +196,8 @@ impl Upload<'_> {
         }
         file.flush().await.map_err(|error| disk(&error))?;
         file.seek(SeekFrom::Start(0)).await.map_err(|error| disk(&error))?;
-        self.send(worker, header(path, size)).await?;
+        self.send(worker, header(path, size, self.orchestrator.now_ms()))
+            .await?;
         let mut content = ReaderStream::with_capacity(file, 64 * 1024);
         while let Some(chunk) = content.next().await {
             self.send(worker, chunk.map_err(|error| disk(&error))?).await?;
@@ -209,7 +207,8 @@ impl Upload<'_> {
 
     async fn content(&mut self, worker: &str, path: &str, content: Bytes) -> Result<(), AppError> {
         let size = content.len() as u64;
-        self.send(worker, header(path, size)).await?;
+        self.send(worker, header(path, size, self.orchestrator.now_ms()))
+            .await?;
         self.send(worker, content).await?;
         self.send(worker, padding(size)).await
     }
@@ -283,15 +282,14 @@ fn relative(name: &str) -> Result<String, AppError> {
 }
 
 /// The tar header of a file, with what long names need before it.
-fn header(path: &str, size: u64) -> Bytes {
+fn header(path: &str, size: u64, now_ms: i64) -> Bytes {
     let mut header = tar::Header::new_gnu();
     header.set_size(size);
     header.set_mode(0o644);
     header.set_uid(1000);
     header.set_gid(1000);
     // A file of now, as prtcli and a notebook write it: SOURCE_DATE_EPOCH lowers the times of an image's files, and raises none.
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    header.set_mtime(now.as_secs());
+    header.set_mtime(now_ms.unsigned_abs() / 1000);
     let mut archive = tar::Builder::new(Vec::new());
     // Only the header is wanted; the content follows from elsewhere. Writing to memory cannot fail, and the path was checked.
     _ = archive.append_data(&mut header, path, io::empty());
@@ -322,7 +320,7 @@ mod tests {
         let long = format!("{}/file.txt", "folder".repeat(30));
         let mut bytes = Vec::new();
         for (path, content) in [("a.txt", "hello"), (long.as_str(), "x"), ("empty", "")] {
-            bytes.extend_from_slice(&header(path, content.len() as u64));
+            bytes.extend_from_slice(&header(path, content.len() as u64, 7_000));
             bytes.extend_from_slice(content.as_bytes());
             bytes.extend_from_slice(&padding(content.len() as u64));
         }
@@ -333,6 +331,7 @@ mod tests {
             .expect("entries")
             .map(|entry| {
                 let mut entry = entry.expect("entry");
+                assert_eq!(entry.header().mtime().expect("a time"), 7);
                 let path = entry.path().expect("path").display().to_string();
                 (path, io::read_to_string(&mut entry).expect("content"))
             })

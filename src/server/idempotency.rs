@@ -8,6 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use prt_core::{Error, OpContext, Orchestrator, idempotency::Idempotent};
+use prt_types::ErrorCode;
 
 use super::problem::Problem;
 
@@ -28,7 +29,11 @@ pub async fn answer_once(State(orchestrator): State<Orchestrator>, request: Requ
     };
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, LONGEST).await else {
-        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+        let message = format!(
+            "The request cannot be read: it is larger than {} MiB.",
+            LONGEST / 1024 / 1024
+        );
+        return Problem::of(ErrorCode::InvalidInput, message, &cx.request_id).into_response();
     };
     let key = String::from_utf8_lossy(key.as_bytes());
     let what = [parts.method.as_str().as_bytes(), parts.uri.path().as_bytes(), &body];
