@@ -20,7 +20,7 @@ for (const script of BOTH) {
     test.use(script.use);
 
     test('a personal and a shared secret reach a worker, and nobody sees a value', async ({ site, enter, open, problems }) => {
-      test.setTimeout(150_000);
+      test.setTimeout(300_000);
       problems.allow(/^(400|422) POST .*\/_fn\/(save_secret|create_worker)$/);
       const [own, team] = [`HF_TOKEN_${suffix}`, `S3_KEY_${suffix}`];
       const [first, second] = [`own-${suffix}-7h3k`, `team-${suffix}-9x2m`];
