@@ -22,7 +22,7 @@ use crate::{
     error::{Error, Result},
     op_context::{Actor, OpContext},
     orchestrator::Change,
-    store::{NamedSecret, Repository, StoreError, WorkerFilter},
+    store::{NamedSecret, Repository, StoreError, Worker, WorkerFilter},
     worker_sizes::grantee_names,
 };
 
@@ -95,12 +95,11 @@ impl Orchestrator {
             return Err(changed_meanwhile());
         }
         validate(input, before.as_ref())?;
-        let (id, name, owner) = match &before {
-            Some(before) => (before.id, before.name.clone(), before.owner),
-            None => {
-                let owner = (input.kind == SecretKind::Personal).then_some(actor.user_id);
-                (NamedSecretId(new_id()), input.name.trim().to_owned(), owner)
-            }
+        let (id, name, owner) = if let Some(before) = &before {
+            (before.id, before.name.clone(), before.owner)
+        } else {
+            let owner = (input.kind == SecretKind::Personal).then_some(actor.user_id);
+            (NamedSecretId(new_id()), input.name.trim().to_owned(), owner)
         };
         let mut after = NamedSecret {
             id,
@@ -259,7 +258,7 @@ async fn workers_with(tx: &mut dyn Repository, secret: &NamedSecret) -> Result<V
         names.contains(&secret.name)
     });
     workers.sort_by_key(|worker| worker.number);
-    Ok(workers.iter().map(|worker| worker.name()).collect())
+    Ok(workers.iter().map(Worker::name).collect())
 }
 
 fn sealed_for(secret: &NamedSecret) -> String {

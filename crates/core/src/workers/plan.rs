@@ -144,9 +144,9 @@ fn primary(parts: &Parts<'_>) -> ContainerPlan {
             mode: 0o755,
             owner,
         });
-        before.push_str(&format!(
-            "sh {startup_script} || echo \"The startup script ended with exit code $?.\" >&2; "
-        ));
+        before.push_str("sh ");
+        before.push_str(startup_script);
+        before.push_str(" || echo \"The startup script ended with exit code $?.\" >&2; ");
     }
     if !before.is_empty() {
         // The image's own start command goes on as the arguments, so that any image can have a startup script and secrets.
