@@ -55,7 +55,7 @@ test_environment_up debug
 trap 'status=$?; beside_stop; (exit "$status"); test_environment_down' EXIT
 part check '^(check: .* (passed|failed)|warning: (advisories|shellcheck)|bans ok|error:)' scripts/check.sh
 beside sdk scripts/sdk.sh test
-part rust '^test result: .* [1-9][0-9]* (passed|failed)|^test result: FAILED|^error' cargo test --workspace --features prt-console/ssr --no-fail-fast
+part rust '^test result: .* [1-9][0-9]* (passed|failed)|^test result: FAILED|^error' env RUST_TEST_THREADS=3 cargo test --workspace --features prt-console/ssr --no-fail-fast
 beside_ended sdk '^=+ .*(passed|failed|error)|^[0-9]+ (passed|failed)|^error'
 part browser '^ +[0-9]+ (passed|failed|flaky|skipped|did not run)|^Error' run_playwright
 

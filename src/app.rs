@@ -21,6 +21,7 @@ use crate::{
             certificates::CertificatesPage,
             container_images::{ContainerImageNewPage, ContainerImagePage, ContainerImagesPage},
             registries::{RegistriesPage, RegistryCredentialNewPage, RegistryCredentialPage},
+            secrets::{SecretNewPage, SecretPage, SecretsPage},
             security_contexts::{SecurityContextNewPage, SecurityContextPage, SecurityContextsPage},
             worker_sizes::{WorkerSizeNewPage, WorkerSizePage, WorkerSizesPage},
         },
@@ -76,6 +77,9 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/infrastructure/registries") view=RegistriesPage />
                     <Route path=path!("/infrastructure/registries/new") view=RegistryCredentialNewPage />
                     <Route path=path!("/infrastructure/registries/:id") view=RegistryCredentialPage />
+                    <Route path=path!("/infrastructure/secrets") view=SecretsPage />
+                    <Route path=path!("/infrastructure/secrets/new") view=SecretNewPage />
+                    <Route path=path!("/infrastructure/secrets/:id") view=SecretPage />
                     <Route path=path!("/access/tokens") view=TokensPage />
                     <Route path=path!("/access/tokens/new") view=TokenNewPage />
                     <Route path=path!("/docs") view=DocsPage />

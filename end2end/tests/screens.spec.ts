@@ -8,6 +8,7 @@ import { expect, hydrated, test } from '../helpers/test';
 const LIST = '/infrastructure/container-images';
 const REGISTRIES = '/infrastructure/registries';
 const CERTIFICATES = '/infrastructure/certificates';
+const SECRETS = '/infrastructure/secrets';
 
 test('every page fits, and its text can be read', async ({ site, browser, enter, open, problems }, info) => {
   test.setTimeout(360_000);
@@ -34,6 +35,7 @@ test('every page fits, and its text can be read', async ({ site, browser, enter,
     scope: 'group',
     owner: 'data-science',
   });
+  const secret = await site.admin.post<{ id: string }>('/secrets', { name: 'S3_KEY', kind: 'shared', value: 'x', groups: ['data-science'] });
   const made: string[] = [];
   for (const rule of rules) made.push((await site.admin.post<{ id: string }>('/container-images', rule)).id);
   const gate = await Gate.open();
@@ -75,6 +77,7 @@ test('every page fits, and its text can be read', async ({ site, browser, enter,
     ['build-new-empty', '/builds/new'],
     ['forbidden', LIST],
     ['registries-empty', REGISTRIES],
+    ['secrets-empty', SECRETS],
   ] as const) {
     await open(empty, path);
     await take(empty, name);
@@ -124,6 +127,10 @@ test('every page fits, and its text can be read', async ({ site, browser, enter,
     ['registry-new', `${REGISTRIES}/new`],
     ['registry', `${REGISTRIES}/${kept.id}`],
     ['registry-delete', `${REGISTRIES}/${kept.id}?confirm=delete`],
+    ['secrets', SECRETS],
+    ['secret-new', `${SECRETS}/new`],
+    ['secret', `${SECRETS}/${secret.id}`],
+    ['secret-delete', `${SECRETS}/${secret.id}?confirm=delete`],
     ['worker-sizes', '/infrastructure/worker-sizes'],
     ['worker-size-new', '/infrastructure/worker-sizes/new'],
     ['worker-size', `/infrastructure/worker-sizes/${size}`],
@@ -155,6 +162,7 @@ test('every page fits, and its text can be read', async ({ site, browser, enter,
   await site.alice.buildEnd(running.number);
   await gate.close();
   await site.admin.delete(`/registry-credentials/${kept.id}`);
+  await site.admin.delete(`/secrets/${secret.id}`);
   for (const id of made) await site.admin.delete(`/container-images/${id}`);
 });
 

@@ -20,6 +20,7 @@ pub enum Change {
     Build { number: i64 },
     ContainerImages,
     RegistryCredentials,
+    Secrets,
     WorkerSizes,
     SecurityContexts,
 }

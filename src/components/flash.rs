@@ -26,6 +26,12 @@ const DONE: &[(&str, &str)] = &[
     ),
     ("credential-deleted", "The registry credential was deleted."),
     ("credential-works", "The registry let the login in."),
+    ("secret-added", "The secret is kept."),
+    (
+        "secret-saved",
+        "The secret was saved. New workers get it; running ones keep what they have.",
+    ),
+    ("secret-deleted", "The secret was deleted."),
     ("token-revoked", "The API token has ended."),
     ("size-added", "The worker size was added."),
     (

@@ -39,6 +39,8 @@ pub enum Glyph {
     Box,
     /// A login.
     Key,
+    /// A secret.
+    Lock,
     /// A certificate.
     Certificate,
     /// What a program may do.
@@ -80,6 +82,7 @@ impl Glyph {
                 "M8 4.2C6.4 3 4.4 2.8 2.2 2.8v9.6c2.2 0 4.2.2 5.8 1.4 1.6-1.2 3.6-1.4 5.8-1.4V2.8c-2.2 0-4.2.2-5.8 1.4zM8 4.2v9.6"
             }
             Self::Key => "M7.8 8a2.8 2.8 0 1 1-5.6 0 2.8 2.8 0 0 1 5.6 0zM7.8 8h6.4M11.8 8v2.6M14 8v1.8",
+            Self::Lock => "M3.5 7.2h9v6.3h-9zM5.5 7.2V5a2.5 2.5 0 0 1 5 0v2.2M8 9.6v1.6",
             Self::Box => "M8 1.8l5.6 3v6.4L8 14.2l-5.6-3V4.8zM2.6 4.9L8 7.8l5.4-2.9M8 7.8v6.2",
             Self::Worker => "M2.2 3.2h11.6v3.6H2.2zM2.2 9.2h11.6v3.6H2.2zM4.8 5v.1M4.8 11v.1",
             Self::Size => "M3 13.5V9M8 13.5V5.5M13 13.5V2.5",

@@ -31,7 +31,8 @@ pub fn Navigation(
         </ul>
         <h2>"Infrastructure"</h2>
         <ul>
-            {images} <NavLink href="/infrastructure/registries" glyph=Glyph::Key text="Registries" /> {rest}
+            {images} <NavLink href="/infrastructure/registries" glyph=Glyph::Key text="Registries" />
+            <NavLink href="/infrastructure/secrets" glyph=Glyph::Lock text="Secrets" /> {rest}
         </ul>
         <h2>"Access"</h2>
         <ul>

@@ -34,6 +34,9 @@ pub fn UserMenu(
                     <span class="muted">{role}</span>
                     {(!groups.is_empty()).then(|| view! { <span class="muted menu-groups">{groups}</span> })}
                 </div>
+                <a class="menu-link" href="/infrastructure/secrets">
+                    "My secrets"
+                </a>
                 <ThemeSwitch theme=theme />
                 <form method="post" action="/_fn/log_out">
                     <Button>"Log out"</Button>

@@ -99,13 +99,18 @@ async fn form(http: &reqwest::Client, console: &Console, path: &str, values: &[(
     answer.text().await.unwrap()
 }
 
-/// Fields that do not go together, and fields without an effect here: the same words by REST, command line and SDK's JSON.
+/// Fields that do not go together, and values that cannot be: the same words by REST, command line and SDK's JSON.
 #[tokio::test]
 async fn wrong_worker_fields() {
     let console = Console::start().await;
     let alice = console.user("alice", &[]).await;
     let cli = Cli::login(&console, "alice");
     let image = "practicus-minimal";
+    let long = "x".repeat(32 * 1024);
+    let (long_params, long_param) = (
+        format!(r#"{{"additional_params":{{"a":"{long}"}}}}"#),
+        format!("a={long}"),
+    );
     for (json, args, field, words) in [
         (
             r#"{"image_config":{"builder":true,"builder_capacity":100}}"#,
@@ -153,27 +158,31 @@ async fn wrong_worker_fields() {
             r#"{"network_protocol":"https"}"#,
             vec!["--network-protocol", "https"],
             "network_protocol",
-            "network_protocol cannot be chosen: a worker is reached through the console, by the console's own address. Leave it out.",
+            "network_protocol must be http: workers are reached through the console, and its public address is http.",
         ),
         (
-            r#"{"personal_secrets":["mine"]}"#,
-            vec!["--personal-secret", "mine"],
+            r#"{"personal_secrets":["MINE"]}"#,
+            vec!["--personal-secret", "MINE"],
             "personal_secrets",
-            "There is no secret \"mine\": this console keeps registry credentials only (image_config.repo_secret_name). \
-             Upload other secrets as files once the worker runs.",
+            "There is no personal secret \"MINE\" that you may use. You may use none; they are kept in Infrastructure > Secrets.",
         ),
         (
-            r#"{"shared_secrets":["ours"]}"#,
-            vec!["--shared-secret", "ours"],
+            r#"{"shared_secrets":["OURS"]}"#,
+            vec!["--shared-secret", "OURS"],
             "shared_secrets",
-            "There is no secret \"ours\": this console keeps registry credentials only (image_config.repo_secret_name). \
-             Upload other secrets as files once the worker runs.",
+            "There is no shared secret \"OURS\" that you may use. You may use none; they are kept in Infrastructure > Secrets.",
         ),
         (
-            r#"{"additional_params":{"nodes":"3"}}"#,
-            vec!["--additional-param", "nodes=3"],
+            r#"{"personal_secrets":["A"],"env_variables":{"A":"1"}}"#,
+            vec!["--personal-secret", "A", "--env", "A=1"],
+            "personal_secrets",
+            "A is in env_variables, too; a variable has one value.",
+        ),
+        (
+            long_params.as_str(),
+            vec!["--additional-param", long_param.as_str()],
             "additional_params",
-            "There is no additional parameter \"nodes\".",
+            "The parameters are longer than 32 KiB as JSON.",
         ),
     ] {
         let mut value: serde_json::Value = serde_json::from_str(json).unwrap();

@@ -18,6 +18,7 @@ mod container_images;
 mod crash;
 mod errors;
 mod idempotency;
+mod named_secrets;
 mod notebook;
 mod notebook_traffic;
 mod registry_credentials;

@@ -84,6 +84,10 @@ mod tests {
             "prtcli build . -t a:b --registry-secret corp-robot --registry-secret mine",
             "prtcli worker create -i a --repo-secret-name corp-robot",
             "prtcli credential create corp-robot -r h:5000 -u robot --for-group dev --expires 2027-01-31",
+            "prtcli secret set HF_TOKEN",
+            "prtcli secret set S3_KEY --shared --for-group Everyone --for-user a --value-file x",
+            "prtcli secrets ls",
+            "prtcli worker create -i a --personal-secret A --shared-secret B --additional-param nodes=3",
             "prtcli credentials ls",
             "prtcli credential test corp-robot",
         ] {
@@ -96,6 +100,8 @@ mod tests {
             "prtcli credential create x -r h -u u --everyone --for-user a",
             "prtcli credential create x -r h -u u --expires tomorrow",
             "prtcli build .",
+            "prtcli secret set HF_TOKEN value",
+            "prtcli secret set A --for-user b",
         ] {
             assert_eq!(
                 Cli::try_parse_from(line.split(' ')).unwrap_err().exit_code(),

@@ -18,6 +18,7 @@ mod certificates;
 mod error;
 mod follow;
 mod images;
+mod named_secrets;
 mod registry_credentials;
 mod request;
 mod server;

@@ -24,6 +24,7 @@ pub mod error;
 pub mod idempotency;
 pub mod images;
 pub mod logs;
+pub mod named_secrets;
 pub mod notebooks;
 pub mod op_context;
 pub mod orchestrator;

@@ -41,6 +41,8 @@ pub enum Change {
     ContainerImages,
     /// A kept registry credential.
     RegistryCredentials,
+    /// A named secret or its grants.
+    Secrets,
     /// A worker size or its grants.
     WorkerSizes,
     /// A security context.

@@ -33,6 +33,12 @@ const TAKEN: &[(&str, &str, &str)] = &[
         "registry credential name",
     ),
     (
+        "named_secrets_personal",
+        "named_secrets.user_id, named_secrets.name",
+        "secret name",
+    ),
+    ("named_secrets_shared", "named_secrets.name", "secret name"),
+    (
         "security_contexts_pkey",
         "security_contexts.name",
         "security context name",

@@ -1,4 +1,4 @@
-//! Grants of Container Image rules and of worker sizes: two tables of one shape.
+//! Grants of Container Image rules, worker sizes and shared secrets: tables of one shape.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -55,6 +55,7 @@ macro_rules! table {
 }
 
 pub(crate) const OF_CONTAINER_IMAGES: Table = table!("container_image_grants", "container_image_id");
+pub(crate) const OF_NAMED_SECRETS: Table = table!("named_secret_grants", "named_secret_id");
 pub(crate) const OF_WORKER_SIZES: Table = table!("worker_size_grants", "worker_size_id");
 
 fn read(row: &AnyRow) -> StoreResult<(String, Grantee)> {

@@ -28,6 +28,7 @@ mod error;
 mod grants;
 mod groups;
 mod idempotency;
+mod named_secrets;
 mod notebook_logins;
 mod registry_credentials;
 mod repository;

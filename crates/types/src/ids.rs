@@ -38,6 +38,8 @@ id! {
     ContainerImageId;
     /// A kept registry credential.
     RegistryCredentialId;
+    /// A named secret.
+    NamedSecretId;
     /// A worker size.
     WorkerSizeId;
     /// A worker; also the name of its engine objects.

@@ -19,6 +19,7 @@ pub mod certificates;
 pub mod container_images;
 pub mod error;
 pub mod ids;
+pub mod named_secrets;
 pub mod plain;
 pub mod registry_credentials;
 pub mod secret;

@@ -80,16 +80,16 @@ pub struct WorkerConfig {
     /// Environment of the primary container. Visible to the engine: no place for secrets.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env_variables: BTreeMap<String, String>,
-    /// How the worker is reached. It is reached through the console, so a value is refused.
+    /// `http` or `https`: how the worker is reached. It is reached through the console, so it is what the console's public address speaks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network_protocol: Option<String>,
-    /// Names of own secrets. This console keeps none but registry credentials, so a name is refused.
+    /// Names of the asker's own secrets; the primary container's programs get each as an environment variable.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub personal_secrets: Vec<String>,
-    /// Names of shared secrets. This console keeps none but registry credentials, so a name is refused.
+    /// The same of shared secrets that the asker may use.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shared_secrets: Vec<String>,
-    /// Parameters beyond these. There are none, so each is refused by its name.
+    /// Parameters for the programs in the worker, as JSON in `PRT_ADDITIONAL_PARAMS`. Visible to the engine: no place for secrets.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub additional_params: BTreeMap<String, serde_json::Value>,
@@ -288,6 +288,19 @@ pub struct WorkerView {
     pub reason: Option<WorkerReason>,
     /// What is going on or went wrong, in plain words.
     pub message: String,
+    /// `http` or `https`: how it is reached.
+    #[serde(default)]
+    pub network_protocol: String,
+    /// Names of the owner's own secrets that it was started with.
+    #[serde(default)]
+    pub personal_secrets: Vec<String>,
+    /// Names of shared secrets that it was started with.
+    #[serde(default)]
+    pub shared_secrets: Vec<String>,
+    /// Parameters for the programs in it.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    pub additional_params: BTreeMap<String, serde_json::Value>,
     /// Whether it answers.
     pub ready: bool,
     /// Whether a builder was asked for.

@@ -184,12 +184,12 @@ def test_outcomes_and_misuse(ada: prt.Client, console: Console, builder: prt.Wor
         with pytest.raises(prt.InvalidInputError) as caught:
             prt.create_worker({"worker_image": "practicus-minimal", "image_config": image})
         assert [wrong_field.field for wrong_field in caught.value.fields] == [field]
-    # What has no effect here is refused rather than ignored.
+    # What cannot be is refused in the words of the other doors.
     for config, words in [
-        (prt.WorkerConfig("practicus-minimal", network_protocol="https"), "network_protocol cannot be chosen"),
-        (prt.WorkerConfig("practicus-minimal", personal_secrets=["mine"]), 'There is no secret "mine"'),
-        (prt.WorkerConfig("practicus-minimal", shared_secrets=["ours"]), 'There is no secret "ours"'),
-        (prt.WorkerConfig("practicus-minimal", additional_params={"nodes": 3}), 'There is no additional parameter "nodes"'),
+        (prt.WorkerConfig("practicus-minimal", network_protocol="https"), "network_protocol must be http: "),
+        (prt.WorkerConfig("practicus-minimal", personal_secrets=["MINE"]), 'There is no personal secret "MINE"'),
+        (prt.WorkerConfig("practicus-minimal", shared_secrets=["OURS"]), 'There is no shared secret "OURS"'),
+        (prt.WorkerConfig("practicus-minimal", additional_params={"a": "x" * 40_000}), 'longer than 32 KiB'),
     ]:
         with pytest.raises(prt.InvalidInputError, match=words):
             prt.create_worker(config)

@@ -45,9 +45,11 @@ fn Detail(detail: WorkerDetail, draft: Resource<Option<Draft<TerminateForm>>>, l
         move |change| match change {
             Change::Worker { name } => *name == changed,
             Change::Build { .. } => detail.with_untracked(|detail| detail.worker.builder),
-            Change::ContainerImages | Change::RegistryCredentials | Change::WorkerSizes | Change::SecurityContexts => {
-                false
-            }
+            Change::ContainerImages
+            | Change::RegistryCredentials
+            | Change::Secrets
+            | Change::WorkerSizes
+            | Change::SecurityContexts => false,
         },
         detail,
         move || get_worker(fetched.clone()),
@@ -203,6 +205,24 @@ fn Facts(view: Memo<WorkerView>) -> impl IntoView {
                 </MetaItem>
             }
         });
+        let secrets = |label: &'static str, names: &[String]| {
+            let names = names.join(", ");
+            (!names.is_empty()).then(|| {
+                view! {
+                    <MetaItem label>
+                        <span class="mono breakable">{names}</span>
+                    </MetaItem>
+                }
+            })
+        };
+        let params = (!worker.additional_params.is_empty()).then(|| {
+            let json = serde_json::to_string(&worker.additional_params).unwrap_or_default();
+            view! {
+                <MetaItem label="Parameters" attr:class="meta-wide">
+                    <span class="mono breakable">{json}</span>
+                </MetaItem>
+            }
+        });
         view! {
             <MetaList>
                 <MetaItem label="Image" attr:class="meta-wide">
@@ -216,6 +236,10 @@ fn Facts(view: Memo<WorkerView>) -> impl IntoView {
                 </MetaItem>
                 <MetaItem label="Security context">{worker.security_context.name().to_owned()}</MetaItem>
                 {share}
+                <MetaItem label="Reached by">{worker.network_protocol.clone()}</MetaItem>
+                {secrets("Personal secrets", &worker.personal_secrets)}
+                {secrets("Shared secrets", &worker.shared_secrets)}
+                {params}
                 <MetaItem label="Owner">{worker.owner.clone()}</MetaItem>
                 <MetaItem label="Started">
                     <RelativeTime ms=worker.created_ms />

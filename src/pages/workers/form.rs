@@ -21,6 +21,11 @@ pub struct WorkerForm {
     pub startup_script: String,
     pub log_level: String,
     pub env_variables: String,
+    pub personal_secrets: Vec<String>,
+    pub shared_secrets: Vec<String>,
+    /// JSON of an object; empty = none.
+    pub additional_params: String,
+    pub network_protocol: String,
 }
 
 /// The part of the form about the image.
@@ -74,6 +79,16 @@ impl WorkerForm {
             fields.push(field("env_variables", &message));
             BTreeMap::new()
         });
+        let additional_params = match self.additional_params.trim() {
+            "" => BTreeMap::new(),
+            text => serde_json::from_str(text).unwrap_or_else(|error| {
+                fields.push(field(
+                    "additional_params",
+                    &format!("This is no JSON object, e.g. {{\"nodes\": 3}}: {error}."),
+                ));
+                BTreeMap::new()
+            }),
+        };
         if let Some(error) = refusal(fields) {
             return Err(error);
         }
@@ -93,8 +108,10 @@ impl WorkerForm {
             startup_script: (!self.startup_script.trim().is_empty()).then(|| self.startup_script.replace("\r\n", "\n")),
             log_level: filled(&self.log_level),
             env_variables,
-            // What this console refuses anyway has no place in its form.
-            ..WorkerConfig::default()
+            network_protocol: filled(&self.network_protocol),
+            personal_secrets: self.personal_secrets,
+            shared_secrets: self.shared_secrets,
+            additional_params,
         })
     }
 }
@@ -156,6 +173,7 @@ mod tests {
                 ..ImageForm::default()
             },
             env_variables: "X".into(),
+            additional_params: "[1]".into(),
             ..WorkerForm::default()
         };
         let error = form.into_config().expect_err("refused").0;
@@ -165,7 +183,7 @@ mod tests {
                 .iter()
                 .map(|field| field.field.as_str())
                 .collect::<Vec<_>>(),
-            ["image_config.builder_capacity", "env_variables"]
+            ["image_config.builder_capacity", "env_variables", "additional_params"]
         );
     }
 

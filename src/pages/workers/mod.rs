@@ -11,6 +11,7 @@ pub mod limits;
 mod list;
 mod log_panel;
 mod new;
+mod secrets_field;
 mod server_fns;
 mod size_field;
 

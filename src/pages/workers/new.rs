@@ -1,11 +1,12 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
-use prt_types::{ApiError, registry_credentials::RegistryCredentialView};
+use prt_types::{ApiError, named_secrets::NamedSecretView, registry_credentials::RegistryCredentialView};
 
 use super::{
     builder_field::BuilderField,
     form::{ImageForm, WorkerForm},
     image_field::ImageField,
+    secrets_field::SecretsField,
     server_fns::{Choices, CreateWorker, worker_choices},
     size_field::SizeField,
 };
@@ -15,7 +16,10 @@ use crate::{
         TextAreaField, TextField,
     },
     forms::form_state,
-    pages::infrastructure::registries::{secret_choices, usable_credentials},
+    pages::infrastructure::{
+        registries::{secret_choices, usable_credentials},
+        secrets::usable_secrets,
+    },
 };
 
 /// The form that starts a worker; `?image=…&size=…&builder=1&pull_policy=…` fill it in.
@@ -24,7 +28,8 @@ pub fn WorkerNewPage() -> impl IntoView {
     let query = use_query_map();
     let draft = form_state::<WorkerForm>("worker-new");
     let data = Resource::new_blocking(|| (), |()| worker_choices());
-    let secrets = Resource::new_blocking(|| (), |()| usable_credentials());
+    let credentials = Resource::new_blocking(|| (), |()| usable_credentials());
+    let secrets = Resource::new_blocking(|| (), |()| usable_secrets());
     view! {
         <PageTitle title="Start a worker" crumbs=vec![Crumb::link("Workers", "/workers")] />
         <Load from=data let:choices>
@@ -36,8 +41,9 @@ pub fn WorkerNewPage() -> impl IntoView {
                             Some(draft) => (draft.values, Some(draft.error)),
                             None => (query.with_untracked(prefilled), None),
                         };
+                        let credentials = credentials.await.unwrap_or_default();
                         let secrets = secrets.await.unwrap_or_default();
-                        view! { <WorkerFormView choices secrets values error /> }
+                        view! { <WorkerFormView choices credentials secrets values error /> }
                     })
                 }}
             </Suspense>
@@ -61,7 +67,8 @@ fn prefilled(query: &leptos_router::params::ParamsMap) -> WorkerForm {
 #[component]
 fn WorkerFormView(
     choices: Choices,
-    secrets: Vec<RegistryCredentialView>,
+    credentials: Vec<RegistryCredentialView>,
+    secrets: Vec<NamedSecretView>,
     mut values: WorkerForm,
     error: Option<ApiError>,
 ) -> impl IntoView {
@@ -80,6 +87,8 @@ fn WorkerFormView(
         + values.startup_script.len()
         + values.log_level.len()
         + values.env_variables.len()
+        + values.additional_params.len()
+        + values.network_protocol.len()
         > 0;
     let policies = vec![
         Choice::new("", "The image's own setting"),
@@ -89,6 +98,11 @@ fn WorkerFormView(
     ];
     let mut levels = vec![Choice::new("", "Unset")];
     levels.extend(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"].map(|level| Choice::new(level, level)));
+    let protocols = vec![
+        Choice::new("", "The console's own"),
+        Choice::new("http", "http"),
+        Choice::new("https", "https"),
+    ];
     let image = values.image_config.clone();
     view! {
         <section class="card card-padded">
@@ -106,7 +120,7 @@ fn WorkerFormView(
                 <SelectField
                     path="image_config.repo_secret_name"
                     label="Private registry secret name"
-                    choices=secret_choices(&secrets, "None", &image.repo_secret_name)
+                    choices=secret_choices(&credentials, "None", &image.repo_secret_name)
                     value=image.repo_secret_name
                     hint=|| {
                         view! {
@@ -115,6 +129,7 @@ fn WorkerFormView(
                         }
                     }
                 />
+                <SecretsField secrets personal=values.personal_secrets shared=values.shared_secrets />
                 <details class="more" open=more>
                     <summary>"More"</summary>
                     <div class="form-part">
@@ -135,6 +150,22 @@ fn WorkerFormView(
                             mono=true
                             rows=4
                             hint=|| "Shell commands that run before the image's own start command."
+                        />
+                        <TextAreaField
+                            path="additional_params"
+                            label="Parameters"
+                            value=values.additional_params
+                            mono=true
+                            rows=3
+                            placeholder="{\"nodes\": 3}"
+                            hint=|| "A JSON object for programs in the worker, in PRT_ADDITIONAL_PARAMS. No place for secrets."
+                        />
+                        <SelectField
+                            path="network_protocol"
+                            label="Protocol"
+                            choices=protocols
+                            value=values.network_protocol
+                            hint=|| "Workers are reached through the console, by what its address speaks."
                         />
                         <SelectField path="log_level" label="Log level" choices=levels value=values.log_level />
                     </div>

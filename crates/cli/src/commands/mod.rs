@@ -12,6 +12,7 @@ mod login;
 mod logout;
 mod pick_worker;
 mod run_build;
+mod secret;
 mod security_context;
 mod size;
 mod token;
@@ -40,6 +41,9 @@ pub enum Command {
     /// Kept registry credentials, picked by name for pulls and builds
     #[command(subcommand, visible_alias = "credentials")]
     Credential(credential::Command),
+    /// Secrets that workers get as environment variables, by name
+    #[command(subcommand, visible_alias = "secrets")]
+    Secret(secret::Command),
     /// Private certificates that builders get (admins)
     #[command(subcommand, visible_alias = "certificate")]
     Certificates(certificates::Command),
@@ -76,6 +80,7 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Worker(command) => worker::run(command, &open()?).await,
         Command::Image(command) => image::run(command, &open()?).await,
         Command::Credential(command) => credential::run(command, &open()?).await,
+        Command::Secret(command) => secret::run(command, &open()?).await,
         Command::Certificates(command) => certificates::run(command, &open()?).await,
         Command::Builders(command) => builders::run(command, &open()?).await,
         Command::Token(command) => token::run(command, &open()?).await,

@@ -13,15 +13,18 @@ mod model;
 use async_trait::async_trait;
 use prt_types::{
     builds::BuildStatus,
-    ids::{BuildId, ContainerImageId, GroupId, RegistryCredentialId, TokenId, UserId, WorkerId, WorkerSizeId},
+    ids::{
+        BuildId, ContainerImageId, GroupId, NamedSecretId, RegistryCredentialId, TokenId, UserId, WorkerId,
+        WorkerSizeId,
+    },
     workers::WorkerEvent,
 };
 
 pub use idempotency::{IdempotencyKey, IdempotencyRepository};
 pub use model::{
     ApiToken, AuditRow, Build, BuildFilter, BuildServiceConfig, CertificateBundle, ContainerImage, Grantee, Group,
-    NotebookLogin, NotebookLoginKind, OwnSecurityContext, PlannedContainer, RegistryCredential, SessionRow, User,
-    Worker, WorkerBuildConfig, WorkerBundle, WorkerFilter, WorkerSize,
+    NamedSecret, NotebookLogin, NotebookLoginKind, OwnSecurityContext, PlannedContainer, RegistryCredential,
+    SessionRow, User, Worker, WorkerBuildConfig, WorkerBundle, WorkerFilter, WorkerSize,
 };
 
 /// A failed database call.
@@ -70,6 +73,7 @@ pub trait Repository:
     + SessionRepository
     + ContainerImageRepository
     + RegistryCredentialRepository
+    + NamedSecretRepository
     + CertificateRepository
     + SecurityContextRepository
     + WorkerSizeRepository
@@ -188,6 +192,23 @@ pub trait RegistryCredentialRepository {
     async fn registry_credentials(&mut self) -> StoreResult<Vec<RegistryCredential>>;
     /// Notes a use; no revision.
     async fn registry_credential_used(&mut self, id: RegistryCredentialId, at_ms: i64) -> StoreResult<()>;
+}
+
+/// Secrets that workers get by their names.
+#[async_trait]
+pub trait NamedSecretRepository {
+    /// Adds one.
+    async fn named_secret_add(&mut self, secret: &NamedSecret) -> StoreResult<()>;
+    /// Replaces its value and grants if its stored revision is `secret.revision - 1`; whether it was.
+    async fn named_secret_update(&mut self, secret: &NamedSecret) -> StoreResult<bool>;
+    /// Removes one; whether it was there.
+    async fn named_secret_remove(&mut self, id: NamedSecretId) -> StoreResult<bool>;
+    /// By id.
+    async fn named_secret(&mut self, id: NamedSecretId) -> StoreResult<Option<NamedSecret>>;
+    /// The shared ones and a user's own, by name, the shared one first.
+    async fn named_secrets(&mut self, owner: UserId) -> StoreResult<Vec<NamedSecret>>;
+    /// Notes a use; no revision.
+    async fn named_secret_used(&mut self, id: NamedSecretId, at_ms: i64) -> StoreResult<()>;
 }
 
 /// Private certificates for builders.

@@ -8,7 +8,10 @@ use prt_types::{
     build_config::{BuildConfigMode, BuildConfigState, Finding},
     builds::{BuildReason, BuildStatus, CredentialView},
     container_images::{PullPolicy, ServiceType},
-    ids::{AuditId, BuildId, ContainerImageId, GroupId, RegistryCredentialId, TokenId, UserId, WorkerId, WorkerSizeId},
+    ids::{
+        AuditId, BuildId, ContainerImageId, GroupId, NamedSecretId, RegistryCredentialId, TokenId, UserId, WorkerId,
+        WorkerSizeId,
+    },
     security_contexts::{SecurityContext, SecurityRights},
     worker_sizes::Limits,
     workers::{ContainerRole, WorkerReason, WorkerStatus},
@@ -146,6 +149,29 @@ pub struct RegistryCredential {
     pub owner: Grantee,
     /// End.
     pub expires_ms: Option<i64>,
+    /// Last use.
+    pub last_used_ms: Option<i64>,
+    /// 1, 2, 3 … with each change.
+    pub revision: i64,
+    /// Creation.
+    pub created_ms: i64,
+    /// Last change.
+    pub updated_ms: i64,
+}
+
+/// A secret that workers get by its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedSecret {
+    /// Id.
+    pub id: NamedSecretId,
+    /// Name; unique among the owner's and among the shared ones, never changes.
+    pub name: String,
+    /// Whose it is; unset = shared. Never changes.
+    pub owner: Option<UserId>,
+    /// Sealed value.
+    pub value_sealed: Vec<u8>,
+    /// Who may use a shared one.
+    pub grants: Vec<Grantee>,
     /// Last use.
     pub last_used_ms: Option<i64>,
     /// 1, 2, 3 … with each change.
@@ -303,6 +329,14 @@ pub struct Worker {
     pub ended_ms: Option<i64>,
     /// Why it was terminated.
     pub stop_reason: Option<String>,
+    /// `http` or `https` at the start; empty for workers from before it was kept.
+    pub network_protocol: String,
+    /// Names of the owner's own secrets that it gets.
+    pub personal_secrets: Vec<String>,
+    /// Names of shared secrets that it gets.
+    pub shared_secrets: Vec<String>,
+    /// Parameters for the programs in it.
+    pub additional_params: BTreeMap<String, serde_json::Value>,
 }
 
 impl Worker {

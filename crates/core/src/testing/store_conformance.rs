@@ -8,6 +8,7 @@ mod access;
 mod builds;
 mod certificates;
 mod infrastructure;
+mod named_secrets;
 mod samples;
 mod transactions;
 mod workers;
@@ -48,6 +49,7 @@ where
     infrastructure::revisions(&stories).await;
     infrastructure::grants(&stories).await;
     infrastructure::registry_credentials(&stories).await;
+    named_secrets::named_secrets(&stories).await;
     infrastructure::worker_sizes(&stories).await;
     certificates::bundle(&stories).await;
     certificates::of_workers(&stories).await;

@@ -11,8 +11,11 @@ const CAPACITY_DEFAULT: i64 = 50;
 /// A startup script is meant for a few commands.
 const STARTUP_SCRIPT_MAX: usize = 64 * 1024;
 
-/// Checks what can be checked without looking anything up.
-pub fn validate(config: &WorkerConfig) -> Result<()> {
+/// Longest JSON of the parameters. Linux takes 128 KiB for one variable.
+const PARAMS_MAX: usize = 32 * 1024;
+
+/// Checks what can be checked without looking anything up. `protocol` is the console's own.
+pub fn validate(config: &WorkerConfig, protocol: &str) -> Result<()> {
     let mut fields = Fields::new();
     let image = &config.image_config;
     let builder = image.builder == Some(true);
@@ -55,17 +58,8 @@ pub fn validate(config: &WorkerConfig) -> Result<()> {
         fields.add("log_level", format!("log_level is one of {}.", LOG_LEVELS.join(", ")));
     }
     for name in config.env_variables.keys() {
-        let starts_well = name.chars().next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
-        if !starts_well || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
-            fields.add(
-                "env_variables",
-                format!("{name:?} is no name of an environment variable."),
-            );
-        } else if name.starts_with("PRT_") {
-            fields.add(
-                "env_variables",
-                format!("{name}: names that start with PRT_ are set by the platform."),
-            );
+        if let Err(message) = check_env_name(name) {
+            fields.add("env_variables", message);
         }
     }
     if config.env_variables.values().any(|value| value.contains('\0')) {
@@ -91,39 +85,76 @@ pub fn validate(config: &WorkerConfig) -> Result<()> {
             "Name a worker size, or leave it out for the default one.",
         );
     }
-    unsupported(config, &mut fields);
+    secrets(config, &mut fields);
+    parameters(config, &mut fields);
+    network(config, protocol, &mut fields);
     fields.check()
 }
 
-/// Fields that other installations of the SDK's world have a use for. Here they would be without effect, and are told so instead.
-fn unsupported(config: &WorkerConfig, fields: &mut Fields) {
-    if config
-        .network_protocol
-        .as_ref()
-        .is_some_and(|protocol| !protocol.is_empty())
-    {
-        fields.add(
-            "network_protocol",
-            "network_protocol cannot be chosen: a worker is reached through the console, by the console's own address. Leave it out.",
-        );
+/// Whether a variable of the asker's may have this name.
+pub(crate) fn check_env_name(name: &str) -> std::result::Result<(), String> {
+    let starts_well = name.chars().next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+    if !starts_well || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        return Err(format!("{name:?} is no name of an environment variable."));
     }
+    if name.starts_with("PRT_") {
+        return Err(format!("{name}: names that start with PRT_ are set by the platform."));
+    }
+    Ok(())
+}
+
+/// A variable has one value. Whether the secrets exist says the store.
+fn secrets(config: &WorkerConfig, fields: &mut Fields) {
     for (field, names) in [
         ("personal_secrets", &config.personal_secrets),
         ("shared_secrets", &config.shared_secrets),
     ] {
-        if let Some(name) = names.first() {
-            let message = format!(
-                "There is no secret {name:?}: this console keeps registry credentials only (image_config.repo_secret_name). \
-                 Upload other secrets as files once the worker runs."
-            );
-            fields.add(field, message);
+        for (at, name) in names.iter().enumerate() {
+            if names[..at].contains(name) {
+                fields.add(field, format!("{name} is there twice."));
+            } else if config.env_variables.contains_key(name) {
+                fields.add(
+                    field,
+                    format!("{name} is in env_variables, too; a variable has one value."),
+                );
+            }
         }
     }
-    if let Some(name) = config.additional_params.keys().next() {
+    for name in &config.shared_secrets {
+        if config.personal_secrets.contains(name) {
+            fields.add(
+                "shared_secrets",
+                format!("{name} is in personal_secrets, too; a variable has one value."),
+            );
+        }
+    }
+}
+
+fn parameters(config: &WorkerConfig, fields: &mut Fields) {
+    let length = serde_json::to_string(&config.additional_params).map_or(usize::MAX, |text| text.len());
+    if length > PARAMS_MAX {
+        fields.add("additional_params", "The parameters are longer than 32 KiB as JSON.");
+    }
+}
+
+/// A worker is reached through the console, so its protocol is the console's.
+fn network(config: &WorkerConfig, protocol: &str, fields: &mut Fields) {
+    if let Some(asked) = config.network_protocol.as_deref().filter(|asked| !asked.is_empty())
+        && asked != protocol
+    {
         fields.add(
-            "additional_params",
-            format!("There is no additional parameter {name:?}."),
+            "network_protocol",
+            format!("network_protocol must be {protocol}: workers are reached through the console, and its public address is {protocol}."),
         );
+    }
+}
+
+/// What workers are reached by.
+pub fn protocol(public_url: &str) -> &'static str {
+    if public_url.starts_with("https://") {
+        "https"
+    } else {
+        "http"
     }
 }
 
@@ -146,7 +177,7 @@ mod tests {
             image_config,
             ..WorkerConfig::default()
         };
-        match validate(&config) {
+        match validate(&config, "http") {
             Ok(()) => vec![],
             Err(Error::InvalidInput { fields, .. }) => fields.into_iter().map(|field| field.message).collect(),
             Err(other) => panic!("{other}"),
@@ -205,30 +236,60 @@ mod tests {
         );
     }
 
-    #[test]
-    fn nothing_is_ignored_in_silence() {
-        let config = WorkerConfig {
+    fn messages(change: impl FnOnce(&mut WorkerConfig)) -> Vec<(String, String)> {
+        let mut config = WorkerConfig {
             worker_image: "x".into(),
-            network_protocol: Some("https".into()),
-            personal_secrets: vec!["mine".into()],
-            shared_secrets: vec!["ours".into()],
-            additional_params: [("nodes".to_owned(), 3.into())].into(),
             ..WorkerConfig::default()
         };
-        let Err(Error::InvalidInput { fields, .. }) = validate(&config) else {
-            panic!("accepted")
+        change(&mut config);
+        match validate(&config, protocol("https://prt.example.com")) {
+            Ok(()) => vec![],
+            Err(Error::InvalidInput { fields, .. }) => {
+                fields.into_iter().map(|field| (field.field, field.message)).collect()
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn a_worker_speaks_what_the_console_speaks() {
+        assert_eq!(messages(|config| config.network_protocol = Some("https".into())), []);
+        assert_eq!(messages(|config| config.network_protocol = Some(String::new())), []);
+        for other in ["http", "HTTPS", "ftp"] {
+            let wrong = messages(|config| config.network_protocol = Some(other.into()));
+            assert_eq!(wrong.len(), 1);
+            assert!(
+                wrong[0].1.starts_with("network_protocol must be https:"),
+                "{}",
+                wrong[0].1
+            );
+        }
+        assert_eq!(protocol("http://localhost:8080"), "http");
+    }
+
+    #[test]
+    fn a_variable_has_one_value() {
+        let wrong = messages(|config| {
+            config.personal_secrets = vec!["A".into(), "A".into(), "B".into()];
+            config.shared_secrets = vec!["B".into(), "C".into()];
+            config.env_variables.insert("C".into(), "x".into());
+        });
+        let fields: Vec<&str> = wrong.iter().map(|(field, _)| field.as_str()).collect();
+        assert_eq!(fields, ["personal_secrets", "shared_secrets", "shared_secrets"]);
+        assert_eq!(wrong[0].1, "A is there twice.");
+        assert_eq!(wrong[1].1, "C is in env_variables, too; a variable has one value.");
+        assert_eq!(wrong[2].1, "B is in personal_secrets, too; a variable has one value.");
+    }
+
+    #[test]
+    fn parameters_fit_into_a_variable() {
+        let fits = |length: usize| {
+            messages(|config| {
+                config.additional_params.insert("a".into(), "x".repeat(length).into());
+            })
         };
-        let names: Vec<&str> = fields.iter().map(|field| field.field.as_str()).collect();
-        assert_eq!(
-            names,
-            [
-                "network_protocol",
-                "personal_secrets",
-                "shared_secrets",
-                "additional_params"
-            ]
-        );
-        assert!(fields[1].message.starts_with("There is no secret \"mine\""));
+        assert_eq!(fits(PARAMS_MAX - 8), []);
+        assert_eq!(fits(PARAMS_MAX - 7)[0].0, "additional_params");
     }
 
     #[test]
@@ -238,9 +299,9 @@ mod tests {
             ..WorkerConfig::default()
         };
         config.env_variables.insert("PRT_TOKEN".into(), "x".into());
-        assert!(validate(&config).is_err());
+        assert!(validate(&config, "http").is_err());
         config.env_variables.clear();
         config.env_variables.insert("A=B".into(), "x".into());
-        assert!(validate(&config).is_err());
+        assert!(validate(&config, "http").is_err());
     }
 }

@@ -33,7 +33,8 @@ impl Orchestrator {
 
     async fn worker_create_checked(&self, cx: &OpContext, config: WorkerConfig) -> Result<WorkerView> {
         let actor = cx.starter(&config)?;
-        config::validate(&config)?;
+        let protocol = config::protocol(&self.inner.settings.public_url);
+        config::validate(&config, protocol)?;
         // One transaction from the decision to the row: a grant that is revoked meanwhile counts.
         let mut tx = self.write().await?;
         let image = self
@@ -49,6 +50,9 @@ impl Orchestrator {
             .pull_login(&mut *tx, actor, &config.image_config, &rule, &image)
             .await?;
         let login = used.note(login, &image);
+        let secrets = self
+            .secrets_pick(&mut *tx, actor, &config.personal_secrets, &config.shared_secrets)
+            .await?;
         let capacity = config::capacity(&config);
         let builder = match (capacity, &config.image_config.custom_builder_url) {
             (None, _) => None,
@@ -103,6 +107,10 @@ impl Orchestrator {
             ready_ms: None,
             ended_ms: None,
             stop_reason: None,
+            network_protocol: protocol.into(),
+            personal_secrets: config.personal_secrets,
+            shared_secrets: config.shared_secrets,
+            additional_params: config.additional_params,
         };
         tx.worker_add(&worker).await?;
         let details = json!({
@@ -114,6 +122,9 @@ impl Orchestrator {
         for (credential, image) in &used.0 {
             let details = json!({ "host": credential.host, "image": image, "worker": worker.name() });
             self.credential_used(&mut *tx, cx, credential, details).await?;
+        }
+        for given in &secrets {
+            self.secret_used(&mut *tx, cx, given, &worker.name()).await?;
         }
         if actor.scope == TokenScope::BuildAndStart
             && let Some(token) = actor.token
@@ -138,6 +149,10 @@ impl Orchestrator {
         tx.save().await?;
         metrics::counter!("prt_workers_created_total").increment(1);
         self.changed(Some(&worker.owner), Change::Worker { name: worker.name() });
+        if !secrets.is_empty() {
+            // Their last use and their workers.
+            self.changed(None, Change::Secrets);
+        }
         self.worker_provision(Provision {
             worker,
             image,
@@ -147,6 +162,7 @@ impl Orchestrator {
             startup_script: join_scripts(&rule, config.startup_script.as_deref()),
             log_level: config.log_level,
             env: config.env_variables,
+            secrets,
             token,
         });
         Ok(view)

@@ -21,7 +21,7 @@ mod build_config_apply;
 mod builder_start;
 mod cache;
 mod certificates;
-mod config;
+pub(crate) mod config;
 mod create;
 mod notebook_start;
 mod plan;
@@ -218,6 +218,14 @@ impl Orchestrator {
             status: worker.status,
             reason: worker.reason,
             message: worker.message,
+            network_protocol: if worker.network_protocol.is_empty() {
+                config::protocol(&self.inner.settings.public_url).into()
+            } else {
+                worker.network_protocol
+            },
+            personal_secrets: worker.personal_secrets,
+            shared_secrets: worker.shared_secrets,
+            additional_params: worker.additional_params,
             ready: worker.status == WorkerStatus::Running,
             builder: worker.builder,
             builder_capacity: worker.builder_capacity,

@@ -151,7 +151,7 @@ mod tests {
         assert_eq!(sign(&path("bin"), &proc), Some(0));
         std::fs::write(path("proc/7/cmdline"), "/bin/sh\0-c\0sh x; exec \"$@\"\0prt-startup\0").unwrap();
         assert_eq!(sign(&path("bin"), &proc), Some(0), "a startup script may install it");
-        std::fs::write(path("proc/7/cmdline"), "sleep\0600\0").unwrap();
+        std::fs::write(path("proc/7/cmdline"), "sleep\x00600\0").unwrap();
         assert_eq!(sign(&path("bin"), &proc), none);
         std::fs::copy("/bin/true", path("bin/jupyter")).unwrap();
         assert_eq!(sign(&path("bin"), &proc), Some(0));

@@ -13,7 +13,7 @@ use crate::{
     store::Worker,
 };
 
-/// Folder in memory for what must not lie on a disk: the worker's own token.
+/// Folder in memory for what must not lie on a disk: tokens and secrets.
 pub const RUN_FOLDER: &str = "/run/prt";
 /// The worker's own token.
 pub const TOKEN_FILE: &str = "/run/prt/token";
@@ -27,6 +27,12 @@ IFS= read -r own && [ -n "$own" ] || exit 0
 printf %s "$own" >"$2.new" && mv "$2.new" "$2""#;
 /// The configuration that a builder begins with.
 pub const BUILDKITD_TOML: &str = "/etc/buildkit/buildkitd.toml";
+/// The secrets that the worker was started with, for a shell.
+pub const SECRETS_FILE: &str = "/run/prt/secrets.env";
+/// Writes standard input to the file that a starting worker waits for.
+pub const WRITE_SECRETS: &str = r#"umask 077; cat >"$1.new" && mv "$1.new" "$1""#;
+/// Before anything else of a worker with secrets: no process of it is to run without them.
+const TAKE_SECRETS: &str = "until [ -r \"$PRT_SECRETS_FILE\" ]; do sleep 0.05 2>/dev/null || sleep 1; done; . \"$PRT_SECRETS_FILE\" || exit 1; ";
 const STARTUP_SCRIPT: &str = "/etc/prt/startup.sh";
 const STARTUP_SCRIPT_IN_HOME: &str = "/home/ubuntu/.prt-startup.sh";
 /// Home of the platform's images.
@@ -71,7 +77,18 @@ fn limits(worker: &Worker, role: ContainerRole) -> prt_types::worker_sizes::Limi
 
 fn primary(parts: &Parts<'_>) -> ContainerPlan {
     let mut env = parts.env.clone();
+    let secrets = !parts.worker.personal_secrets.is_empty() || !parts.worker.shared_secrets.is_empty();
     env.insert("PRT_WORKER".into(), parts.worker.name());
+    if secrets {
+        env.insert("PRT_SECRETS_FILE".into(), SECRETS_FILE.into());
+    }
+    if !parts.worker.additional_params.is_empty() {
+        let params = serde_json::Map::from_iter(parts.worker.additional_params.clone());
+        env.insert(
+            "PRT_ADDITIONAL_PARAMS".into(),
+            serde_json::Value::Object(params).to_string(),
+        );
+    }
     env.insert("PRT_NOTEBOOK_TOKEN_FILE".into(), NOTEBOOK_TOKEN_FILE.into());
     if let Some(url) = &parts.settings.worker_url {
         env.insert("PRT_URL".into(), url.clone());
@@ -114,6 +131,10 @@ fn primary(parts: &Parts<'_>) -> ContainerPlan {
         STARTUP_SCRIPT
     };
     let mut files = vec![];
+    let mut before = String::new();
+    if secrets {
+        before.push_str(TAKE_SECRETS);
+    }
     let mut entrypoint = None;
     let mut command = None;
     if let Some(script) = parts.startup_script {
@@ -123,9 +144,13 @@ fn primary(parts: &Parts<'_>) -> ContainerPlan {
             mode: 0o755,
             owner,
         });
-        // The image's own start command goes on as the arguments, so that any image can have a startup script.
-        let run =
-            format!("sh {startup_script} || echo \"The startup script ended with exit code $?.\" >&2; exec \"$@\"");
+        before.push_str("sh ");
+        before.push_str(startup_script);
+        before.push_str(" || echo \"The startup script ended with exit code $?.\" >&2; ");
+    }
+    if !before.is_empty() {
+        // The image's own start command goes on as the arguments, so that any image can have a startup script and secrets.
+        let run = format!("{before}exec \"$@\"");
         entrypoint = Some(vec!["/bin/sh".into(), "-c".into(), run, "prt-startup".into()]);
         command = Some([parts.primary.entrypoint.clone(), parts.primary.command.clone()].concat());
     }

@@ -14,7 +14,7 @@ use super::{
     builder_start,
     create::BUILDER_PULL_POLICY,
     notebook_start,
-    plan::{self, BUILDKITD_TOML, NOTEBOOK_TOKEN_FILE, Parts, TOKEN_FILE},
+    plan::{self, BUILDKITD_TOML, NOTEBOOK_TOKEN_FILE, Parts, SECRETS_FILE, TOKEN_FILE},
 };
 use crate::{
     Orchestrator,
@@ -24,6 +24,7 @@ use crate::{
     },
     error::{Error, Result},
     images::ImageRef,
+    named_secrets::{self, Given},
     store::Worker,
 };
 
@@ -44,6 +45,7 @@ pub(super) struct Provision {
     pub log_level: Option<String>,
     pub env: BTreeMap<String, String>,
     pub token: Option<Secret>,
+    pub secrets: Vec<Given>,
 }
 
 /// Why a worker did not come up.
@@ -161,6 +163,7 @@ impl Orchestrator {
             .await
             .map_err(|error| Error::internal("starting the containers", error))?
             .map_err(|error| builder_start::refused(worker, error))?;
+        self.give_secrets(worker, &provision.secrets).await?;
         self.give_tokens(worker, provision.token.as_ref()).await;
         self.worker_event(
             worker,
@@ -170,6 +173,43 @@ impl Orchestrator {
         )
         .await;
         self.wait_until_ready(worker).await
+    }
+
+    /// By standard input into memory: environment variables of a container can be read by all who may look at it in the engine.
+    async fn give_secrets(&self, worker: &Worker, secrets: &[Given]) -> Result<(), Failure> {
+        if secrets.is_empty() {
+            return Ok(());
+        }
+        let write = ExecSpec::new(["sh", "-c", plan::WRITE_SECRETS, "prt-secrets", SECRETS_FILE])
+            .stdin(named_secrets::file(secrets).expose().to_owned());
+        let done = exec_collect(&*self.inner.engine, worker.id, ContainerRole::Primary, write, 4096).await;
+        if matches!(&done, Ok(done) if done.exit_code == 0) {
+            return Ok(());
+        }
+        self.still_running(worker).await?;
+        Err(Failure {
+            reason: WorkerReason::EngineError,
+            message: "The secrets cannot be given to the worker: its image has no working sh, or no place in /run/prt."
+                .into(),
+        })
+    }
+
+    /// The same for a worker that another console had started: what its owner may use now.
+    async fn give_secrets_again(&self, worker: &Worker) -> Result<(), Failure> {
+        if worker.personal_secrets.is_empty() && worker.shared_secrets.is_empty() {
+            return Ok(());
+        }
+        let owner = self.actor_by_user(worker.owner_id).await?;
+        let owner = owner.ok_or_else(|| Error::not_found("user", &worker.owner))?;
+        let secrets = self
+            .secrets_pick(
+                &mut *self.read().await?,
+                &owner,
+                &worker.personal_secrets,
+                &worker.shared_secrets,
+            )
+            .await?;
+        self.give_secrets(worker, &secrets).await
     }
 
     /// The notebook waits for its token; the worker's own comes with it, where there is one.
@@ -432,15 +472,13 @@ impl Orchestrator {
         let span = tracing::info_span!(parent: None, "worker start", worker.name = worker.name());
         let task = async move {
             // The former console may have ended between the start and this; who waits for a token in there gets it now.
-            let own = match this.own_token_again(&worker).await {
-                Ok(own) => own,
-                Err(error) => {
-                    tracing::error!(worker.id = %id, error = &error as &dyn std::error::Error, "a worker gets no token of its own");
-                    None
-                }
+            let begun = async {
+                this.give_secrets_again(&worker).await?;
+                let own = this.own_token_again(&worker).await?;
+                this.give_tokens(&worker, own.as_ref()).await;
+                this.wait_until_ready(&worker).await
             };
-            this.give_tokens(&worker, own.as_ref()).await;
-            if let Err(failure) = this.wait_until_ready(&worker).await
+            if let Err(failure) = begun.await
                 && let Err(error) = this.worker_fail(id, failure.reason, failure.message).await
             {
                 tracing::error!(worker.id = %id, error = &error as &dyn std::error::Error, "a failed worker is not recorded");

@@ -58,7 +58,7 @@ class WorkerConfig:
     service_type: str | None = None
     """``cloud_worker`` (default) or ``workspace``."""
     network_protocol: str | None = None
-    """How the worker is reached. Through the console: a value is refused."""
+    """``http`` or ``https``: what the console's address speaks. Unset = that one; another is refused."""
     image_config: ImageConfig | None = None
     """Pull and builder settings."""
     startup_script: str | None = None
@@ -68,11 +68,11 @@ class WorkerConfig:
     env_variables: dict[str, str] | None = None
     """Environment of the worker. Visible to the engine: no place for secrets."""
     personal_secrets: list[str] | None = None
-    """Names of own secrets. A console keeps registry credentials only and refuses a name."""
+    """Names of own secrets; the worker's programs get each as an environment variable."""
     shared_secrets: list[str] | None = None
-    """Names of shared secrets. A console keeps registry credentials only and refuses a name."""
+    """The same of shared secrets that one may use."""
     additional_params: dict[str, Any] | None = None
-    """Parameters beyond these. A console refuses those that it does not know, by name."""
+    """Parameters for programs in the worker, as JSON in ``PRT_ADDITIONAL_PARAMS``. No place for secrets."""
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> WorkerConfig:

@@ -74,16 +74,16 @@ pub struct Args {
     /// DEBUG, INFO, WARNING, ERROR or CRITICAL
     #[arg(long, value_name = "LEVEL")]
     log_level: Option<String>,
-    /// How the worker is reached; this console refuses a choice
+    /// http or https: how the worker is reached; it is what the console's address speaks
     #[arg(long, value_name = "PROTOCOL")]
     network_protocol: Option<String>,
-    /// Secret of your own for the worker; this console keeps none but registry credentials
+    /// Secret of your own that the worker gets as an environment variable; see `prtcli secret list`
     #[arg(long = "personal-secret", value_name = "NAME")]
     personal_secrets: Vec<String>,
-    /// Shared secret for the worker; this console keeps none but registry credentials
+    /// Shared secret that the worker gets as an environment variable
     #[arg(long = "shared-secret", value_name = "NAME")]
     shared_secrets: Vec<String>,
-    /// Parameter beyond these; there are none yet
+    /// Parameter for the programs in the worker, in PRT_ADDITIONAL_PARAMS; JSON, or else text
     #[arg(long = "additional-param", value_name = "KEY=VALUE")]
     additional_params: Vec<String>,
     /// Wait until it is ready (default)
@@ -170,7 +170,7 @@ fn config(args: Args) -> Result<WorkerConfig> {
         shared_secrets: args.shared_secrets,
         additional_params: key_value::parse("--additional-param", &args.additional_params)?
             .into_iter()
-            .map(|(name, value)| (name, value.into()))
+            .map(|(name, value)| (name, serde_json::from_str(&value).unwrap_or_else(|_| value.into())))
             .collect(),
     })
 }

@@ -46,6 +46,14 @@ pub fn describe(worker: &WorkerView) -> String {
                     .map_or("yes".into(), |share| format!("{share}%"))
             }),
         ),
+        ("reached by", Some(worker.network_protocol.clone())),
+        ("personal secrets", listed(&worker.personal_secrets)),
+        ("shared secrets", listed(&worker.shared_secrets)),
+        (
+            "parameters",
+            (!worker.additional_params.is_empty())
+                .then(|| serde_json::to_string(&worker.additional_params).unwrap_or_default()),
+        ),
         ("builds now", worker.active_build.map(|number| format!("#{number}"))),
         (
             "certificates",
@@ -63,6 +71,10 @@ pub fn describe(worker: &WorkerView) -> String {
         ("ended", worker.ended_ms.map(date)),
         ("stop reason", worker.stop_reason.clone()),
     ])
+}
+
+fn listed(names: &[String]) -> Option<String> {
+    (!names.is_empty()).then(|| names.join(", "))
 }
 
 fn details(worker: &WorkerView) -> String {

@@ -7,7 +7,10 @@ use prt_types::{
     audit::Outcome,
     builds::{BuildReason, BuildStatus, CredentialUse, CredentialView},
     container_images::{PullPolicy, ServiceType},
-    ids::{AuditId, BuildId, ContainerImageId, GroupId, RegistryCredentialId, TokenId, UserId, WorkerId, WorkerSizeId},
+    ids::{
+        AuditId, BuildId, ContainerImageId, GroupId, NamedSecretId, RegistryCredentialId, TokenId, UserId, WorkerId,
+        WorkerSizeId,
+    },
     security_contexts::{SeccompProfile, SecurityContext, SecurityRights},
     worker_sizes::Limits,
     workers::{ContainerRole, WorkerReason, WorkerStatus},
@@ -17,7 +20,7 @@ use super::write;
 use crate::{
     clock::new_id,
     store::{
-        ApiToken, AuditRow, Build, ContainerImage, Grantee, Group, OwnSecurityContext, PlannedContainer,
+        ApiToken, AuditRow, Build, ContainerImage, Grantee, Group, NamedSecret, OwnSecurityContext, PlannedContainer,
         RegistryCredential, Store, User, Worker, WorkerSize,
     },
 };
@@ -88,6 +91,20 @@ pub(super) fn credential(name: &str, owner: Grantee) -> RegistryCredential {
         password_sealed: vec![0, 1, 0xff, 0, 0x80],
         owner,
         expires_ms: Some(30),
+        last_used_ms: Some(20),
+        revision: 1,
+        created_ms: 10,
+        updated_ms: 11,
+    }
+}
+
+pub(super) fn secret(name: &str, owner: Option<UserId>, grants: Vec<Grantee>) -> NamedSecret {
+    NamedSecret {
+        id: NamedSecretId(new_id()),
+        name: name.into(),
+        owner,
+        value_sealed: vec![0, 1, 0xff, 0, 0x80],
+        grants,
         last_used_ms: Some(20),
         revision: 1,
         created_ms: 10,
@@ -180,6 +197,10 @@ pub(super) fn worker(owner: &User, number: i64) -> Worker {
         ready_ms: Some(21),
         ended_ms: Some(22),
         stop_reason: Some("done with it".into()),
+        network_protocol: "https".into(),
+        personal_secrets: vec!["HF_TOKEN".into()],
+        shared_secrets: vec!["S3_KEY".into(), "DB".into()],
+        additional_params: [("nodes".to_owned(), serde_json::json!([1, {"a": "\u{0}'\""}]))].into(),
     }
 }
 
