@@ -40,8 +40,9 @@ shell_image() {
   docker rmi "$image" >/dev/null
 }
 
+# test_environment_down [STATUS]
 test_environment_down() {
-  local status=$?
+  local status="${1:-$?}"
   trap - EXIT
   trap '' INT TERM
   "$PRT_ROOT/scripts/postgres.sh" stop || true

@@ -52,7 +52,7 @@ part_ended() {
 }
 
 test_environment_up debug
-trap 'status=$?; beside_stop; (exit "$status"); test_environment_down' EXIT
+trap 'status=$?; beside_stop; test_environment_down "$status"' EXIT
 part check '^(check: .* (passed|failed)|warning: (advisories|shellcheck)|bans ok|error:)' scripts/check.sh
 beside sdk scripts/sdk.sh test
 part rust '^test result: .* [1-9][0-9]* (passed|failed)|^test result: FAILED|^error' env RUST_TEST_THREADS=3 cargo test --workspace --features prt-console/ssr --no-fail-fast
