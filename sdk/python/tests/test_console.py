@@ -189,7 +189,7 @@ def test_outcomes_and_misuse(ada: prt.Client, console: Console, builder: prt.Wor
         (prt.WorkerConfig("practicus-minimal", network_protocol="https"), "network_protocol must be http: "),
         (prt.WorkerConfig("practicus-minimal", personal_secrets=["MINE"]), 'There is no personal secret "MINE"'),
         (prt.WorkerConfig("practicus-minimal", shared_secrets=["OURS"]), 'There is no shared secret "OURS"'),
-        (prt.WorkerConfig("practicus-minimal", additional_params={"a": "x" * 40_000}), 'longer than 32 KiB'),
+        (prt.WorkerConfig("practicus-minimal", additional_params={"a": "x" * 40_000}), "longer than 32 KiB"),
     ]:
         with pytest.raises(prt.InvalidInputError, match=words):
             prt.create_worker(config)

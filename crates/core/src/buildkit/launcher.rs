@@ -216,7 +216,7 @@ pub fn join(folder: &str, path: &str) -> String {
     }
 }
 
-/// What a launch reads: the Dockerfile, and the logins as [`session`] has them.
+/// What a launch reads: the Dockerfile, and the logins as `session` has them.
 pub fn input(launch: &Launch<'_>) -> Vec<u8> {
     let logins = session::files(launch.credentials, launch.reference, launch.push);
     let logins = logins.iter().map(|(name, content)| (name.as_str(), content.expose()));

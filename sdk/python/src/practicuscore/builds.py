@@ -32,8 +32,9 @@ _BATCH = 4096
 
 RegistryCredential = Union[Sequence[Union[str, None]], Mapping[str, Any]]
 """A login: ``(host, user, password)``. A fourth part, ``"pull"`` or ``"push"``, says that it is for one of them only; behind the
-host may stand a path, for the repositories below it only. As a dict: ``host``, ``username``, ``password`` and ``only``; or ``name``
-alone, of a credential that the console keeps (Infrastructure > Registries), with ``/path`` and ``:pull`` or ``:push`` behind it."""
+host may stand a path, for the repositories below it only. As a dict: ``host``, ``username``, ``password`` and ``only``; or
+``name`` alone, of a credential that the console keeps (Infrastructure > Registries), with ``/path`` and ``:pull`` or ``:push``
+behind it."""
 
 _LOGIN = ("host", "username", "password", "only")
 
