@@ -46,5 +46,3 @@ ALTER TABLE workers ADD COLUMN personal_secrets TEXT NOT NULL DEFAULT '[]';
 ALTER TABLE workers ADD COLUMN shared_secrets TEXT NOT NULL DEFAULT '[]';
 -- Parameters for the programs in it: JSON object.
 ALTER TABLE workers ADD COLUMN additional_params TEXT NOT NULL DEFAULT '{}';
--- `http` or `https`, which it was reached by at its start; empty = from before it was kept.
-ALTER TABLE workers ADD COLUMN network_protocol TEXT NOT NULL DEFAULT '';

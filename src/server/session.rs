@@ -131,7 +131,7 @@ fn drop_doubled(headers: &mut HeaderMap) -> bool {
 
 /// The layer that gives every handler its [`Session`]. Over HTTPS the cookie is bound to this very host.
 pub fn layer(orchestrator: &Orchestrator) -> SessionManagerLayer<Sessions> {
-    let secure = orchestrator.settings().public_url.starts_with("https:");
+    let secure = orchestrator.settings().is_https();
     SessionManagerLayer::new(Sessions(orchestrator.store()))
         .with_name(if secure { COOKIES[0] } else { COOKIES[1] })
         .with_secure(secure)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use prt_client::{Client, ClientError};
+use prt_client::Client;
 use prt_types::{
     ErrorCode,
     build_config::{BuildConfigInput, BuildConfigState},
@@ -13,7 +13,7 @@ use prt_types::{
     workers::WorkerView,
 };
 
-use crate::helpers::{Authority, Console, OwnRegistry, builder_container, builder_worker, docker};
+use crate::helpers::{Authority, Console, OwnRegistry, builder_container, builder_worker, docker, said};
 
 const PRIVILEGED: &str = "Medium-privileged";
 
@@ -37,18 +37,6 @@ fn inject(pem: impl Into<String>) -> CertificatesInput {
         inject: Some(true),
         ..bundle(pem)
     }
-}
-
-/// What the refusal says about a field.
-fn said(error: &ClientError, field: &str) -> String {
-    let error = error
-        .api()
-        .unwrap_or_else(|| panic!("no answer of the console: {error}"));
-    assert_eq!(error.code, ErrorCode::InvalidInput, "{error:?}");
-    error
-        .field(field)
-        .unwrap_or_else(|| panic!("nothing about {field}: {error:?}"))
-        .to_owned()
 }
 
 #[tokio::test]

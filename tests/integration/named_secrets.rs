@@ -1,8 +1,10 @@
 //! Secrets that workers get by their names, and the other fields that go with a worker.
 
-use std::{io::Write as _, path::Path, process::Command, process::Stdio};
+use std::{
+    io::Write as _,
+    process::{Command, Stdio},
+};
 
-use prt_client::ClientError;
 use prt_types::{
     ErrorCode, Secret,
     access::GroupInput,
@@ -10,7 +12,7 @@ use prt_types::{
     workers::WorkerConfig,
 };
 
-use crate::helpers::{Cli, Console, canary, docker, eventually, plain_worker, sh};
+use crate::helpers::{Cli, Console, canary, docker, eventually, files_with, plain_worker, said, sh};
 
 fn personal(name: &str, value: &Secret) -> NamedSecretInput {
     NamedSecretInput {
@@ -37,27 +39,8 @@ fn with(personal: &[&str], shared: &[&str]) -> WorkerConfig {
     }
 }
 
-fn said(error: &ClientError, field: &str) -> String {
-    let error = error.api().expect("an answer of the console");
-    assert_eq!(error.code, ErrorCode::InvalidInput, "{error:?}");
-    error
-        .field(field)
-        .unwrap_or_else(|| panic!("nothing about {field}: {error:?}"))
-        .to_owned()
-}
-
 fn names(views: &[NamedSecretView]) -> Vec<&str> {
     views.iter().map(|view| view.name.as_str()).collect()
-}
-
-/// Files below `folder` that contain `needle`.
-fn files_with(folder: &Path, needle: &str) -> String {
-    let out = Command::new("grep")
-        .args(["-rlaF", needle])
-        .arg(folder)
-        .output()
-        .expect("grep runs");
-    String::from_utf8_lossy(&out.stdout).into_owned()
 }
 
 #[tokio::test]

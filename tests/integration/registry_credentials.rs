@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, time::SystemTime};
 
-use prt_client::{Client, ClientError};
+use prt_client::Client;
 use prt_types::{
     ErrorCode, Secret,
     access::GroupInput,
@@ -13,7 +13,7 @@ use prt_types::{
 };
 
 use crate::helpers::{
-    Console, FakeRegistry, base_image, builder_worker, canary, eventually, http_registry, plain_worker, registry,
+    Console, FakeRegistry, base_image, builder_worker, canary, eventually, http_registry, plain_worker, registry, said,
     shell_image,
 };
 
@@ -63,18 +63,6 @@ async fn allow_all(console: &Console) {
         ..ContainerImageInput::default()
     };
     console.admin.container_image_create(&rule).await.unwrap();
-}
-
-/// What the refusal says about a field.
-fn said(error: &ClientError, field: &str) -> String {
-    let error = error
-        .api()
-        .unwrap_or_else(|| panic!("no answer of the console: {error}"));
-    assert_eq!(error.code, ErrorCode::InvalidInput, "{error:?}");
-    error
-        .field(field)
-        .unwrap_or_else(|| panic!("nothing about {field}: {error:?}"))
-        .to_owned()
 }
 
 async fn one(client: &Client, name: &str) -> RegistryCredentialView {

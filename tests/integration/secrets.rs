@@ -1,20 +1,12 @@
 //! Secrets appear nowhere.
 
-use std::{path::Path, process::Command};
+use std::process::Command;
 
 use prt_types::{builds::BuildStatus, workers::ImageConfig, workers::WorkerConfig};
 
-use crate::helpers::{Console, builder_worker, canary, docker, eventually, plain_worker, registry, shell_image};
-
-/// Files below `folder` that contain `needle`.
-fn files_with(folder: &Path, needle: &str) -> String {
-    let out = Command::new("grep")
-        .args(["-rlaF", needle])
-        .arg(folder)
-        .output()
-        .expect("grep runs");
-    String::from_utf8_lossy(&out.stdout).into_owned()
-}
+use crate::helpers::{
+    Console, builder_worker, canary, docker, eventually, files_with, plain_worker, registry, shell_image,
+};
 
 #[tokio::test]
 async fn a_registry_password_is_found_nowhere() {

@@ -4,7 +4,10 @@ use prt_types::{
     ErrorCode,
     container_images::{ContainerImageInput, PullPolicy},
     worker_sizes::{Limits, SecurityContext},
-    workers::{ContainerRole, ContainerState, ImageConfig, TerminateRequest, WorkerConfig, WorkerReason, WorkerStatus},
+    workers::{
+        ContainerRole, ContainerState, ImageConfig, TerminateRequest, WorkerConfig, WorkerReason, WorkerStatus,
+        WorkerView,
+    },
 };
 
 use crate::helpers::{
@@ -260,6 +263,20 @@ async fn allow_all(console: &Console) {
     console.admin.container_image_create(&rule).await.unwrap();
 }
 
+/// Starts a worker that does not come up.
+async fn fails(console: &Console, config: &WorkerConfig, reason: WorkerReason) -> WorkerView {
+    let worker = console.admin.worker_create(config).await.unwrap();
+    let worker = console.admin.worker_wait(&worker.name, 60).await.unwrap();
+    assert_eq!(
+        (worker.status, worker.reason),
+        (WorkerStatus::Failed, Some(reason)),
+        "{}: {}",
+        worker.image,
+        worker.message
+    );
+    worker
+}
+
 #[tokio::test]
 async fn a_failed_start_says_why() {
     let console = Console::start().await;
@@ -293,14 +310,7 @@ async fn a_failed_start_says_why() {
             image_config,
             ..plain_worker("X-Small")
         };
-        let worker = console.admin.worker_create(&config).await.unwrap();
-        let worker = console.admin.worker_wait(&worker.name, 60).await.unwrap();
-        assert_eq!(
-            (worker.status, worker.reason),
-            (WorkerStatus::Failed, Some(reason)),
-            "{image}: {}",
-            worker.message
-        );
+        let worker = fails(&console, &config, reason).await;
         assert!(
             worker.events.iter().any(|event| event.kind == "Failed"),
             "{:?}",
@@ -346,14 +356,7 @@ async fn an_unsuitable_image_is_told_within_seconds() {
             },
             ..plain_worker("X-Small")
         };
-        let worker = console.admin.worker_create(&config).await.unwrap();
-        let worker = console.admin.worker_wait(&worker.name, 60).await.unwrap();
-        assert_eq!(
-            (worker.status, worker.reason),
-            (WorkerStatus::Failed, Some(reason)),
-            "{}",
-            worker.message
-        );
+        let worker = fails(&console, &config, reason).await;
         assert!(worker.message.contains(words), "{}", worker.message);
         let took = worker.ended_ms.expect("it has ended") - worker.created_ms;
         assert!(took < 30_000, "the limit is two minutes, and it took {took} ms");

@@ -36,10 +36,11 @@ impl Orchestrator {
     pub async fn secret_list(&self, cx: &OpContext) -> Result<Vec<NamedSecretView>> {
         let actor = cx.person("list secrets")?;
         let mut tx = self.read().await?;
+        let live = live_workers(&mut *tx).await?;
         let mut views = Vec::new();
         for secret in tx.named_secrets(actor.user_id).await? {
             if sees(actor, &secret) {
-                views.push(view(&mut *tx, actor, secret).await?);
+                views.push(view(&mut *tx, actor, &live, secret).await?);
             }
         }
         Ok(views)
@@ -50,7 +51,8 @@ impl Orchestrator {
         let actor = cx.person("read secrets")?;
         let mut tx = self.read().await?;
         let secret = visible(&mut *tx, actor, id).await?;
-        view(&mut *tx, actor, secret).await
+        let live = live_workers(&mut *tx).await?;
+        view(&mut *tx, actor, &live, secret).await
     }
 
     /// Keeps one: the asker's own; a shared one only by an admin.
@@ -117,7 +119,8 @@ impl Orchestrator {
             (None, Some(before)) => before.value_sealed.clone(),
             (None, None) => return Err(Error::field("value", "The value is missing.")),
         };
-        let saved = view(&mut *tx, actor, after.clone()).await?;
+        let live = live_workers(&mut *tx).await?;
+        let saved = view(&mut *tx, actor, &live, after.clone()).await?;
         let (action, details) = match before {
             None => {
                 tx.named_secret_add(&after).await.map_err(|error| match error {
@@ -130,7 +133,7 @@ impl Orchestrator {
                 if !tx.named_secret_update(&after).await? {
                     return Err(changed_meanwhile());
                 }
-                let before = view(&mut *tx, actor, before).await?;
+                let before = view(&mut *tx, actor, &live, before).await?;
                 let new_value = input.value.is_some();
                 let details = json!({ "before": before, "after": saved, "new_value": new_value });
                 ("secret.update", details)
@@ -153,7 +156,8 @@ impl Orchestrator {
         let actor = cx.person("delete secrets")?;
         let mut tx = self.write().await?;
         let secret = editable(&mut *tx, actor, id).await?;
-        let before = view(&mut *tx, actor, secret.clone()).await?;
+        let live = live_workers(&mut *tx).await?;
+        let before = view(&mut *tx, actor, &live, secret.clone()).await?;
         tx.named_secret_remove(id).await?;
         let details = json!({ "before": before });
         self.audit_add(&mut *tx, cx, "secret.delete", &secret.name, Outcome::Done, details)
@@ -215,14 +219,11 @@ async fn editable(tx: &mut dyn Repository, actor: &Actor, id: NamedSecretId) -> 
     }
 }
 
-async fn view(tx: &mut dyn Repository, actor: &Actor, secret: NamedSecret) -> Result<NamedSecretView> {
+async fn view(tx: &mut dyn Repository, actor: &Actor, live: &[Worker], secret: NamedSecret) -> Result<NamedSecretView> {
     let editable = edits(actor, &secret);
     // Who else has access, and what they run, is for those who manage it.
     let ((users, groups), workers) = if editable {
-        (
-            grantee_names(tx, &secret.grants).await?,
-            workers_with(tx, &secret).await?,
-        )
+        (grantee_names(tx, &secret.grants).await?, workers_with(live, &secret))
     } else {
         Default::default()
     };
@@ -242,23 +243,24 @@ async fn view(tx: &mut dyn Repository, actor: &Actor, secret: NamedSecret) -> Re
     })
 }
 
-/// Names of the workers that were started with it and hold resources of the engine, lowest number first.
-async fn workers_with(tx: &mut dyn Repository, secret: &NamedSecret) -> Result<Vec<String>> {
+/// All that hold resources of the engine, lowest number first.
+async fn live_workers(tx: &mut dyn Repository) -> Result<Vec<Worker>> {
     let filter = WorkerFilter {
-        owner: secret.owner,
         live_only: true,
         ..WorkerFilter::default()
     };
     let mut workers = tx.workers(&filter).await?;
-    workers.retain(|worker| {
-        let names = match kind(secret) {
-            SecretKind::Personal => &worker.personal_secrets,
-            SecretKind::Shared => &worker.shared_secrets,
-        };
-        names.contains(&secret.name)
-    });
     workers.sort_by_key(|worker| worker.number);
-    Ok(workers.iter().map(Worker::name).collect())
+    Ok(workers)
+}
+
+/// Names of those that were started with it.
+fn workers_with(live: &[Worker], secret: &NamedSecret) -> Vec<String> {
+    let has = |worker: &&Worker| match secret.owner {
+        Some(owner) => worker.owner_id == owner && worker.personal_secrets.contains(&secret.name),
+        None => worker.shared_secrets.contains(&secret.name),
+    };
+    live.iter().filter(has).map(Worker::name).collect()
 }
 
 fn sealed_for(secret: &NamedSecret) -> String {

@@ -97,14 +97,20 @@ impl Orchestrator {
             return Ok(None);
         };
         let cookie = Secret::new(hex::encode(random::<32>()));
-        let tokens = tx.tokens_of(link.user_id).await?;
-        let token = tokens.iter().find(|token| Some(token.id) == link.token_id);
         let longest = now + BROWSER_LIFE.as_millis() as i64;
-        let ends = token.and_then(|token| token.expires_ms).unwrap_or(longest);
+        let token_ends = match link.token_id {
+            Some(id) => tx
+                .tokens_of(link.user_id)
+                .await?
+                .into_iter()
+                .find(|token| token.id == id),
+            None => None,
+        }
+        .and_then(|token| token.expires_ms);
         tx.notebook_login_add(&NotebookLogin {
             hash: token_hash(cookie.expose()),
             kind: NotebookLoginKind::Browser,
-            expires_ms: longest.min(ends),
+            expires_ms: token_ends.unwrap_or(longest).min(longest),
             ..link.clone()
         })
         .await?;
@@ -153,8 +159,12 @@ impl Orchestrator {
     /// `http://worker-12.workers.localhost:8080`.
     pub fn notebook_origin(&self, worker: &Worker) -> String {
         let settings = &self.inner.settings;
-        let scheme = settings.public_url.split("://").next().unwrap_or("http");
-        format!("{scheme}://worker-{}.{}", worker.number, settings.notebook_host)
+        format!(
+            "{}://worker-{}.{}",
+            settings.protocol(),
+            worker.number,
+            settings.notebook_host
+        )
     }
 
     /// The token that Jupyter in a worker asks for. The proxy knows it, browsers never do.

@@ -48,3 +48,20 @@ pub struct Settings {
     /// How long a build may take.
     pub build_timeout: Duration,
 }
+
+impl Settings {
+    /// What browsers reach the console by, and workers through it: `https` or `http`.
+    pub fn protocol(&self) -> &'static str {
+        let tls = self
+            .public_url
+            .split("://")
+            .next()
+            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"));
+        if tls { "https" } else { "http" }
+    }
+
+    /// Whether cookies are for encrypted connections only.
+    pub fn is_https(&self) -> bool {
+        self.protocol() == "https"
+    }
+}

@@ -18,19 +18,19 @@ use crate::{
 const SELECT: &str = "SELECT w.id, w.number, w.owner_id, u.username AS owner, w.image, w.image_digest, w.size, w.cpu_millis, \
     w.memory_mib, w.gpus, w.security_context, w.builder, w.builder_capacity, w.planned, w.status, w.reason, w.message, \
     w.created_ms, w.ready_ms, w.ended_ms, w.stop_reason, w.size_id, w.rights, \
-    w.network_protocol, w.personal_secrets, w.shared_secrets, w.additional_params FROM workers w JOIN users u ON u.id = w.owner_id";
+    w.personal_secrets, w.shared_secrets, w.additional_params FROM workers w JOIN users u ON u.id = w.owner_id";
 
 const INSERT: &str = "INSERT INTO workers (id, image, image_digest, size, cpu_millis, memory_mib, gpus, security_context, builder, \
     builder_capacity, planned, status, reason, message, created_ms, ready_ms, ended_ms, stop_reason, size_id, rights, \
-    network_protocol, personal_secrets, shared_secrets, additional_params, number, owner_id) \
+    personal_secrets, shared_secrets, additional_params, number, owner_id) \
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, \
-    $25, $26)";
+    $25)";
 
 /// All but what makes it this worker: id, number and owner.
 const UPDATE: &str = "UPDATE workers SET image = $2, image_digest = $3, size = $4, cpu_millis = $5, memory_mib = $6, gpus = $7, \
     security_context = $8, builder = $9, builder_capacity = $10, planned = $11, status = $12, reason = $13, message = $14, \
     created_ms = $15, ready_ms = $16, ended_ms = $17, stop_reason = $18, size_id = $19, rights = $20, \
-    network_protocol = $21, personal_secrets = $22, shared_secrets = $23, additional_params = $24 WHERE id = $1";
+    personal_secrets = $21, shared_secrets = $22, additional_params = $23 WHERE id = $1";
 
 /// How many of a worker's events are kept: one that restarts for ever must not fill the disk.
 const EVENTS: i64 = 500;
@@ -72,14 +72,13 @@ fn read(row: &AnyRow) -> StoreResult<Worker> {
         ready_ms: row.maybe_int("ready_ms")?,
         ended_ms: row.maybe_int("ended_ms")?,
         stop_reason: row.maybe_text("stop_reason")?,
-        network_protocol: row.text("network_protocol")?,
         personal_secrets: row.json("personal_secrets")?,
         shared_secrets: row.json("shared_secrets")?,
         additional_params: row.json("additional_params")?,
     })
 }
 
-/// `$1` to `$24`.
+/// `$1` to `$23`.
 fn bind(statement: Statement, worker: &Worker) -> StoreResult<Statement> {
     statement
         .id(worker.id)
@@ -102,7 +101,6 @@ fn bind(statement: Statement, worker: &Worker) -> StoreResult<Statement> {
         .maybe_text(worker.stop_reason.as_deref())
         .maybe_id(worker.size_id)
         .json(&worker.rights)?
-        .text(&worker.network_protocol)
         .json(&worker.personal_secrets)?
         .json(&worker.shared_secrets)?
         .json(&worker.additional_params)

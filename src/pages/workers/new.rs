@@ -1,6 +1,6 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
-use prt_types::{ApiError, named_secrets::NamedSecretView, registry_credentials::RegistryCredentialView};
+use prt_types::{ApiError, registry_credentials::RegistryCredentialView};
 
 use super::{
     builder_field::BuilderField,
@@ -16,10 +16,7 @@ use crate::{
         TextAreaField, TextField,
     },
     forms::form_state,
-    pages::infrastructure::{
-        registries::{secret_choices, usable_credentials},
-        secrets::usable_secrets,
-    },
+    pages::infrastructure::registries::{secret_choices, usable_credentials},
 };
 
 /// The form that starts a worker; `?image=…&size=…&builder=1&pull_policy=…` fill it in.
@@ -29,7 +26,6 @@ pub fn WorkerNewPage() -> impl IntoView {
     let draft = form_state::<WorkerForm>("worker-new");
     let data = Resource::new_blocking(|| (), |()| worker_choices());
     let credentials = Resource::new_blocking(|| (), |()| usable_credentials());
-    let secrets = Resource::new_blocking(|| (), |()| usable_secrets());
     view! {
         <PageTitle title="Start a worker" crumbs=vec![Crumb::link("Workers", "/workers")] />
         <Load from=data let:choices>
@@ -42,8 +38,7 @@ pub fn WorkerNewPage() -> impl IntoView {
                             None => (query.with_untracked(prefilled), None),
                         };
                         let credentials = credentials.await.unwrap_or_default();
-                        let secrets = secrets.await.unwrap_or_default();
-                        view! { <WorkerFormView choices credentials secrets values error /> }
+                        view! { <WorkerFormView choices credentials values error /> }
                     })
                 }}
             </Suspense>
@@ -68,7 +63,6 @@ fn prefilled(query: &leptos_router::params::ParamsMap) -> WorkerForm {
 fn WorkerFormView(
     choices: Choices,
     credentials: Vec<RegistryCredentialView>,
-    secrets: Vec<NamedSecretView>,
     mut values: WorkerForm,
     error: Option<ApiError>,
 ) -> impl IntoView {
@@ -129,7 +123,7 @@ fn WorkerFormView(
                         }
                     }
                 />
-                <SecretsField secrets personal=values.personal_secrets shared=values.shared_secrets />
+                <SecretsField secrets=choices.secrets personal=values.personal_secrets shared=values.shared_secrets />
                 <details class="more" open=more>
                     <summary>"More"</summary>
                     <div class="form-part">

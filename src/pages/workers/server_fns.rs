@@ -2,6 +2,7 @@ use leptos::prelude::*;
 use prt_types::{
     builds::BuildView,
     container_images::{ImageCheck, ImageChoice},
+    named_secrets::NamedSecretView,
     worker_sizes::WorkerSizeView,
     workers::{ContainerRole, WorkerView},
 };
@@ -15,6 +16,7 @@ use crate::error::AppError;
 pub struct Choices {
     pub images: Vec<ImageChoice>,
     pub sizes: Vec<WorkerSizeView>,
+    pub secrets: Vec<NamedSecretView>,
 }
 
 /// The list.
@@ -91,7 +93,7 @@ pub async fn get_worker(name: String) -> Result<WorkerDetail, AppError> {
     Ok(WorkerDetail { worker, builds, owners })
 }
 
-/// Images and sizes that the viewer may use.
+/// Images, sizes and secrets that the viewer may use.
 #[server(prefix = "/_fn", endpoint = "worker_choices")]
 pub async fn worker_choices() -> Result<Choices, AppError> {
     use crate::server::{extract, problem::app_error};
@@ -105,7 +107,12 @@ pub async fn worker_choices() -> Result<Choices, AppError> {
         .worker_size_list(&cx)
         .await
         .map_err(|error| app_error(error, &cx))?;
-    Ok(Choices { images, sizes })
+    let mut secrets = orchestrator
+        .secret_list(&cx)
+        .await
+        .map_err(|error| app_error(error, &cx))?;
+    secrets.retain(|secret| secret.usable);
+    Ok(Choices { images, sizes, secrets })
 }
 
 /// What an image name means, and whether the viewer may run it.

@@ -168,7 +168,7 @@ impl Notebooks {
                 if entry.worker.status == WorkerStatus::Running {
                     theme::set(&self.proxy, &self.orchestrator, &entry.worker, entry.dark).await;
                 }
-                let secure = if public_url.starts_with("https:") {
+                let secure = if self.orchestrator.settings().is_https() {
                     "; Secure"
                 } else {
                     ""
@@ -200,7 +200,7 @@ impl Notebooks {
 
     /// Over HTTPS the cookie is bound to this very host, whatever other hosts of the same domain set.
     fn cookie_name(&self) -> String {
-        let secure = self.orchestrator.settings().public_url.starts_with("https:");
+        let secure = self.orchestrator.settings().is_https();
         format!("{}{COOKIE}", if secure { "__Host-" } else { "" })
     }
 }

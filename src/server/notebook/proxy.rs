@@ -96,8 +96,7 @@ impl Proxy {
         let headers = request.headers_mut();
         strip(headers);
         without_cookie(headers, ours);
-        let secure = guard.orchestrator.settings().public_url.starts_with("https:");
-        forwarded(headers, peer, secure);
+        forwarded(headers, peer, guard.orchestrator.settings().protocol());
         if upgrades {
             headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
             headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
@@ -243,12 +242,11 @@ fn is_websocket(upgrade: &HeaderValue) -> bool {
 }
 
 /// What a program behind the proxy needs to write its own address, and who asked.
-fn forwarded(headers: &mut HeaderMap, peer: Option<SocketAddr>, secure: bool) {
+fn forwarded(headers: &mut HeaderMap, peer: Option<SocketAddr>, protocol: &'static str) {
     if let Some(host) = headers.get(header::HOST).cloned() {
         headers.insert(FORWARDED_HOST, host);
     }
-    let scheme = if secure { "https" } else { "http" };
-    headers.insert(FORWARDED_PROTO, HeaderValue::from_static(scheme));
+    headers.insert(FORWARDED_PROTO, HeaderValue::from_static(protocol));
     let way: Vec<String> = headers
         .get_all(FORWARDED_FOR)
         .iter()
@@ -335,12 +333,12 @@ mod tests {
         headers.insert(header::HOST, "worker-1.workers.h".parse().unwrap());
         headers.insert(FORWARDED_PROTO, "gopher".parse().unwrap());
         headers.insert(FORWARDED_FOR, "10.0.0.9".parse().unwrap());
-        forwarded(&mut headers, Some("127.0.0.1:5".parse().unwrap()), true);
+        forwarded(&mut headers, Some("127.0.0.1:5".parse().unwrap()), "https");
         assert_eq!(headers[FORWARDED_HOST], "worker-1.workers.h");
         assert_eq!(headers[FORWARDED_PROTO], "https");
         assert_eq!(headers[FORWARDED_FOR], "10.0.0.9, 127.0.0.1");
         let mut nobody = HeaderMap::new();
-        forwarded(&mut nobody, None, false);
+        forwarded(&mut nobody, None, "http");
         assert_eq!(nobody.keys().collect::<Vec<_>>(), [FORWARDED_PROTO]);
     }
 

@@ -22,10 +22,35 @@ pub use own_registry::OwnRegistry;
 pub use postgres::postgres_database;
 pub use registry::{base_image, http_registry, registry, shell_image};
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, path::Path, process::Command, time::Duration};
 
-use prt_client::Client;
-use prt_types::workers::{ExecRequest, ExecResult};
+use prt_client::{Client, ClientError};
+use prt_types::{
+    ErrorCode,
+    workers::{ExecRequest, ExecResult},
+};
+
+/// What the refusal says about a field.
+pub fn said(error: &ClientError, field: &str) -> String {
+    let error = error
+        .api()
+        .unwrap_or_else(|| panic!("no answer of the console: {error}"));
+    assert_eq!(error.code, ErrorCode::InvalidInput, "{error:?}");
+    error
+        .field(field)
+        .unwrap_or_else(|| panic!("nothing about {field}: {error:?}"))
+        .to_owned()
+}
+
+/// Files below `folder` that contain `needle`.
+pub fn files_with(folder: &Path, needle: &str) -> String {
+    let out = Command::new("grep")
+        .args(["-rlaF", needle])
+        .arg(folder)
+        .output()
+        .expect("grep runs");
+    String::from_utf8_lossy(&out.stdout).into_owned()
+}
 
 /// Runs a script in a worker.
 pub async fn sh(client: &Client, worker: &str, script: &str) -> ExecResult {

@@ -5,7 +5,7 @@ use prt_types::{
     builds::{BuildReason, CredentialUse, RegistryCredential},
 };
 
-use crate::registry::scope;
+use crate::{images::ImageRef, registry::scope};
 
 /// What is known of a failed build.
 #[derive(Debug)]
@@ -25,11 +25,8 @@ pub(super) struct Evidence<'a> {
 impl Evidence<'_> {
     /// Whose login an image was asked for with.
     fn user(&self, reference: &str, wanted: CredentialUse) -> Option<&str> {
-        let name = reference.split_once('@').map_or(reference, |(name, _)| name);
-        // A colon in the last component begins the tag, an earlier one the port.
-        let (folder, last) = name.rsplit_once('/').unwrap_or(("", name));
-        let last = last.split(':').next().unwrap_or_default();
-        scope::pick(self.logins, &format!("{folder}/{last}"), wanted).map(|login| login.username.as_str())
+        let image = ImageRef::resolve(reference, "", "").ok()?;
+        scope::pick(self.logins, &image.name(), wanted).map(|login| login.username.as_str())
     }
 }
 

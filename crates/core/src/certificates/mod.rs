@@ -147,15 +147,21 @@ impl Orchestrator {
 
     /// The bundle that a builder gets that starts now, if injection is on.
     pub(crate) async fn certificates_for_builder(&self, tx: &mut dyn Repository) -> Result<Option<Bundle>> {
-        match tx.certificate_bundle().await? {
-            Some(stored) if stored.inject && !stored.pem.is_empty() => self.bundle_of(&stored).map(Some),
-            Some(_) | None => Ok(None),
-        }
+        let injected = injected(tx).await?;
+        injected.map(|stored| self.bundle_of(&stored)).transpose()
     }
 
     /// For questions to registries: what builders are made to trust, these trust too.
     pub(crate) async fn registry_client(&self) -> Result<Arc<RegistryClient>> {
-        let bundle = self.certificates_for_builder(&mut *self.read().await?).await?;
-        self.inner.registries.client(bundle.as_ref())
+        let injected = injected(&mut *self.read().await?).await?;
+        self.inner
+            .registries
+            .client(injected.as_ref().map_or("", |stored| stored.pem.as_str()))
     }
+}
+
+/// The bundle as it is stored, if injection is on.
+async fn injected(tx: &mut dyn Repository) -> Result<Option<CertificateBundle>> {
+    let stored = tx.certificate_bundle().await?;
+    Ok(stored.filter(|stored| stored.inject && !stored.pem.is_empty()))
 }

@@ -24,7 +24,6 @@ use url::Url;
 
 use self::{address::Resolver, asking::Asking, error::deepest};
 use crate::{
-    certificates::Bundle,
     error::{Error, Result},
     settings::{RegistrySettings, Settings},
 };
@@ -42,8 +41,8 @@ type Answer<T> = std::result::Result<T, RegistryError>;
 #[derive(Debug)]
 pub struct Registries {
     settings: Arc<Settings>,
-    /// The bundle's fingerprint, if there is one, and the client that trusts it.
-    current: Mutex<(Option<String>, Arc<RegistryClient>)>,
+    /// The private certificates as PEM, empty = none, and the client that trusts them.
+    current: Mutex<(String, Arc<RegistryClient>)>,
 }
 
 impl Registries {
@@ -51,16 +50,18 @@ impl Registries {
     pub fn new(settings: &Arc<Settings>) -> Result<Self> {
         Ok(Self {
             settings: Arc::clone(settings),
-            current: Mutex::new((None, Arc::new(RegistryClient::new(settings, None)?))),
+            current: Mutex::new((String::new(), Arc::new(RegistryClient::new(settings, "")?))),
         })
     }
 
     /// The client that trusts the private certificates besides those of the machine and of the settings.
-    pub fn client(&self, bundle: Option<&Bundle>) -> Result<Arc<RegistryClient>> {
-        let fingerprint = bundle.map(Bundle::fingerprint);
+    pub fn client(&self, private: &str) -> Result<Arc<RegistryClient>> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if current.0 != fingerprint {
-            *current = (fingerprint, Arc::new(RegistryClient::new(&self.settings, bundle)?));
+        if current.0 != private {
+            *current = (
+                private.to_owned(),
+                Arc::new(RegistryClient::new(&self.settings, private)?),
+            );
         }
         Ok(Arc::clone(&current.1))
     }
@@ -88,12 +89,9 @@ struct Peer {
 }
 
 impl RegistryClient {
-    fn new(settings: &Settings, bundle: Option<&Bundle>) -> Result<Self> {
-        let private = match bundle {
-            None => vec![],
-            Some(bundle) => Certificate::from_pem_bundle(bundle.pem.as_bytes())
-                .map_err(|error| Error::internal("reading the private certificates", error))?,
-        };
+    fn new(settings: &Settings, private: &str) -> Result<Self> {
+        let private = Certificate::from_pem_bundle(private.as_bytes())
+            .map_err(|error| Error::internal("reading the private certificates", error))?;
         let mut listed = BTreeMap::new();
         for (host, registry) in &settings.registries {
             let authority = match &registry.ca_file {

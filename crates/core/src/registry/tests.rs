@@ -78,7 +78,7 @@ fn client(registries: &[(&str, RegistrySettings)]) -> RegistryClient {
         ready_timeout: Duration::from_secs(1),
         build_timeout: Duration::from_secs(1),
     };
-    RegistryClient::new(&settings, None).unwrap()
+    RegistryClient::new(&settings, "").unwrap()
 }
 
 fn http() -> RegistrySettings {

@@ -329,8 +329,6 @@ pub struct Worker {
     pub ended_ms: Option<i64>,
     /// Why it was terminated.
     pub stop_reason: Option<String>,
-    /// `http` or `https` at the start; empty for workers from before it was kept.
-    pub network_protocol: String,
     /// Names of the owner's own secrets that it gets.
     pub personal_secrets: Vec<String>,
     /// Names of shared secrets that it gets.

@@ -82,10 +82,7 @@ impl Orchestrator {
         input: BuildConfigInput,
     ) -> Result<BuildConfigView> {
         const ACTION: &str = "build_config.update";
-        let wanted = self
-            .worker_bundle_in(cx, name)
-            .await
-            .and_then(|bundle| self.wanted(&input, bundle));
+        let wanted = |bundle: Option<&str>| self.wanted(&input, bundle);
         let result = self
             .build_config_change(cx, ACTION, name, wanted, input.when_busy)
             .await;
@@ -95,11 +92,13 @@ impl Orchestrator {
     /// Goes back to the configuration that the builder started with.
     pub async fn build_config_reset(&self, cx: &OpContext, name: &str, when_busy: WhenBusy) -> Result<BuildConfigView> {
         const ACTION: &str = "build_config.reset";
-        let wanted = self.worker_bundle_in(cx, name).await.map(|bundle| Wanted {
-            config: self.build_config_default(bundle),
-            findings: vec![],
-            files: vec![],
-        });
+        let wanted = |bundle: Option<&str>| {
+            Ok(Wanted {
+                config: self.build_config_default(bundle),
+                findings: vec![],
+                files: vec![],
+            })
+        };
         let result = self.build_config_change(cx, ACTION, name, wanted, when_busy).await;
         self.audit_refusal(cx, ACTION, name, result).await
     }
@@ -135,13 +134,18 @@ impl Orchestrator {
         cx: &OpContext,
         action: &str,
         name: &str,
-        wanted: Result<Wanted>,
+        wanted: impl FnOnce(Option<&str>) -> Result<Wanted>,
         when_busy: WhenBusy,
     ) -> Result<BuildConfigView> {
         let actor = cx.actor()?.clone();
-        let worker = self.worker_visible(&mut *self.read().await?, cx, name).await?;
-        builds_in(&worker)?;
-        let mut wanted = wanted?;
+        let (worker, bundle) = {
+            let mut tx = self.read().await?;
+            let worker = self.worker_visible(&mut *tx, cx, name).await?;
+            builds_in(&worker)?;
+            let bundle = bundle_in(&mut *tx, worker.id).await?;
+            (worker, bundle)
+        };
+        let mut wanted = wanted(bundle)?;
         wanted
             .findings
             .extend(self.missing_files(&worker, &wanted.files).await?);
@@ -172,7 +176,7 @@ impl Orchestrator {
         };
         let before = match &row {
             Some(row) => row.active.clone(),
-            None => self.build_config_default(bundle_in(&mut *tx, worker.id).await?),
+            None => self.build_config_default(bundle),
         };
         let details = json!({ "before": before.text, "after": wanted.config.text, "mode": wanted.config.mode.name() });
         let row = WorkerBuildConfig {
@@ -196,13 +200,6 @@ impl Orchestrator {
             return self.build_config_get(cx, name).await;
         }
         self.build_config_wait(cx, name, ANSWER_WITHIN).await
-    }
-
-    /// Where a worker's builder has the private certificates, if it got them.
-    async fn worker_bundle_in(&self, cx: &OpContext, name: &str) -> Result<Option<&'static str>> {
-        let mut tx = self.read().await?;
-        let worker = self.worker_visible(&mut *tx, cx, name).await?;
-        bundle_in(&mut *tx, worker.id).await
     }
 
     fn wanted(&self, input: &BuildConfigInput, bundle: Option<&str>) -> Result<Wanted> {
@@ -295,6 +292,7 @@ impl Orchestrator {
     }
 }
 
+/// Where a worker's builder has the private certificates, if it got them.
 async fn bundle_in(tx: &mut dyn Repository, worker: WorkerId) -> Result<Option<&'static str>> {
     Ok(tx.worker_bundle(worker).await?.map(|_| BUNDLE_PATH))
 }

@@ -149,15 +149,6 @@ fn network(config: &WorkerConfig, protocol: &str, fields: &mut Fields) {
     }
 }
 
-/// What workers are reached by.
-pub fn protocol(public_url: &str) -> &'static str {
-    if public_url.starts_with("https://") {
-        "https"
-    } else {
-        "http"
-    }
-}
-
 /// The builder's percentage.
 pub fn capacity(config: &WorkerConfig) -> Option<i64> {
     (config.image_config.builder == Some(true))
@@ -242,7 +233,7 @@ mod tests {
             ..WorkerConfig::default()
         };
         change(&mut config);
-        match validate(&config, protocol("https://prt.example.com")) {
+        match validate(&config, "https") {
             Ok(()) => vec![],
             Err(Error::InvalidInput { fields, .. }) => {
                 fields.into_iter().map(|field| (field.field, field.message)).collect()
@@ -264,7 +255,6 @@ mod tests {
                 wrong[0].1
             );
         }
-        assert_eq!(protocol("http://localhost:8080"), "http");
     }
 
     #[test]

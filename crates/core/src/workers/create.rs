@@ -33,8 +33,7 @@ impl Orchestrator {
 
     async fn worker_create_checked(&self, cx: &OpContext, config: WorkerConfig) -> Result<WorkerView> {
         let actor = cx.starter(&config)?;
-        let protocol = config::protocol(&self.inner.settings.public_url);
-        config::validate(&config, protocol)?;
+        config::validate(&config, self.inner.settings.protocol())?;
         // One transaction from the decision to the row: a grant that is revoked meanwhile counts.
         let mut tx = self.write().await?;
         let image = self
@@ -107,7 +106,6 @@ impl Orchestrator {
             ready_ms: None,
             ended_ms: None,
             stop_reason: None,
-            network_protocol: protocol.into(),
             personal_secrets: config.personal_secrets,
             shared_secrets: config.shared_secrets,
             additional_params: config.additional_params,

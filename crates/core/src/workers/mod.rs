@@ -218,11 +218,7 @@ impl Orchestrator {
             status: worker.status,
             reason: worker.reason,
             message: worker.message,
-            network_protocol: if worker.network_protocol.is_empty() {
-                config::protocol(&self.inner.settings.public_url).into()
-            } else {
-                worker.network_protocol
-            },
+            network_protocol: self.inner.settings.protocol().into(),
             personal_secrets: worker.personal_secrets,
             shared_secrets: worker.shared_secrets,
             additional_params: worker.additional_params,

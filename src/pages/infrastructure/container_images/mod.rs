@@ -12,6 +12,8 @@ mod try_it;
 pub use access::AccessLists;
 pub use editor::{ContainerImageNewPage, ContainerImagePage};
 pub use list::{Access, ContainerImagesPage};
+#[cfg(feature = "ssr")]
+pub use server_fns::candidates;
 pub use server_fns::{Person, Team};
 
 /// The list's address, which is also where the editor's addresses begin.

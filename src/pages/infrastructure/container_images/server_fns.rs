@@ -32,6 +32,24 @@ pub struct Team {
     pub members: usize,
 }
 
+/// Whom access can be given to. For admins only, as all that [`AccessLists`](super::AccessLists) is in.
+#[cfg(feature = "ssr")]
+pub async fn candidates(
+    orchestrator: &prt_core::Orchestrator,
+    cx: &prt_core::OpContext,
+) -> prt_core::Result<(Vec<Person>, Vec<Team>)> {
+    let people = orchestrator.user_list(cx).await?.into_iter().map(|user| Person {
+        username: user.username,
+        groups: user.groups,
+    });
+    let teams = orchestrator.group_list(cx).await?.into_iter().map(|group| Team {
+        name: group.name,
+        everyone: group.everyone,
+        members: group.members.len(),
+    });
+    Ok((people.collect(), teams.collect()))
+}
+
 /// Everything that the editor needs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Editor {
@@ -63,8 +81,7 @@ pub async fn container_image_editor(id: String, tried: String) -> Result<Editor,
             .map_err(|_| app_error(prt_core::Error::not_found("container image", &id), &cx))?;
         Some(orchestrator.container_image_get(&cx, id).await.map_err(wrong)?)
     };
-    let people = orchestrator.user_list(&cx).await.map_err(wrong)?;
-    let teams = orchestrator.group_list(&cx).await.map_err(wrong)?;
+    let (people, teams) = candidates(&orchestrator, &cx).await.map_err(wrong)?;
     let preview = match &rule {
         Some(rule) => Some(container_image_preview(rule.image.clone(), tried).await?),
         None => None,
@@ -73,21 +90,8 @@ pub async fn container_image_editor(id: String, tried: String) -> Result<Editor,
     Ok(Editor {
         preview,
         rule,
-        people: people
-            .into_iter()
-            .map(|user| Person {
-                username: user.username,
-                groups: user.groups,
-            })
-            .collect(),
-        teams: teams
-            .into_iter()
-            .map(|group| Team {
-                name: group.name,
-                everyone: group.everyone,
-                members: group.members.len(),
-            })
-            .collect(),
+        people,
+        teams,
         platform_version: info.platform_version,
         default_registry: info.default_registry,
     })

@@ -7,7 +7,6 @@ mod server_fns;
 
 pub use editor::{SecretNewPage, SecretPage};
 pub use list::SecretsPage;
-pub use server_fns::usable_secrets;
 
 use prt_types::named_secrets::{NamedSecretView, SecretKind};
 

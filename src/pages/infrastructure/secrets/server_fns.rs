@@ -20,14 +20,6 @@ pub async fn secrets() -> Result<Vec<NamedSecretView>, AppError> {
         .map_err(|error| app_error(error, &cx))
 }
 
-/// Those that the viewer's workers may have, for pickers.
-#[server(prefix = "/_fn", endpoint = "usable_secrets")]
-pub async fn usable_secrets() -> Result<Vec<NamedSecretView>, AppError> {
-    let mut secrets = secrets().await?;
-    secrets.retain(|secret| secret.usable);
-    Ok(secrets)
-}
-
 /// Everything that the editor needs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Editor {
@@ -43,7 +35,10 @@ pub struct Editor {
 /// The secret `id`, or what it takes to keep a new one if `id` is empty.
 #[server(prefix = "/_fn", endpoint = "secret_editor")]
 pub async fn secret_editor(#[server(default)] id: String) -> Result<Editor, AppError> {
-    use crate::server::{extract, problem::app_error};
+    use crate::{
+        pages::infrastructure::container_images::candidates,
+        server::{extract, problem::app_error},
+    };
 
     let (orchestrator, cx) = extract::context().await?;
     let wrong = |error| app_error(error, &cx);
@@ -56,20 +51,11 @@ pub async fn secret_editor(#[server(default)] id: String) -> Result<Editor, AppE
             .map_err(|_| wrong(prt_core::Error::not_found("secret", &id)))?;
         Some(orchestrator.secret_get(&cx, id).await.map_err(wrong)?)
     };
-    let (mut people, mut teams) = (Vec::new(), Vec::new());
-    if admin {
-        let users = orchestrator.user_list(&cx).await.map_err(wrong)?;
-        people.extend(users.into_iter().map(|user| Person {
-            username: user.username,
-            groups: user.groups,
-        }));
-        let groups = orchestrator.group_list(&cx).await.map_err(wrong)?;
-        teams.extend(groups.into_iter().map(|group| Team {
-            name: group.name,
-            everyone: group.everyone,
-            members: group.members.len(),
-        }));
-    }
+    let (people, teams) = if admin {
+        candidates(&orchestrator, &cx).await.map_err(wrong)?
+    } else {
+        Default::default()
+    };
     Ok(Editor {
         secret,
         admin,

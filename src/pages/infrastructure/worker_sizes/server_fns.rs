@@ -42,7 +42,10 @@ pub struct Editor {
 /// The size `id`, or what it takes to make a new one if `id` is empty, as a copy of `from` unless that is empty.
 #[server(prefix = "/_fn", endpoint = "worker_size_editor")]
 pub async fn worker_size_editor(id: String, from: String) -> Result<Editor, AppError> {
-    use crate::server::{extract, problem::app_error};
+    use crate::{
+        pages::infrastructure::container_images::candidates,
+        server::{extract, problem::app_error},
+    };
 
     let (orchestrator, cx) = extract::context().await?;
     let wrong = |error| app_error(error, &cx);
@@ -57,8 +60,7 @@ pub async fn worker_size_editor(id: String, from: String) -> Result<Editor, AppE
     let size = find(id).await?;
     let original = find(from).await?;
     let contexts = orchestrator.security_context_list(&cx).await.map_err(wrong)?;
-    let people = orchestrator.user_list(&cx).await.map_err(wrong)?;
-    let teams = orchestrator.group_list(&cx).await.map_err(wrong)?;
+    let (people, teams) = candidates(&orchestrator, &cx).await.map_err(wrong)?;
     Ok(Editor {
         size,
         original,
@@ -69,21 +71,8 @@ pub async fn worker_size_editor(id: String, from: String) -> Result<Editor, AppE
                 name: context.name,
             })
             .collect(),
-        people: people
-            .into_iter()
-            .map(|user| Person {
-                username: user.username,
-                groups: user.groups,
-            })
-            .collect(),
-        teams: teams
-            .into_iter()
-            .map(|group| Team {
-                name: group.name,
-                everyone: group.everyone,
-                members: group.members.len(),
-            })
-            .collect(),
+        people,
+        teams,
     })
 }
 

@@ -197,7 +197,6 @@ pub(super) fn worker(owner: &User, number: i64) -> Worker {
         ready_ms: Some(21),
         ended_ms: Some(22),
         stop_reason: Some("done with it".into()),
-        network_protocol: "https".into(),
         personal_secrets: vec!["HF_TOKEN".into()],
         shared_secrets: vec!["S3_KEY".into(), "DB".into()],
         additional_params: [("nodes".to_owned(), serde_json::json!([1, {"a": "\u{0}'\""}]))].into(),
