@@ -451,9 +451,10 @@ mod tests {
                 logins: &logins,
             })
         };
+        let digest = format!("r.io:5000/team/x@sha256:{}", "ab".repeat(32));
         for (image, user) in [
             ("r.io:5000/team/x:1", "ada"),
-            ("r.io:5000/team/x@sha256:ab", "ada"),
+            (digest.as_str(), "ada"),
             ("r.io:5000/y:1", "whole"),
         ] {
             let wanted = format!("The registry r.io:5000 refused to let {image} be pulled by {user}.");
