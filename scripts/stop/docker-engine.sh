@@ -6,5 +6,9 @@ source "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 run=/run/prt-docker
 process_pid "$run/started" >/dev/null || exit 0
 process_stop "$run/started" 30
+# The engine leaves the network namespace of containers on the host's network mounted.
+for mount in "$run"/exec/netns/*; do
+  if mountpoint -q "$mount"; then umount "$mount"; fi
+done
 rm -rf "$run"
 say "docker-engine: stopped"
