@@ -84,7 +84,9 @@ pub fn router(state: AppState) -> Router {
             state.orchestrator.clone(),
             extract::identify,
         ))
-        .layer(session::layer(&state.orchestrator));
+        .layer(session::layer(&state.orchestrator))
+        // Not for files: those have compressed siblings, or are a debug build's, whose wasm takes longer to compress than to load.
+        .layer(CompressionLayer::new());
     Router::new()
         .merge(identified)
         .route("/health/liveness/", get(async || "alive\n"))
@@ -96,7 +98,6 @@ pub fn router(state: AppState) -> Router {
                 .layer(middleware::from_fn(keep_built_files))
                 .service(files),
         )
-        .layer(CompressionLayer::new())
         .layer(middleware::from_fn(session::only_one))
         .layer(middleware::from_fn(security::headers))
         .layer(middleware::from_fn(metrics::measure))
