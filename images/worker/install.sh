@@ -17,6 +17,9 @@ install -d -o 1000 -g 1000 -m 755 /home/ubuntu /home/ubuntu/build
 # One environment for the notebook, `RUN pip install` in a Dockerfile, and the user: Debian's own Python refuses pip.
 python3 -m venv /opt/venv
 /opt/venv/bin/pip install -q --no-cache-dir "jupyterlab==${JUPYTERLAB_VERSION:-4.6.4}"
+# An optional check of jsonschema's that nothing here needs; it builds a parser whenever it is imported, two thirds of a notebook's start.
+/opt/venv/bin/pip uninstall -q -y rfc3987-syntax lark
+/opt/venv/bin/pip check
 # Maps and test suites are a fifth of it, and nobody reads them here.
 find /opt/venv -name '*.map' -type f -delete
 find /opt/venv/lib -type d \( -name tests -o -name test \) -path '*/site-packages/*' -prune -exec rm -rf {} +
