@@ -1,12 +1,16 @@
 //! Killing the console in the middle of a build.
 
+use prt_client::Client;
 use prt_types::{
+    Secret,
     build_events::{BuildEvent, BuildRecord},
     builds::BuildStatus,
-    workers::{ContainerState, TerminateRequest, WorkerConfig, WorkerReason, WorkerStatus},
+    container_images::PullPolicy,
+    named_secrets::NamedSecretInput,
+    workers::{ContainerState, ImageConfig, TerminateRequest, WorkerConfig, WorkerReason, WorkerStatus},
 };
 
-use crate::helpers::{Console, builder_worker, docker, eventually, plain_worker, shell_image};
+use crate::helpers::{Console, LocalImage, builder_worker, canary, docker, eventually, plain_worker, sh, shell_image};
 
 fn lines(records: &[BuildRecord]) -> Vec<String> {
     records
@@ -151,6 +155,63 @@ async fn a_console_that_was_killed_before_it_started_the_containers() {
         .unwrap();
     assert_eq!(ended.status, WorkerStatus::Terminated);
     assert_eq!(console.containers(), Vec::<String>::new());
+}
+
+/// Hangs when the console hands the secrets over for the first time: a moment that a kill would hit by luck only.
+const SHELL_THAT_HANGS_ONCE: &str = r#"#!/bin/sh
+case "$*" in *" prt-secrets "*) mkdir /tmp/held 2>/dev/null && exec sleep 3600 ;; esac
+exec /bin/sh "$@"
+"#;
+
+#[tokio::test]
+async fn a_console_that_was_killed_before_it_gave_secrets_and_logins() {
+    // Workers get logins where a worker can reach the console; this one's is used from here.
+    let mut console = Console::start_with(&[("PRT_WORKER_URL", "http://console.invalid")]).await;
+    console.allow_all().await;
+    let image = LocalImage::with_program("/usr/local/bin/sh", SHELL_THAT_HANGS_ONCE);
+    let value = canary("late");
+    let secret = NamedSecretInput {
+        name: "LATE".into(),
+        value: Some(value.clone()),
+        ..NamedSecretInput::default()
+    };
+    console.admin.secret_create(&secret).await.unwrap();
+    let config = WorkerConfig {
+        worker_image: image.name.clone(),
+        image_config: ImageConfig {
+            pull_policy: Some(PullPolicy::Never),
+            ..ImageConfig::default()
+        },
+        personal_secrets: vec!["LATE".into()],
+        startup_script: Some("printf %s \"$LATE\" >/tmp/seen-at-start".into()),
+        ..plain_worker("X-Small")
+    };
+    let worker = console.admin.worker_create(&config).await.unwrap();
+    let primary = format!("prt-{}-primary", worker.instance_id);
+    eventually("the worker waits for its secrets", || async {
+        let looked = std::process::Command::new("docker")
+            .args([
+                "exec",
+                &primary,
+                "/bin/sh",
+                "-c",
+                "test -d /tmp/held && ! test -e /tmp/seen-at-start",
+            ])
+            .output()
+            .unwrap();
+        looked.status.success().then_some(())
+    })
+    .await;
+    console.kill();
+    console.run().await;
+    let worker = console.admin.worker_wait(&worker.name, 120).await.unwrap();
+    assert_eq!(worker.status, WorkerStatus::Running, "{}", worker.message);
+    let seen = sh(&console.admin, &worker.name, "cat /tmp/seen-at-start").await;
+    assert_eq!(seen.stdout, value.expose());
+    // Its own login is a new one: nobody knows the first.
+    let token = sh(&console.admin, &worker.name, "cat \"$PRT_TOKEN_FILE\"").await.stdout;
+    let own = Client::new(&console.url, Some(Secret::new(token))).unwrap();
+    assert_eq!(own.worker(&worker.name).await.unwrap().instance_id, worker.instance_id);
 }
 
 #[tokio::test]

@@ -56,15 +56,6 @@ fn private(secret: Option<&str>) -> WorkerConfig {
     }
 }
 
-async fn allow_all(console: &Console) {
-    let rule = ContainerImageInput {
-        image: "*".into(),
-        groups: vec!["Everyone".into()],
-        ..ContainerImageInput::default()
-    };
-    console.admin.container_image_create(&rule).await.unwrap();
-}
-
 async fn one(client: &Client, name: &str) -> RegistryCredentialView {
     let all = client.registry_credentials().await.unwrap();
     all.into_iter().find(|credential| credential.name == name).unwrap()
@@ -73,7 +64,7 @@ async fn one(client: &Client, name: &str) -> RegistryCredentialView {
 #[tokio::test]
 async fn a_worker_pulls_by_secret_name() {
     let console = Console::start().await;
-    allow_all(&console).await;
+    console.allow_all().await;
     let alice = console.user("alice", &[]).await;
     let without = alice.worker_create(&private(None)).await.unwrap();
     let without = alice.worker_wait(&without.name, 60).await.unwrap();
@@ -96,7 +87,7 @@ async fn a_worker_pulls_by_secret_name() {
 #[tokio::test]
 async fn what_a_name_does_not_open() {
     let console = Console::start().await;
-    allow_all(&console).await;
+    console.allow_all().await;
     let (alice, bob) = (console.user("alice", &[]).await, console.user("bob", &[]).await);
     let hers = alice.registry_credential_create(&right("hers")).await.unwrap();
 

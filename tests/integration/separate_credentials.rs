@@ -13,7 +13,7 @@ use prt_types::{
     registry_credentials::RegistryCredentialInput,
 };
 
-use crate::helpers::{Account, Cli, Console, Gate, builder_worker, eventually};
+use crate::helpers::{Account, Asks, Cli, Console, Gate, builder_worker, eventually};
 
 const PULL: Option<CredentialUse> = Some(CredentialUse::Pull);
 const PUSH: Option<CredentialUse> = Some(CredentialUse::Push);
@@ -29,12 +29,16 @@ struct Site {
 impl Site {
     /// Ada may pull `base/`, bob `tools/`, and eve pull from and push to `team/`.
     async fn start() -> Self {
-        let gate = Gate::start(vec![
+        Self::at_one_that(Asks::Password).await
+    }
+
+    async fn at_one_that(asks: Asks) -> Self {
+        let accounts = vec![
             Account::reader("ada", "base/"),
             Account::reader("bob", "tools/"),
             Account::writer("eve", "team/"),
-        ])
-        .await;
+        ];
+        let gate = Gate::start(asks, accounts).await;
         gate.registry.push_busybox("base/bb", "1").await;
         gate.registry
             .push_files("tools/t", "1", &[("tool.txt", b"a tool")])
@@ -203,6 +207,51 @@ async fn one_build_takes_three_accounts_of_one_registry() {
         .filter(|line| line.contains(" GET ") && line.contains("/blobs/"))
         .collect();
     assert_eq!(blobs, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_registry_that_gives_tokens_is_taken_the_same_way() {
+    let site = Site::at_one_that(Asks::Token).await;
+    site.dockerfile(BOTH).await;
+    let build = site.build(&site.request(site.three())).await;
+    assert_eq!(build.status, BuildStatus::Succeeded, "{}", build.message);
+    let asked = site.gate.asked();
+    for (user, path) in [("ada", "/v2/base/"), ("bob", "/v2/tools/"), ("eve", "/v2/team/")] {
+        let theirs: Vec<&String> = asked
+            .iter()
+            .filter(|line| line.contains(&format!(" {user} ")))
+            .collect();
+        assert!(
+            theirs
+                .iter()
+                .any(|line| line.starts_with("200") && line.ends_with(" /token"))
+        );
+        assert!(theirs.iter().any(|line| line.contains(path)));
+        assert!(
+            theirs
+                .iter()
+                .all(|line| line.contains(path) || line.ends_with(" /v2/") || line.ends_with(" /token")),
+            "{user}: {theirs:#?}"
+        );
+    }
+
+    // Tokens that do not cover the image, in a builder that has nothing yet.
+    let other = site.console.worker(&site.alice, &builder_worker("Small")).await.name;
+    let text = BOTH.replace("HOST", &site.gate.host);
+    site.console.dockerfile(&site.alice, &other, &text).await;
+    let mut logins = site.three();
+    logins[0] = site.gate.login("bob", "/base", PULL);
+    let request = BuildRequest {
+        worker: other,
+        ..site.request(logins)
+    };
+    let denied = site.build(&request).await;
+    assert_eq!(denied.reason, Some(BuildReason::PullDenied), "{}", denied.message);
+    assert!(
+        denied.message.contains("base/bb:1 be pulled by bob"),
+        "{}",
+        denied.message
+    );
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use prt_types::{
     ErrorCode,
-    container_images::{ContainerImageInput, PullPolicy},
+    container_images::PullPolicy,
     worker_sizes::{Limits, SecurityContext},
     workers::{
         ContainerRole, ContainerState, ImageConfig, TerminateRequest, WorkerConfig, WorkerReason, WorkerStatus,
@@ -253,16 +253,6 @@ async fn a_worker_that_is_terminated_while_it_starts_leaves_nothing() {
     );
 }
 
-/// Grants all images to Everyone.
-async fn allow_all(console: &Console) {
-    let rule = ContainerImageInput {
-        image: "*".into(),
-        groups: vec!["Everyone".into()],
-        ..ContainerImageInput::default()
-    };
-    console.admin.container_image_create(&rule).await.unwrap();
-}
-
 /// Starts a worker that does not come up.
 async fn fails(console: &Console, config: &WorkerConfig, reason: WorkerReason) -> WorkerView {
     let worker = console.admin.worker_create(config).await.unwrap();
@@ -280,7 +270,7 @@ async fn fails(console: &Console, config: &WorkerConfig, reason: WorkerReason) -
 #[tokio::test]
 async fn a_failed_start_says_why() {
     let console = Console::start().await;
-    allow_all(&console).await;
+    console.allow_all().await;
     let registry = registry();
     let private = format!("{}/practicusai/practicus-minimal", registry.host);
     let login = |password: &str| ImageConfig {
@@ -325,7 +315,7 @@ const FOREIGN: &[u8] = b"\x7fELF\x02\x02\x01\0\0\0\0\0\0\0\0\0\0\x02\0\x16\0\0\0
 #[tokio::test]
 async fn an_unsuitable_image_is_told_within_seconds() {
     let console = Console::start().await;
-    allow_all(&console).await;
+    console.allow_all().await;
     for (image, reason, words) in [
         (
             LocalImage::new(None, r#"["sleep", "600"]"#),

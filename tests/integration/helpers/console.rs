@@ -13,6 +13,7 @@ use prt_types::{
     Secret,
     access::{LoginRequest, Role, UserInput},
     builds::{BuildRequest, BuildView},
+    container_images::ContainerImageInput,
     workers::{ImageConfig, WorkerConfig, WorkerView},
 };
 use tempfile::TempDir;
@@ -185,6 +186,19 @@ impl Console {
         };
         self.admin.user_create(&input).await.expect("a user is made");
         self.login(username, USER_PASSWORD).await
+    }
+
+    /// Grants every image to everyone.
+    pub async fn allow_all(&self) {
+        let rule = ContainerImageInput {
+            image: "*".into(),
+            groups: vec!["Everyone".into()],
+            ..ContainerImageInput::default()
+        };
+        self.admin
+            .container_image_create(&rule)
+            .await
+            .expect("the rule is added");
     }
 
     /// Starts a worker and waits until it answers.

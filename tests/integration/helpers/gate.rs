@@ -1,9 +1,12 @@
 //! A registry that really tells accounts apart: each may pull some repositories, and push to some.
 //!
-//! It stands in front of a test's own registry, asks for a login like one with password file, and remembers who asked what. What an
-//! account may not do is refused with 403.
+//! It stands in front of a test's own registry, and remembers who asked what. It asks for a login with each request, as one with a
+//! password file, or has tokens given for it, as large registries do: <https://distribution.github.io/distribution/spec/auth/token/>.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
 
 use axum::{
     Router,
@@ -37,10 +40,21 @@ pub struct Gate {
     task: JoinHandle<()>,
 }
 
+/// How the registry has its callers log in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Asks {
+    Password,
+    Token,
+}
+
 #[derive(Clone)]
 struct Door {
+    host: String,
     upstream: String,
+    asks: Asks,
     accounts: Vec<Account>,
+    /// Whose a token is.
+    tokens: Arc<Mutex<HashMap<String, &'static str>>>,
     log: Arc<Mutex<Vec<String>>>,
     http: reqwest::Client,
 }
@@ -74,7 +88,7 @@ impl Account {
 }
 
 impl Gate {
-    pub async fn start(accounts: Vec<Account>) -> Self {
+    pub async fn start(asks: Asks, accounts: Vec<Account>) -> Self {
         let registry = OwnRegistry::http().start().await;
         let address = registry.host.split(':').next().expect("an address").to_owned();
         let listener = tokio::net::TcpListener::bind((address.as_str(), 0))
@@ -83,8 +97,11 @@ impl Gate {
         let host = listener.local_addr().expect("an address").to_string();
         let log = Arc::new(Mutex::new(vec![]));
         let door = Door {
+            host: host.clone(),
             upstream: registry.url(),
+            asks,
             accounts: accounts.clone(),
+            tokens: Arc::default(),
             log: log.clone(),
             http: reqwest::Client::builder().no_proxy().build().expect("a client"),
         };
@@ -123,30 +140,19 @@ impl Drop for Gate {
 }
 
 async fn through(State(door): State<Door>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
-    let login = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok()?.strip_prefix("Basic "))
-        .and_then(|value| String::from_utf8(STANDARD.decode(value).ok()?).ok());
-    let account = door
-        .accounts
-        .iter()
-        .find(|account| login.as_deref() == Some(&format!("{}:{}", account.user, account.password)));
+    let wants_token = door.asks == Asks::Token && uri.path() == TOKENS;
+    let account = door.caller(&headers, wants_token);
     let repository = uri.path().trim_start_matches("/v2").trim_start_matches('/');
     let answer = match account {
-        None => (
-            StatusCode::UNAUTHORIZED,
-            [(header::WWW_AUTHENTICATE, "Basic realm=\"gate\"")],
-        )
-            .into_response(),
-        Some(account) if !account.may(&method, repository) => {
-            let error = r#"{"errors":[{"code":"DENIED","message":"not for this account"}]}"#;
-            (
-                StatusCode::FORBIDDEN,
-                [(header::CONTENT_TYPE, "application/json")],
-                error,
-            )
-                .into_response()
-        }
+        // OAuth's way, which a registry need not have.
+        _ if wants_token && method != Method::GET => StatusCode::NOT_FOUND.into_response(),
+        None => door.refuse(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", &method, repository),
+        Some(account) if wants_token => door.token(account),
+        Some(account) if !account.may(&method, repository) => match door.asks {
+            Asks::Password => door.refuse(StatusCode::FORBIDDEN, "DENIED", &method, repository),
+            // What the token does not cover is asked for again.
+            Asks::Token => door.refuse(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", &method, repository),
+        },
         Some(_) => door.pass_on(&method, &uri, &headers, body).await,
     };
     let user = account.map_or("-", |account| account.user);
@@ -155,7 +161,52 @@ async fn through(State(door): State<Door>, method: Method, uri: Uri, headers: He
     answer
 }
 
+const TOKENS: &str = "/token";
+
 impl Door {
+    fn caller(&self, headers: &HeaderMap, by_password: bool) -> Option<&Account> {
+        let given = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+        if self.asks == Asks::Token && !by_password {
+            let tokens = self.tokens.lock().expect("not poisoned");
+            let user = tokens.get(given.strip_prefix("Bearer ")?)?;
+            return self.accounts.iter().find(|account| account.user == *user);
+        }
+        let login = String::from_utf8(STANDARD.decode(given.strip_prefix("Basic ")?).ok()?).ok()?;
+        self.accounts
+            .iter()
+            .find(|account| login == format!("{}:{}", account.user, account.password))
+    }
+
+    fn token(&self, account: &Account) -> Response {
+        let token = format!("token-{}", uuid::Uuid::new_v4().simple());
+        let answer = axum::Json(serde_json::json!({ "token": token, "expires_in": 300 })).into_response();
+        self.tokens.lock().expect("not poisoned").insert(token, account.user);
+        answer
+    }
+
+    fn refuse(&self, status: StatusCode, code: &str, method: &Method, repository: &str) -> Response {
+        let error = serde_json::json!({ "errors": [{ "code": code, "message": "not for this account" }] });
+        if status != StatusCode::UNAUTHORIZED {
+            return (status, axum::Json(error)).into_response();
+        }
+        let challenge = match self.asks {
+            Asks::Password => "Basic realm=\"gate\"".to_owned(),
+            Asks::Token => {
+                let name = ["/manifests/", "/blobs/", "/tags/"]
+                    .iter()
+                    .find_map(|part| Some(repository.split_once(part)?.0));
+                let does = if method == Method::GET || method == Method::HEAD {
+                    "pull"
+                } else {
+                    "pull,push"
+                };
+                let scope = name.map_or(String::new(), |name| format!(",scope=\"repository:{name}:{does}\""));
+                format!("Bearer realm=\"http://{}{TOKENS}\",service=\"gate\"{scope}", self.host)
+            }
+        };
+        (status, [(header::WWW_AUTHENTICATE, challenge)], axum::Json(error)).into_response()
+    }
+
     async fn pass_on(&self, method: &Method, uri: &Uri, headers: &HeaderMap, body: Bytes) -> Response {
         let mut headers = headers.clone();
         for name in [

@@ -16,7 +16,7 @@ pub use cli::Cli;
 pub use console::{ADMIN_PASSWORD, Console, USER_PASSWORD, builder_worker, canary, plain_worker};
 pub use docker::{builder_container, docker};
 pub use fake_registry::FakeRegistry;
-pub use gate::{Account, Gate};
+pub use gate::{Account, Asks, Gate};
 pub use local_image::LocalImage;
 pub use own_registry::OwnRegistry;
 pub use postgres::postgres_database;
