@@ -56,6 +56,7 @@ pub fn router(state: AppState) -> Router {
                     extract::identify,
                 ))
                 .layer(session::layer(&state.orchestrator))
+                .layer(CompressionLayer::new())
                 .with_state(state.clone()),
         );
     let (api, document) = rest::v1::router().split_for_parts();
@@ -84,15 +85,15 @@ pub fn router(state: AppState) -> Router {
             state.orchestrator.clone(),
             extract::identify,
         ))
-        .layer(session::layer(&state.orchestrator))
-        // Not for files: those have compressed siblings, or are a debug build's, whose wasm takes longer to compress than to load.
-        .layer(CompressionLayer::new());
+        .layer(session::layer(&state.orchestrator));
     Router::new()
         .merge(identified)
         .route("/health/liveness/", get(async || "alive\n"))
         .route("/health/readiness/", get(readiness))
         .route("/metrics", get(metrics::render))
         .method_not_allowed_fallback(method_not_allowed)
+        // Before the files: those have compressed siblings, or are a debug build's, whose wasm takes longer to compress than to load.
+        .layer(CompressionLayer::new())
         .fallback_service(
             tower::ServiceBuilder::new()
                 .layer(middleware::from_fn(keep_built_files))

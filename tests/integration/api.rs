@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    fs,
     time::Duration,
 };
 
@@ -103,6 +104,38 @@ async fn health_metrics_and_headers() {
         .await
         .expect("an unknown endpoint answers with the one shape of errors");
     assert_eq!(error["code"], "not_found");
+}
+
+#[tokio::test]
+async fn answers_are_compressed_and_files_sent_as_the_build_made_them() {
+    let site = tempfile::tempdir().unwrap();
+    fs::write(site.path().join("large.js"), "// plain\n".repeat(1000)).unwrap();
+    fs::write(site.path().join("small.js"), "// plain\n".repeat(1000)).unwrap();
+    fs::write(site.path().join("small.js.br"), "compressed by the build").unwrap();
+    let console = Console::start_with(&[("PRT_SITE_ROOT", site.path().to_str().unwrap())]).await;
+    // Who is not logged in is sent to the login from everywhere.
+    let http = browser(&console, "admin", ADMIN_PASSWORD).await;
+    let ask = async |path: &str| {
+        let url = format!("{}{path}", console.url);
+        let asked = http.get(url).header("accept-encoding", "br, gzip");
+        asked.send().await.unwrap()
+    };
+    for (path, status, encoding) in [
+        ("/workers", 200, Some("br")),
+        ("/no/such/page", 404, Some("br")),
+        ("/metrics", 200, Some("br")),
+        ("/api/v1/openapi.json", 200, Some("br")),
+        ("/large.js", 200, None),
+        ("/small.js", 200, Some("br")),
+    ] {
+        let answer = ask(path).await;
+        let given = answer
+            .headers()
+            .get("content-encoding")
+            .map(|given| given.to_str().unwrap());
+        assert_eq!((answer.status().as_u16(), given), (status, encoding), "{path}");
+    }
+    assert_eq!(ask("/small.js").await.text().await.unwrap(), "compressed by the build");
 }
 
 #[tokio::test]
