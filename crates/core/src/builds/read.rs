@@ -1,6 +1,6 @@
 //! Looking at builds and their logs.
 
-use std::io;
+use std::{io, time::Duration};
 
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt as _};
@@ -23,6 +23,8 @@ use crate::{
 
 /// Most builds that one call returns.
 const PAGE: i64 = 200;
+/// How long a reader waits for the last record of a build that is over.
+const LAST_RECORD_WITHIN: Duration = Duration::from_secs(1);
 /// Most records that one call returns.
 const RECORDS: usize = 10_000;
 /// Records that are made text at a time.
@@ -163,9 +165,15 @@ impl Orchestrator {
         if sees { Ok(build) } else { Err(unseen()) }
     }
 
-    /// Completes the log of a build that ended while the console died: the row was written, the log's last record was not.
+    /// Sees to it that the log of a build that has ended has its last record, which is written after the row: soon by whoever follows the
+    /// build, never if the console died in between.
     async fn build_log_repair(&self, build: &Build) {
-        if !build.status.is_final() || self.inner.builds.get(build.id).is_some() {
+        if !build.status.is_final() {
+            return;
+        }
+        if self.inner.builds.get(build.id).is_some() {
+            // A full disk can keep it waiting.
+            _ = tokio::time::timeout(LAST_RECORD_WITHIN, self.inner.logs.ended(build.id)).await;
             return;
         }
         let repair = async {

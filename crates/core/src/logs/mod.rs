@@ -98,6 +98,14 @@ impl LogStore {
         Some(self.opened(build)?.position())
     }
 
+    /// Resolves when the build's end is in a log that is in use, and for any other at once.
+    pub async fn ended(&self, build: BuildId) {
+        if let Some(log) = self.opened(build) {
+            // The sender lives in `log`.
+            _ = log.seen.subscribe().wait_for(|position| position.ended).await;
+        }
+    }
+
     /// Up to `limit` records after number `after`.
     pub async fn read(&self, build: BuildId, after: u64, limit: usize) -> io::Result<Vec<BuildRecord>> {
         if let Some(records) = self.opened(build).and_then(|log| log.read_tail(after, limit)) {

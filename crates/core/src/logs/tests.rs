@@ -2,7 +2,7 @@
 
 use std::{fs, io::Write as _};
 
-use futures::StreamExt as _;
+use futures::{FutureExt as _, StreamExt as _};
 use proptest::prelude::*;
 use prt_types::{
     build_events::{BuildEnd, BuildEvent, BuildRecord, LogLine, Progress},
@@ -118,6 +118,21 @@ async fn a_log_has_one_writer_at_a_time_and_nothing_after_its_end() {
             ended: true
         }
     );
+}
+
+#[tokio::test]
+async fn the_end_of_a_log_can_be_waited_for() {
+    let (_dir, store, id) = store();
+    store.ended(id).now_or_never().expect("nobody writes it");
+    let mut writer = store.writer(id).await.unwrap();
+    writer.append(vec![notice("hello")]).await.unwrap();
+    let ended = store.ended(id);
+    futures::pin_mut!(ended);
+    assert!(futures::poll!(&mut ended).is_pending());
+    writer.append(vec![notice("more")]).await.unwrap();
+    assert!(futures::poll!(&mut ended).is_pending());
+    writer.append(vec![end()]).await.unwrap();
+    assert!(futures::poll!(&mut ended).is_ready());
 }
 
 #[tokio::test]
