@@ -10,10 +10,12 @@ use prt_types::{
     workers::{ImageConfig, WorkerConfig, WorkerReason, WorkerStatus},
 };
 
-use crate::helpers::{Console, builder_container, builder_worker, docker, eventually, plain_worker, shell_image};
+use crate::helpers::{
+    Console, WORKER_IMAGE, builder_container, builder_worker, docker, eventually, plain_worker, shell_image,
+};
 
 /// The platform's own image, granted to everyone: no builder.
-const NO_BUILDER: &str = "ghcr.io/practicusai/practicus-minimal:25.5.3";
+const NO_BUILDER: &str = WORKER_IMAGE;
 
 fn custom(image: &str) -> WorkerConfig {
     let image_config = ImageConfig {

@@ -1,4 +1,4 @@
-//! Killing the console in the middle of a build.
+//! Killing the console in the middle of a build or of a worker's start, and what it finds then.
 
 use prt_client::Client;
 use prt_types::{
@@ -10,7 +10,10 @@ use prt_types::{
     workers::{ContainerState, ImageConfig, TerminateRequest, WorkerConfig, WorkerReason, WorkerStatus},
 };
 
-use crate::helpers::{Console, LocalImage, builder_worker, canary, docker, eventually, plain_worker, sh, shell_image};
+use crate::helpers::{
+    Console, LocalImage, builder_container, builder_worker, canary, docker, eventually, holds, plain_worker, sh,
+    shell_image,
+};
 
 fn lines(records: &[BuildRecord]) -> Vec<String> {
     records
@@ -86,13 +89,9 @@ async fn a_build_that_ended_while_the_console_was_down() {
     .await;
     console.kill();
     let spool = format!("/tmp/prt-builds/{}/exit", build.id);
-    let builder = format!("prt-{}-builder", worker.instance_id);
+    let builder = builder_container(&worker);
     eventually("the build ends without the console", || async {
-        let asked = std::process::Command::new("docker")
-            .args(["exec", &builder, "test", "-e", &spool])
-            .status()
-            .unwrap();
-        asked.success().then_some(())
+        holds(&builder, &format!("test -e {spool}")).then_some(())
     })
     .await;
     console.run().await;
@@ -189,17 +188,7 @@ async fn a_console_that_was_killed_before_it_gave_secrets_and_logins() {
     let worker = console.admin.worker_create(&config).await.unwrap();
     let primary = format!("prt-{}-primary", worker.instance_id);
     eventually("the worker waits for its secrets", || async {
-        let looked = std::process::Command::new("docker")
-            .args([
-                "exec",
-                &primary,
-                "/bin/sh",
-                "-c",
-                "test -d /tmp/held && ! test -e /tmp/seen-at-start",
-            ])
-            .output()
-            .unwrap();
-        looked.status.success().then_some(())
+        holds(&primary, "test -d /tmp/held && ! test -e /tmp/seen-at-start").then_some(())
     })
     .await;
     console.kill();

@@ -19,6 +19,16 @@ pub fn docker(args: &[&str]) -> String {
     String::from_utf8_lossy(&out.stdout).trim().to_owned()
 }
 
+/// Whether a condition of a shell holds in a container. By its full name: a test may have put another `sh` into the path.
+pub fn holds(container: &str, condition: &str) -> bool {
+    Command::new("docker")
+        .args(["exec", container, "/bin/sh", "-c", condition])
+        .output()
+        .expect("the docker client is missing: apt-get install docker.io")
+        .status
+        .success()
+}
+
 /// Name of the container in which a worker's builder runs.
 pub fn builder_container(worker: &WorkerView) -> String {
     format!("prt-{}-builder", worker.instance_id)

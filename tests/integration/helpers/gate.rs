@@ -146,12 +146,12 @@ async fn through(State(door): State<Door>, method: Method, uri: Uri, headers: He
     let answer = match account {
         // OAuth's way, which a registry need not have.
         _ if wants_token && method != Method::GET => StatusCode::NOT_FOUND.into_response(),
-        None => door.refuse(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", &method, repository),
+        None => door.ask(&method, repository),
         Some(account) if wants_token => door.token(account),
         Some(account) if !account.may(&method, repository) => match door.asks {
-            Asks::Password => door.refuse(StatusCode::FORBIDDEN, "DENIED", &method, repository),
-            // What the token does not cover is asked for again.
-            Asks::Token => door.refuse(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", &method, repository),
+            Asks::Password => (StatusCode::FORBIDDEN, errors("DENIED")).into_response(),
+            // For what a token does not cover another is asked for.
+            Asks::Token => door.ask(&method, repository),
         },
         Some(_) => door.pass_on(&method, &uri, &headers, body).await,
     };
@@ -162,6 +162,10 @@ async fn through(State(door): State<Door>, method: Method, uri: Uri, headers: He
 }
 
 const TOKENS: &str = "/token";
+
+fn errors(code: &str) -> axum::Json<serde_json::Value> {
+    axum::Json(serde_json::json!({ "errors": [{ "code": code, "message": "not for this account" }] }))
+}
 
 impl Door {
     fn caller(&self, headers: &HeaderMap, by_password: bool) -> Option<&Account> {
@@ -184,11 +188,8 @@ impl Door {
         answer
     }
 
-    fn refuse(&self, status: StatusCode, code: &str, method: &Method, repository: &str) -> Response {
-        let error = serde_json::json!({ "errors": [{ "code": code, "message": "not for this account" }] });
-        if status != StatusCode::UNAUTHORIZED {
-            return (status, axum::Json(error)).into_response();
-        }
+    /// Asks for a login.
+    fn ask(&self, method: &Method, repository: &str) -> Response {
         let challenge = match self.asks {
             Asks::Password => "Basic realm=\"gate\"".to_owned(),
             Asks::Token => {
@@ -204,7 +205,12 @@ impl Door {
                 format!("Bearer realm=\"http://{}{TOKENS}\",service=\"gate\"{scope}", self.host)
             }
         };
-        (status, [(header::WWW_AUTHENTICATE, challenge)], axum::Json(error)).into_response()
+        (
+            StatusCode::UNAUTHORIZED,
+            [(header::WWW_AUTHENTICATE, challenge)],
+            errors("UNAUTHORIZED"),
+        )
+            .into_response()
     }
 
     async fn pass_on(&self, method: &Method, uri: &Uri, headers: &HeaderMap, body: Bytes) -> Response {

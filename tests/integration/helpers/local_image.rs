@@ -4,7 +4,8 @@ use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use super::{docker, own_registry::busybox_layer};
 
-const WORKER_IMAGE: &str = "ghcr.io/practicusai/practicus-minimal:25.5.3";
+/// The platform's worker image, as the engine has it.
+pub const WORKER_IMAGE: &str = "ghcr.io/practicusai/practicus-minimal:25.5.3";
 
 /// Gone with the value.
 pub struct LocalImage {
