@@ -92,7 +92,7 @@ impl Orchestrator {
         limit: usize,
     ) -> Result<Vec<BuildRecord>> {
         let build = self.build_visible(cx, number).await?;
-        self.build_log_repair(&build).await;
+        self.build_log_whole(&build).await;
         self.inner
             .logs
             .read(build.id, after, limit.clamp(1, RECORDS))
@@ -103,7 +103,7 @@ impl Orchestrator {
     /// The records of a build's log that are no log lines: how its steps stand.
     pub async fn build_outline(&self, cx: &OpContext, number: i64) -> Result<Vec<BuildRecord>> {
         let build = self.build_visible(cx, number).await?;
-        self.build_log_repair(&build).await;
+        self.build_log_whole(&build).await;
         self.inner.logs.outline(build.id).await.map_err(unreadable)
     }
 
@@ -133,7 +133,7 @@ impl Orchestrator {
     /// The whole log so far as plain text.
     pub async fn build_log(&self, cx: &OpContext, number: i64) -> Result<BoxStream<'static, io::Result<Bytes>>> {
         let build = self.build_visible(cx, number).await?;
-        self.build_log_repair(&build).await;
+        self.build_log_whole(&build).await;
         let last = self.inner.logs.position(build.id).await.map_err(unreadable)?.last_seq;
         let start = (self.inner.logs.clone(), PlainLog::new(), 0);
         Ok(stream::try_unfold(start, move |(logs, mut plain, after)| async move {
@@ -165,15 +165,19 @@ impl Orchestrator {
         if sees { Ok(build) } else { Err(unseen()) }
     }
 
-    /// Sees to it that the log of a build that has ended has its last record, which is written after the row: soon by whoever follows the
-    /// build, never if the console died in between.
-    async fn build_log_repair(&self, build: &Build) {
-        if !build.status.is_final() {
-            return;
-        }
-        if self.inner.builds.get(build.id).is_some() {
+    /// Sees to it that the log of a build that has ended has its last record, for who reads what there is. Whoever follows the build
+    /// writes it soon after the row.
+    async fn build_log_whole(&self, build: &Build) {
+        if build.status.is_final() && self.inner.builds.get(build.id).is_some() {
             // A full disk can keep it waiting.
             _ = tokio::time::timeout(LAST_RECORD_WITHIN, self.inner.logs.ended(build.id)).await;
+        }
+        self.build_log_repair(build).await;
+    }
+
+    /// Completes the log of a build that ended while the console died: the row was written, the log's last record was not.
+    async fn build_log_repair(&self, build: &Build) {
+        if !build.status.is_final() || self.inner.builds.get(build.id).is_some() {
             return;
         }
         let repair = async {
