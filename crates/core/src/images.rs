@@ -105,6 +105,14 @@ impl fmt::Display for ImageRef {
     }
 }
 
+/// The registry of a reference as it is written.
+pub fn host_of(reference: &str) -> &str {
+    match reference.split_once('/') {
+        Some((host, _)) if host.contains(['.', ':']) || host == "localhost" => host,
+        _ => "docker.io",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,7 +5,10 @@ use prt_types::{
     builds::{BuildReason, CredentialUse, RegistryCredential},
 };
 
-use crate::{images::ImageRef, registry::scope};
+use crate::{
+    images::{ImageRef, host_of},
+    registry::scope,
+};
 
 /// What is known of a failed build.
 #[derive(Debug)]
@@ -196,13 +199,6 @@ fn missing_file(error: &str) -> Option<&str> {
     let (before, _) = error.split_once("\": not found")?;
     error.contains("failed to calculate checksum").then_some(())?;
     Some(before.rsplit_once('"')?.1.trim_start_matches('/'))
-}
-
-fn host_of(reference: &str) -> &str {
-    match reference.split_once('/') {
-        Some((host, _)) if host.contains(['.', ':']) || host == "localhost" => host,
-        _ => "docker.io",
-    }
 }
 
 fn denied(lower: &str) -> bool {

@@ -9,6 +9,7 @@
 //! | `notebook_start.rs` | waiting for the notebook, and why it does not start, in words |
 //! | `create.rs` | the request: may they, is it valid, record |
 //! | `provision.rs` | image, containers, waiting until it answers |
+//! | `pull.rs` | the images, and why one does not come, in words |
 //! | `plan.rs` | the containers as the engine gets them |
 //! | `watch.rs` | engine events, repair at start and on a timer |
 //! | `terminate.rs` | the end |
@@ -26,6 +27,7 @@ mod create;
 mod notebook_start;
 mod plan;
 mod provision;
+mod pull;
 mod reach;
 mod terminate;
 mod watch;

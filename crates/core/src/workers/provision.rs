@@ -19,9 +19,7 @@ use super::{
 use crate::{
     Orchestrator,
     buildkit::config::buildkitd_toml,
-    engine::{
-        EngineError, EngineErrorKind, EngineImage, ExecSpec, ObservedContainer, OnProgress, RegistryLogin, exec_collect,
-    },
+    engine::{EngineError, EngineErrorKind, ExecSpec, ObservedContainer, RegistryLogin, exec_collect},
     error::{Error, Result},
     images::ImageRef,
     named_secrets::{self, Given},
@@ -236,43 +234,6 @@ impl Orchestrator {
             )
             .await;
         }
-    }
-
-    #[tracing::instrument(skip_all, fields(container.image.name = reference))]
-    async fn pull(
-        &self,
-        worker: &Worker,
-        reference: &str,
-        policy: PullPolicy,
-        login: Option<&RegistryLogin>,
-    ) -> Result<EngineImage, Failure> {
-        let (progress, mut words) = tokio::sync::watch::channel(String::new());
-        let report: OnProgress = Arc::new(move |text| _ = progress.send(text));
-        let this = self.clone();
-        let id = worker.id;
-        let name = reference.to_owned();
-        let reporter = tokio::spawn(async move {
-            while words.changed().await.is_ok() {
-                let text = words.borrow_and_update().clone();
-                let message = format!("Pulling {name}: {text}");
-                let changed = this.worker_change(id, None, |row| {
-                    let provisioning = row.status == WorkerStatus::Provisioning;
-                    if provisioning {
-                        row.message = message;
-                    }
-                    provisioning
-                });
-                if changed.await.is_err() {
-                    break;
-                }
-            }
-        });
-        let image = self.inner.engine.ensure_image(reference, policy, login, report).await;
-        reporter.abort();
-        let image = image?;
-        self.worker_event(worker, "console", "Image", format!("{reference} is present."))
-            .await;
-        Ok(image)
     }
 
     /// The configuration that a builder begins with, and the certificates that it names.

@@ -1,0 +1,119 @@
+//! Getting a worker's images, and what it means when one does not come.
+
+use std::sync::Arc;
+
+use prt_types::{container_images::PullPolicy, workers::WorkerStatus};
+
+use super::provision::Failure;
+use crate::{
+    Orchestrator,
+    engine::{EngineError, EngineErrorKind, EngineImage, OnProgress, RegistryLogin},
+    images::host_of,
+    store::Worker,
+};
+
+impl Orchestrator {
+    #[tracing::instrument(skip_all, fields(container.image.name = reference))]
+    pub(super) async fn pull(
+        &self,
+        worker: &Worker,
+        reference: &str,
+        policy: PullPolicy,
+        login: Option<&RegistryLogin>,
+    ) -> Result<EngineImage, Failure> {
+        let (progress, mut words) = tokio::sync::watch::channel(String::new());
+        let report: OnProgress = Arc::new(move |text| _ = progress.send(text));
+        let this = self.clone();
+        let id = worker.id;
+        let name = reference.to_owned();
+        let reporter = tokio::spawn(async move {
+            while words.changed().await.is_ok() {
+                let text = words.borrow_and_update().clone();
+                let message = format!("Pulling {name}: {text}");
+                let changed = this.worker_change(id, None, |row| {
+                    let provisioning = row.status == WorkerStatus::Provisioning;
+                    if provisioning {
+                        row.message = message;
+                    }
+                    provisioning
+                });
+                if changed.await.is_err() {
+                    break;
+                }
+            }
+        });
+        let image = self.inner.engine.ensure_image(reference, policy, login, report).await;
+        reporter.abort();
+        let image = image.map_err(|error| not_pulled(error, reference, login))?;
+        self.worker_event(worker, "console", "Image", format!("{reference} is present."))
+            .await;
+        Ok(image)
+    }
+}
+
+/// Says of a failed pull what to do about it, with the registry's own words. What else can go wrong is the engine's to tell.
+fn not_pulled(error: EngineError, reference: &str, login: Option<&RegistryLogin>) -> Failure {
+    let host = host_of(reference);
+    let said = match (error.kind, login) {
+        (EngineErrorKind::PullDenied, Some(RegistryLogin { username, .. })) => format!(
+            "The registry {host} refuses to let {username} pull {reference}. Check the user name and the password, or give a login that may \
+             pull it (repo_username and repo_password, or repo_secret_name)"
+        ),
+        (EngineErrorKind::PullDenied, None) => format!(
+            "The registry {host} refuses to let {reference} be pulled without a login. Give one: repo_username and repo_password, or \
+             repo_secret_name"
+        ),
+        (EngineErrorKind::NoSuchImage, _) => {
+            format!("There is no image {reference}, or it is not for this login. Look at its name and tag")
+        }
+        (EngineErrorKind::RegistryUnreachable, _) => format!(
+            "The registry {host} cannot be reached to pull {reference}. Is the name right, and does the registry run?"
+        ),
+        _ => return error.into(),
+    };
+    let mut failure = Failure::from(error);
+    if let Some(words) = failure.message.strip_prefix(&format!("pulling {reference}: ")) {
+        failure.message = format!("{said} ({words}).");
+    }
+    failure
+}
+
+#[cfg(test)]
+mod tests {
+    use prt_types::workers::WorkerReason;
+
+    use super::*;
+
+    #[test]
+    fn what_a_failed_pull_means() {
+        let login = RegistryLogin {
+            host: "r.io".into(),
+            username: "ada".into(),
+            password: "canary".into(),
+        };
+        let failed = |kind, message: &str, login| {
+            let Failure { reason, message } = not_pulled(EngineError::new(kind, message), "r.io/x:1", login);
+            (reason, message)
+        };
+        let denied = "pulling r.io/x:1: unauthorized: authentication required";
+        let (reason, message) = failed(EngineErrorKind::PullDenied, denied, Some(&login));
+        assert_eq!(reason, WorkerReason::PullDenied);
+        assert!(
+            message.starts_with(
+                "The registry r.io refuses to let ada pull r.io/x:1. Check the user name and the password"
+            ),
+            "{message}"
+        );
+        assert!(
+            message.ends_with("(unauthorized: authentication required)."),
+            "{message}"
+        );
+        let (_, message) = failed(EngineErrorKind::PullDenied, denied, None);
+        assert!(message.contains("without a login. Give one"), "{message}");
+        // Not a registry's answer.
+        let own = "no image r.io/x:1 in the engine, and the pull policy is Never";
+        assert_eq!(failed(EngineErrorKind::NoSuchImage, own, None).1, own);
+        let full = "pulling r.io/x:1: no space left on device";
+        assert_eq!(failed(EngineErrorKind::DiskFull, full, None).1, full);
+    }
+}
