@@ -11,7 +11,9 @@ use prt_types::{
     workers::{ContainerRole, WorkerView},
 };
 
-use crate::helpers::{Console, OwnRegistry, builder_worker, docker, eventually, plain_worker, sh};
+use crate::helpers::{
+    Console, OwnRegistry, builder_container, builder_worker, docker, eventually, holds, plain_worker, sh,
+};
 
 fn full(text: impl Into<String>) -> BuildConfigInput {
     BuildConfigInput {
@@ -359,7 +361,8 @@ async fn what_is_wrong_changes_nothing() {
         .await
         .unwrap();
     assert!(lint.translated.unwrap().contains("[[registry.h.keypair]]"));
-    assert_eq!(lint.findings.len(), 3, "{:?}", lint.findings);
+    // The host, both files, and what becomes of the pair.
+    assert_eq!(lint.findings.len(), 4, "{:?}", lint.findings);
 
     let plain = console.worker(admin, &plain_worker("X-Small")).await.name;
     let error = refusal(admin.build_config_update(&plain, &full(good)).await.unwrap_err());
@@ -451,17 +454,9 @@ async fn a_killed_console_finishes_the_change_at_its_next_start() {
     let built = build(&console, &admin, &worker.name, "FROM scratch\nCOPY Dockerfile /\n").await;
     assert_eq!(built.status, BuildStatus::Succeeded, "{}", built.message);
 
-    // A service that dies by itself takes its container along, as ever.
+    // A service that dies by itself takes its container along, as ever, and with it perhaps the command that killed it.
     let (pid, _) = processes(&console, &worker);
-    for container in console.containers() {
-        docker(&[
-            "exec",
-            &container,
-            "sh",
-            "-c",
-            &format!("[ -e /tmp/prt-buildkitd/pid ] && kill -KILL {pid}; true"),
-        ]);
-    }
+    _ = holds(&builder_container(&worker), &format!("kill -KILL {pid}"));
     eventually("the worker's failure is known", || async {
         let view = admin.worker(&worker.name).await.ok()?;
         view.reason.map(|reason| assert_eq!(reason.name(), "BuilderFailed"))

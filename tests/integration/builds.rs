@@ -13,7 +13,7 @@ use prt_types::{
 
 use crate::helpers::{
     Console, base_image, builder_worker, docker, eventually, http_registry, plain_worker, postgres_database, registry,
-    shell_image,
+    remove_image, shell_image,
 };
 
 #[tokio::test]
@@ -111,7 +111,7 @@ async fn journey(console: &Console) {
         done.stdout,
         "Hello from the custom container image!built for the seed\n"
     );
-    docker(&["rmi", "-f", &build.reference]);
+    remove_image(&build.reference);
 }
 
 async fn text(

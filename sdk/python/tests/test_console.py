@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -12,6 +13,7 @@ import threading
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -200,6 +202,82 @@ def test_outcomes_and_misuse(ada: prt.Client, console: Console, builder: prt.Wor
     plain = prt.create_worker({"worker_image": "practicus-minimal"}, timeout=120)
     with contextlib.closing(_Ending(plain)), pytest.raises(prt.InvalidInputError, match=r"ImageConfig\(builder=True\)"):
         plain.build_image(name, "1", progress="none")
+
+
+BAD_INPUT = json.loads((Path(__file__).parents[3] / "tests" / "bad-input.json").read_text())
+"""What is wrong and the words for it; tests/integration/errors.rs tries the same at the other doors."""
+
+
+@pytest.mark.parametrize("bad", BAD_INPUT["workers"], ids=lambda bad: json.dumps(bad["input"]))
+def test_a_wrong_worker_reads_as_in_the_other_doors(ada: prt.Client, bad: dict[str, Any]) -> None:
+    before = list(prt.worker_list)
+    with pytest.raises(prt.PrtError) as refused:
+        prt.create_worker({"worker_image": "practicus-minimal", **bad["input"]})
+    assert refused.value.field(bad["field"]) == bad["message"]
+    assert list(prt.worker_list) == before
+
+
+def test_a_wrong_build_configuration_reads_as_in_the_other_doors(ada: prt.Client, capsys: pytest.CaptureFixture[str]) -> None:
+    image = prt.ImageConfig(builder=True)
+    worker = prt.create_worker(prt.WorkerConfig("practicus-minimal", worker_size="Medium-restricted", image_config=image))
+    with contextlib.closing(_Ending(worker)):
+        before = ada.get("workers", worker.name, "build-config")
+        for bad in BAD_INPUT["build_configurations"]:
+            with pytest.raises(prt.PrtError) as refused:
+                prt.get_worker(worker.name).update_build_config(**bad["input"])
+            assert (refused.value.field(bad["field"]) or "").startswith(bad["message"])
+        assert ada.get("workers", worker.name, "build-config") == before
+        for bad in BAD_INPUT["build_configurations_with_a_word"]:
+            capsys.readouterr()
+            assert worker.update_build_config(**bad["input"])
+            assert capsys.readouterr().err == f"{bad['message']}\n"
+
+
+def test_builds_that_cannot_be(ada: prt.Client, console: Console, builder: prt.Worker, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    builder.exec("echo FROM scratch >~/build/Dockerfile").check()
+    before = len(prt.list_builds(builder.name))
+    registry = console.registry
+    for name, login, words in [
+        (f"{registry.host}/{console.instance}/x", (registry.host, registry.username, "wrong"), registry.username),
+        ("nowhere.invalid/demo/x", ("nowhere.invalid", "u", "p"), "nowhere.invalid"),
+    ]:
+        # What the endpoint itself says, which the other doors are held to.
+        credentials = [dict(zip(("host", "username", "password"), login))]
+        body = {"worker": builder.name, "name": name, "tag": "1", "push_image": True, "registry_credentials": credentials}
+        with pytest.raises(prt.ApiError) as asked:
+            ada.post("builds", body=body)
+        with pytest.raises(prt.ApiError) as refused:
+            builder.build_image(name, "1", context=tmp_path, progress="none", registry_credentials=[login])
+        assert words in str(refused.value)
+        assert str(refused.value) == str(asked.value)
+    assert len(prt.list_builds(builder.name)) == before, "none was begun"
+
+
+def test_workers_that_cannot_start(console: Console, ada: prt.Client) -> None:
+    console.grant(f"^{re.escape(console.registry.host)}\\/practicusai\\/", "ada")
+    private = f"{console.registry.host}/practicusai/practicus-minimal:25.5.3-missing"
+    login = prt.ImageConfig(repo_username=console.registry.username, repo_password="wrong")
+    no_builder = prt.ImageConfig(builder=True, custom_builder_url="ghcr.io/practicusai/practicus-minimal:25.5.3")
+    for config, words in [
+        (prt.WorkerConfig(private, image_config=login), f"refuses to let {console.registry.username} pull"),
+        (prt.WorkerConfig("practicus-minimal", worker_size="Medium-restricted", image_config=no_builder), "is no builder"),
+    ]:
+        with pytest.raises(prt.PrtError, match=words) as failed:
+            prt.create_worker(config)
+        [worker] = [worker for worker in prt.worker_list if worker.status == "Failed"]
+        assert worker.message in str(failed.value)
+        worker.terminate()
+
+
+def test_the_token_of_a_worker_that_is_gone(console: Console, ada: prt.Client) -> None:
+    worker = prt.create_worker({"worker_image": "practicus-minimal"}, timeout=120)
+    token = worker.exec('cat "$PRT_TOKEN_FILE"').check().stdout.strip()
+    with prt.Client(console.url, token) as its:
+        assert its.get("me")["username"] == "ada"
+        worker.terminate()
+        with pytest.raises(prt.UnauthenticatedError, match="This API token is unknown, has ended or was revoked"):
+            its.get("me")
 
 
 class _Ending:

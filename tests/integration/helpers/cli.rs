@@ -16,9 +16,11 @@ pub struct Cli {
 impl Cli {
     /// Logs a user of [`Console::user`] in.
     pub fn login(console: &Console, username: &str) -> Self {
-        let cli = Self {
-            home: console.folder.path().join(format!("home-{username}")),
-        };
+        Self::login_with(console, username, USER_PASSWORD)
+    }
+
+    pub fn login_with(console: &Console, username: &str, given: &str) -> Self {
+        let cli = Self::of(console, username);
         let mut login = cli
             .command(&[
                 "login",
@@ -33,12 +35,21 @@ impl Cli {
             .spawn()
             .expect("prtcli starts");
         let mut password = login.stdin.take().expect("a pipe");
-        password
-            .write_all(USER_PASSWORD.as_bytes())
-            .expect("prtcli reads the password");
+        password.write_all(given.as_bytes()).expect("prtcli reads the password");
         drop(password);
         assert!(login.wait().expect("prtcli ends").success(), "{username} cannot log in");
         cli
+    }
+
+    /// Without a login.
+    pub fn nobody(console: &Console) -> Self {
+        Self::of(console, "nobody")
+    }
+
+    fn of(console: &Console, username: &str) -> Self {
+        Self {
+            home: console.folder.path().join(format!("home-{username}")),
+        }
     }
 
     /// A call with these arguments.

@@ -29,6 +29,15 @@ pub fn holds(container: &str, condition: &str) -> bool {
         .success()
 }
 
+/// Removes an image and what runs on it: while a container does, only the image's name would go.
+pub fn remove_image(name: &str) {
+    let containers = docker(&["ps", "-aq", "--filter", &format!("ancestor={name}")]);
+    for container in containers.lines() {
+        docker(&["rm", "-f", "-v", container]);
+    }
+    docker(&["rmi", "-f", name]);
+}
+
 /// Name of the container in which a worker's builder runs.
 pub fn builder_container(worker: &WorkerView) -> String {
     format!("prt-{}-builder", worker.instance_id)

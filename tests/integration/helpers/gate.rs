@@ -11,7 +11,7 @@ use std::{
 use axum::{
     Router,
     body::{Body, Bytes},
-    extract::State,
+    extract::{Query, State},
     http::{HeaderMap, Method, StatusCode, Uri, header},
     response::{IntoResponse as _, Response},
 };
@@ -53,10 +53,27 @@ struct Door {
     upstream: String,
     asks: Asks,
     accounts: Vec<Account>,
-    /// Whose a token is.
-    tokens: Arc<Mutex<HashMap<String, &'static str>>>,
+    tokens: Arc<Mutex<HashMap<String, Token>>>,
     log: Arc<Mutex<Vec<String>>>,
     http: reqwest::Client,
+}
+
+struct Token {
+    user: &'static str,
+    /// What was asked for: `repository:base/bb:pull`.
+    scopes: Vec<String>,
+}
+
+impl Token {
+    fn covers(&self, method: &Method, repository: &str) -> bool {
+        let Some(name) = name(repository) else { return true };
+        self.scopes.iter().any(|scope| {
+            let actions = scope.strip_prefix(&format!("repository:{name}:")).unwrap_or_default();
+            actions
+                .split(',')
+                .any(|action| action == if reads(method) { "pull" } else { "push" })
+        })
+    }
 }
 
 impl Account {
@@ -79,7 +96,7 @@ impl Account {
     fn may(&self, method: &Method, repository: &str) -> bool {
         // The registry's own address only says whether the login is known.
         repository.is_empty()
-            || if method == Method::GET || method == Method::HEAD {
+            || if reads(method) {
                 repository.starts_with(self.pulls)
             } else {
                 self.pushes.is_some_and(|pushes| repository.starts_with(pushes))
@@ -147,12 +164,14 @@ async fn through(State(door): State<Door>, method: Method, uri: Uri, headers: He
         // OAuth's way, which a registry need not have.
         _ if wants_token && method != Method::GET => StatusCode::NOT_FOUND.into_response(),
         None => door.ask(&method, repository),
-        Some(account) if wants_token => door.token(account),
+        Some(account) if wants_token => door.token(account, &uri),
         Some(account) if !account.may(&method, repository) => match door.asks {
             Asks::Password => (StatusCode::FORBIDDEN, errors("DENIED")).into_response(),
             // For what a token does not cover another is asked for.
             Asks::Token => door.ask(&method, repository),
         },
+        // Nor does the account's right help a token that was given for something else.
+        Some(_) if !door.covered(&headers, &method, repository) => door.ask(&method, repository),
         Some(_) => door.pass_on(&method, &uri, &headers, body).await,
     };
     let user = account.map_or("-", |account| account.user);
@@ -163,6 +182,16 @@ async fn through(State(door): State<Door>, method: Method, uri: Uri, headers: He
 
 const TOKENS: &str = "/token";
 
+fn reads(method: &Method) -> bool {
+    method == Method::GET || method == Method::HEAD
+}
+
+/// Of a repository, from an address below `/v2/`.
+fn name(address: &str) -> Option<&str> {
+    let parts = ["/manifests/", "/blobs/", "/tags/"];
+    parts.iter().find_map(|part| Some(address.split_once(part)?.0))
+}
+
 fn errors(code: &str) -> axum::Json<serde_json::Value> {
     axum::Json(serde_json::json!({ "errors": [{ "code": code, "message": "not for this account" }] }))
 }
@@ -172,8 +201,8 @@ impl Door {
         let given = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
         if self.asks == Asks::Token && !by_password {
             let tokens = self.tokens.lock().expect("not poisoned");
-            let user = tokens.get(given.strip_prefix("Bearer ")?)?;
-            return self.accounts.iter().find(|account| account.user == *user);
+            let user = tokens.get(given.strip_prefix("Bearer ")?)?.user;
+            return self.accounts.iter().find(|account| account.user == user);
         }
         let login = String::from_utf8(STANDARD.decode(given.strip_prefix("Basic ")?).ok()?).ok()?;
         self.accounts
@@ -181,10 +210,26 @@ impl Door {
             .find(|account| login == format!("{}:{}", account.user, account.password))
     }
 
-    fn token(&self, account: &Account) -> Response {
-        let token = format!("token-{}", uuid::Uuid::new_v4().simple());
-        let answer = axum::Json(serde_json::json!({ "token": token, "expires_in": 300 })).into_response();
-        self.tokens.lock().expect("not poisoned").insert(token, account.user);
+    /// Whether what came as a token was given for this.
+    fn covered(&self, headers: &HeaderMap, method: &Method, repository: &str) -> bool {
+        let given = headers.get(header::AUTHORIZATION).and_then(|given| given.to_str().ok());
+        let tokens = self.tokens.lock().expect("not poisoned");
+        let token = given.and_then(|given| tokens.get(given.strip_prefix("Bearer ")?));
+        token.is_none_or(|token| token.covers(method, repository))
+    }
+
+    fn token(&self, account: &Account, uri: &Uri) -> Response {
+        let id = format!("token-{}", uuid::Uuid::new_v4().simple());
+        let answer = axum::Json(serde_json::json!({ "token": id, "expires_in": 300 })).into_response();
+        let Query(asked) = Query::<Vec<(String, String)>>::try_from_uri(uri).expect("pairs");
+        let scopes = asked.iter().filter(|(key, _)| key == "scope");
+        let token = Token {
+            user: account.user,
+            scopes: scopes
+                .flat_map(|(_, scope)| scope.split(' ').map(str::to_owned))
+                .collect(),
+        };
+        self.tokens.lock().expect("not poisoned").insert(id, token);
         answer
     }
 
@@ -193,15 +238,9 @@ impl Door {
         let challenge = match self.asks {
             Asks::Password => "Basic realm=\"gate\"".to_owned(),
             Asks::Token => {
-                let name = ["/manifests/", "/blobs/", "/tags/"]
-                    .iter()
-                    .find_map(|part| Some(repository.split_once(part)?.0));
-                let does = if method == Method::GET || method == Method::HEAD {
-                    "pull"
-                } else {
-                    "pull,push"
-                };
-                let scope = name.map_or(String::new(), |name| format!(",scope=\"repository:{name}:{does}\""));
+                let does = if reads(method) { "pull" } else { "pull,push" };
+                let scope =
+                    name(repository).map_or(String::new(), |name| format!(",scope=\"repository:{name}:{does}\""));
                 format!("Bearer realm=\"http://{}{TOKENS}\",service=\"gate\"{scope}", self.host)
             }
         };

@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
-use super::{docker, own_registry::busybox_layer};
+use super::{docker, own_registry::busybox_layer, remove_image};
 
 /// The platform's worker image, as the engine has it.
 pub const WORKER_IMAGE: &str = "ghcr.io/practicusai/practicus-minimal:25.5.3";
@@ -41,6 +41,6 @@ impl LocalImage {
 
 impl Drop for LocalImage {
     fn drop(&mut self) {
-        docker(&["rmi", "-f", &self.name]);
+        remove_image(&self.name);
     }
 }

@@ -1,6 +1,7 @@
 //! A console of its own for each test.
 
 mod authority;
+mod browser;
 mod cli;
 mod console;
 mod docker;
@@ -12,9 +13,10 @@ mod postgres;
 mod registry;
 
 pub use authority::Authority;
+pub use browser::Browser;
 pub use cli::Cli;
 pub use console::{ADMIN_PASSWORD, Console, USER_PASSWORD, builder_worker, canary, plain_worker};
-pub use docker::{builder_container, docker, holds};
+pub use docker::{builder_container, docker, holds, remove_image};
 pub use fake_registry::FakeRegistry;
 pub use gate::{Account, Asks, Gate};
 pub use local_image::{LocalImage, WORKER_IMAGE};

@@ -24,7 +24,7 @@ const COMMON: &str = include_str!("scripts/common.sh");
 const SUPERVISE: &str = include_str!("scripts/supervise.sh");
 const CONFIGURE: &str = include_str!("scripts/configure.sh");
 const CONFIGURED: &str = include_str!("scripts/configured.sh");
-const MISSING: &str = r#"for file; do [ -r "$file" ] || printf '%s\0' "$file"; done"#;
+const MISSING: &str = include_str!("scripts/missing.sh");
 
 /// Entrypoint of a builder whose image starts the service with `service`. `first` is the configuration to begin with.
 pub fn supervised(first: &str, service: &[String]) -> Vec<String> {
@@ -48,7 +48,7 @@ pub fn configured() -> ExecSpec {
     ExecSpec::new(["sh", "-c", &format!("{COMMON}{CONFIGURED}"), "prt-configured", FOLDER])
 }
 
-/// Prints those files that the builder does not have, each with a NUL behind it.
-pub fn missing<'a>(files: impl IntoIterator<Item = &'a str>) -> ExecSpec {
-    ExecSpec::new(["sh", "-c", MISSING, "prt-missing"].into_iter().chain(files))
+/// Prints those files and host names that the builder does not have, each with a NUL behind it.
+pub fn missing<'a>(names: impl IntoIterator<Item = &'a str>) -> ExecSpec {
+    ExecSpec::new(["sh", "-c", MISSING, "prt-missing"].into_iter().chain(names))
 }

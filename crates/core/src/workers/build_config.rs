@@ -1,6 +1,9 @@
 //! The configuration of a worker's build service: what is asked for, and what is shown.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use prt_types::{
     audit::Outcome,
@@ -17,7 +20,7 @@ use serde_json::json;
 use crate::{
     Orchestrator,
     buildkit::{
-        config::{self, NamedFile, buildkitd_toml, docker_hub, registry_host},
+        config::{self, NamedFile, NamedHost, buildkitd_toml, docker_hub, registry_host},
         service,
     },
     builds::builds_in,
@@ -40,6 +43,7 @@ struct Wanted {
     config: BuildServiceConfig,
     findings: Vec<Finding>,
     files: Vec<NamedFile>,
+    hosts: Vec<NamedHost>,
 }
 
 impl Orchestrator {
@@ -65,7 +69,7 @@ impl Orchestrator {
         if builds_in(&worker).is_ok() {
             linted
                 .findings
-                .extend(self.missing_files(&worker, &linted.files).await?);
+                .extend(self.missing(&worker, &linted.files, &linted.hosts).await?);
             linted.findings.sort_by_key(|finding| (finding.line, finding.column));
         }
         Ok(BuildConfigLint {
@@ -97,6 +101,7 @@ impl Orchestrator {
                 config: self.build_config_default(bundle),
                 findings: vec![],
                 files: vec![],
+                hosts: vec![],
             })
         };
         let result = self.build_config_change(cx, ACTION, name, wanted, when_busy).await;
@@ -148,7 +153,7 @@ impl Orchestrator {
         let mut wanted = wanted(bundle)?;
         wanted
             .findings
-            .extend(self.missing_files(&worker, &wanted.files).await?);
+            .extend(self.missing(&worker, &wanted.files, &wanted.hosts).await?);
         wanted.findings.sort_by_key(|finding| (finding.line, finding.column));
         let mut tx = self.write().await?;
         let row = tx.build_config(worker.id).await?;
@@ -245,7 +250,18 @@ impl Orchestrator {
             // Either key alone would refuse half of what "insecure" means: plain HTTP, or TLS that nobody vouches for.
             (registry.http, registry.insecure) = (true, true);
         }
+        let place = Finding {
+            severity: Severity::Warning,
+            line: None,
+            column: None,
+            path: INSECURE.into(),
+            message: String::new(),
+        };
         Ok(Wanted {
+            hosts: hosts
+                .iter()
+                .filter_map(|host| NamedHost::of(host, place.clone()))
+                .collect(),
             config: BuildServiceConfig {
                 mode: BuildConfigMode::Simple,
                 insecure_registries: hosts,
@@ -264,30 +280,44 @@ impl Orchestrator {
         }
     }
 
-    /// A warning for each file that the builder does not have: a build that needs its registry would fail.
-    async fn missing_files(&self, worker: &Worker, files: &[NamedFile]) -> Result<Vec<Finding>> {
-        if files.is_empty() {
+    /// A warning for each file and host that the builder does not have: a build that needs it would fail.
+    async fn missing(&self, worker: &Worker, files: &[NamedFile], hosts: &[NamedHost]) -> Result<Vec<Finding>> {
+        let names = files
+            .iter()
+            .map(|named| named.file.as_str())
+            .chain(hosts.iter().map(|named| named.name.as_str()));
+        let names: BTreeSet<&str> = names.collect();
+        if names.is_empty() {
             return Ok(vec![]);
         }
-        let ask = service::missing(files.iter().map(|named| named.file.as_str()));
+        let ask = service::missing(names);
         let done = exec_collect(&*self.inner.engine, worker.id, ContainerRole::Builder, ask, 256 * 1024).await?;
         let missing: Vec<&[u8]> = done.stdout.split(|byte| *byte == 0).collect();
-        let warn = |named: &NamedFile| {
-            let NamedFile { file, host, .. } = named;
+        let file = |NamedFile { file, place, host }: &NamedFile| {
             let advice = if file == BUNDLE_PATH {
                 "An admin switches private certificate injection on under Infrastructure > Certificates; workers that start then have it."
             } else {
                 "Put it into the build folder, which is /build there, before you build."
             };
-            Finding {
-                message: format!("The builder has no file {file}: builds that use {host} will fail. {advice}"),
-                ..named.place.clone()
-            }
+            let message = format!("The builder has no file {file}: builds that use {host} will fail. {advice}");
+            missing.contains(&file.as_bytes()).then(|| Finding {
+                message,
+                ..place.clone()
+            })
+        };
+        let host = |NamedHost { name, place }: &NamedHost| {
+            let message = format!(
+                "The builder finds no host {name}: builds that use it will fail. Check the spelling, and the DNS of the engine's host."
+            );
+            missing.contains(&name.as_bytes()).then(|| Finding {
+                message,
+                ..place.clone()
+            })
         };
         Ok(files
             .iter()
-            .filter(|named| missing.contains(&named.file.as_bytes()))
-            .map(warn)
+            .filter_map(file)
+            .chain(hosts.iter().filter_map(host))
             .collect())
     }
 }
@@ -320,6 +350,7 @@ fn wanted_full(text: &str) -> Result<Wanted> {
         },
         findings: linted.findings,
         files: linted.files,
+        hosts: linted.hosts,
     })
 }
 

@@ -24,6 +24,8 @@ pub struct Linted {
     pub text: Option<String>,
     /// Files that the text names: whether they are there can only be seen in the builder.
     pub files: Vec<NamedFile>,
+    /// Hosts that the text would have BuildKit ask: whether they are known can only be seen in the builder.
+    pub hosts: Vec<NamedHost>,
 }
 
 impl Linted {
@@ -42,6 +44,15 @@ pub struct NamedFile {
     pub place: Finding,
     /// The registry that needs it.
     pub host: String,
+}
+
+/// A host that a configuration names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedHost {
+    /// Without a port.
+    pub name: String,
+    /// The place, without words.
+    pub place: Finding,
 }
 
 /// Looks at a text and makes of it what BuildKit takes.
@@ -99,6 +110,7 @@ pub(super) struct Look<'a> {
     text: &'a str,
     findings: Vec<(Option<usize>, Finding)>,
     pub files: Vec<NamedFile>,
+    pub hosts: Vec<NamedHost>,
     pub edits: Vec<Edit>,
 }
 
@@ -108,6 +120,7 @@ impl<'a> Look<'a> {
             text,
             findings: vec![],
             files: vec![],
+            hosts: vec![],
             edits: vec![],
         }
     }
@@ -148,6 +161,7 @@ impl<'a> Look<'a> {
             findings,
             text,
             files: self.files,
+            hosts: self.hosts,
         }
     }
 

@@ -1,10 +1,12 @@
 //! The registries of a configuration, where the seed's words and BuildKit's differ.
 
-use prt_types::build_config::Severity;
+use std::net::Ipv4Addr;
+
+use prt_types::build_config::{Finding, Severity};
 use toml_edit::{Item, TableLike};
 
 use super::{
-    lint::{Look, NamedFile, join, start, tables, texts},
+    lint::{Look, NamedFile, NamedHost, join, start, tables, texts},
     schema::REGISTRY,
     translate::Edit,
 };
@@ -60,8 +62,11 @@ pub(super) fn look(look: &mut Look<'_>, registries: &dyn TableLike) {
             );
             continue;
         }
-        if let Err(why) = registry_host(host) {
-            look.add(Severity::Error, at, &path, why);
+        match registry_host(host) {
+            // With mirrors BuildKit need not reach the registry itself.
+            Ok(_) if table.contains_key("mirrors") => {}
+            Ok(asked) => asks(look, &asked, at, &path),
+            Err(why) => look.add(Severity::Error, at, &path, why),
         }
         if docker_hub(host) != host {
             if hosts.contains(&DOCKER_HUB) || look.edits.contains(&Edit::renamed(host)) {
@@ -158,6 +163,7 @@ fn mirrors(look: &mut Look<'_>, item: &Item, at: Option<usize>, path: &str, regi
             );
             continue;
         }
+        asks(look, host, at, path);
         match scheme {
             None | Some("https") => {}
             Some("http") => {
@@ -180,6 +186,24 @@ fn mirrors(look: &mut Look<'_>, item: &Item, at: Option<usize>, path: &str, regi
                 format!("{mirror:?}: a mirror is reached by https or http, not by {other}."),
             ),
         }
+    }
+}
+
+fn asks(look: &mut Look<'_>, host: &str, at: Option<usize>, path: &str) {
+    let place = look.place(Severity::Warning, at, path, String::new());
+    look.hosts.extend(NamedHost::of(host, place));
+}
+
+impl NamedHost {
+    /// What has to be known to reach a registry, if it is a name at all.
+    pub fn of(registry: &str, place: Finding) -> Option<Self> {
+        let name = match docker_hub(registry) {
+            DOCKER_HUB => DOCKER_HUB_ALIASES[0],
+            host => host.split_once(':').map_or(host, |(name, _)| name),
+        };
+        // An address; one of IPv6 begins with a bracket.
+        let name = (!name.starts_with('[') && name.parse::<Ipv4Addr>().is_err()).then(|| name.to_owned())?;
+        Some(Self { name, place })
     }
 }
 

@@ -60,6 +60,34 @@ fn texts_that_buildkit_takes_stay_as_they_are() {
 }
 
 #[test]
+fn the_hosts_that_builds_will_ask_are_named() {
+    let text = r#"
+[registry."a.example.com:5000"]
+http = true
+[registry."docker.io"]
+mirrors = ["m.example.com:80/hub", "10.0.0.1"]
+[registry."registry-1.docker.io.example.com"]
+[registry."[::1]:5000"]
+"#;
+    let hosts: Vec<(String, Option<u32>)> = lint(text)
+        .hosts
+        .into_iter()
+        .map(|host| (host.name, host.place.line))
+        .collect();
+    let named = |name: &str, line| (name.to_owned(), Some(line));
+    assert_eq!(
+        hosts,
+        [
+            named("a.example.com", 2),
+            named("m.example.com", 5),
+            named("registry-1.docker.io.example.com", 6),
+        ]
+    );
+    let hub = lint("[registry.\"docker.io\"]\ninsecure = true\n");
+    assert_eq!(hub.hosts[0].name, "registry-1.docker.io", "where Docker Hub really is");
+}
+
+#[test]
 fn a_client_pair_becomes_a_keypair() {
     let text = "[registry.\"secure-registry.example.com\"]\n  ca=[\"/ca.crt\"]\n  client=[\"/etc/ssl/certs/client-cert.pem\", \"/etc/ssl/private/client-key.pem\"]\n";
     assert_eq!(

@@ -13,15 +13,10 @@ pub struct Args {
     #[arg(env = "PRT_WORKER")]
     worker: Option<String>,
     /// A registry that speaks HTTP, or TLS that cannot be verified; several: again, or with commas
-    #[arg(
-        long = "insecure-registry",
-        value_name = "HOST",
-        value_delimiter = ',',
-        required_unless_present = "file"
-    )]
+    #[arg(long = "insecure-registry", value_name = "HOST", value_delimiter = ',')]
     insecure_registries: Vec<String>,
-    /// A whole buildkitd.toml; - = standard input
-    #[arg(long, short, value_name = "FILE", conflicts_with = "insecure_registries")]
+    /// A whole buildkitd.toml; - = standard input. It goes before --insecure-registry
+    #[arg(long, short, value_name = "FILE")]
     file: Option<PathBuf>,
     /// Fail if a build runs, instead of waiting for its end
     #[arg(long)]
@@ -32,7 +27,7 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
     let content = args.file.as_deref().map(read).transpose()?;
     let worker = pick(session, args.worker.as_deref()).await?;
     let input = BuildConfigInput {
-        insecure_registries: content.is_none().then_some(args.insecure_registries),
+        insecure_registries: (!args.insecure_registries.is_empty()).then_some(args.insecure_registries),
         config_content: content,
         when_busy: when_busy(args.no_wait),
     };

@@ -1,0 +1,15 @@
+# What of the arguments the builder does not have: files, from the root, and names of hosts.
+
+# 2 is getent's answer for a name that nobody knows. No answer in time, or no getent, says nothing.
+unknown() {
+  timeout 5 getent hosts "$1" >/dev/null 2>&1
+  [ $? -eq 2 ]
+}
+
+for name; do
+  case "$name" in
+    /*) [ -r "$name" ] || printf '%s\0' "$name" ;;
+    *) unknown "$name" && printf '%s\0' "$name" & ;;
+  esac
+done
+wait

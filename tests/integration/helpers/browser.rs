@@ -1,0 +1,120 @@
+//! The console's pages as a browser without scripts has them.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+use reqwest::multipart;
+
+use super::{Console, USER_PASSWORD};
+
+static FORM: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?s)<form\b([^>]*)>(.*?)</form>").expect("a pattern"));
+static FIELD: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"<(?:input|select|textarea)\b[^>]*>").expect("a pattern"));
+
+static MARKUP: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"<[^>]*>").expect("a pattern"));
+
+/// A page that came back.
+#[derive(Debug)]
+pub struct Page {
+    pub html: String,
+}
+
+impl Page {
+    /// Whether this stands on it.
+    pub fn says(&self, words: &str) -> bool {
+        decode(&MARKUP.replace_all(&self.html, "")).contains(words)
+    }
+}
+
+/// Somebody who is logged in.
+pub struct Browser {
+    http: reqwest::Client,
+    url: String,
+}
+
+impl Browser {
+    /// Logs a user of [`Console::user`] in.
+    pub async fn login(console: &Console, username: &str) -> Self {
+        Self::login_with(console, username, USER_PASSWORD).await
+    }
+
+    pub async fn login_with(console: &Console, username: &str, password: &str) -> Self {
+        let browser = Self {
+            http: reqwest::Client::builder().cookie_store(true).build().expect("a client"),
+            url: console.url.clone(),
+        };
+        let page = browser
+            .submit("/login", &[("username", username), ("password", password)])
+            .await;
+        assert!(page.says("Workers"), "{page:?}");
+        browser
+    }
+
+    pub async fn page(&self, path: &str) -> Page {
+        let html = self.get(path).await;
+        Page { html }
+    }
+
+    /// Fills these fields of the page's first form that has them all, sends it, and reads the page that comes back. A field is named
+    /// in full, or by its last part.
+    pub async fn submit(&self, path: &str, values: &[(&str, &str)]) -> Page {
+        let page = self.get(path).await;
+        let main = page.split("<main").nth(1).unwrap_or(&page);
+        let (opening, sent) = FORM
+            .captures_iter(main)
+            .find_map(|form| Some((form[1].to_owned(), filled(&form[2], values)?)))
+            .unwrap_or_else(|| panic!("no form with {values:?} in {page}"));
+        let action = attribute(&opening, "action").expect("a form has an action");
+        let request = self
+            .http
+            .post(format!("{}{action}", self.url))
+            .header("accept", "text/html")
+            .header("sec-fetch-site", "same-origin")
+            .header("referer", format!("{}{path}", self.url));
+        let request = if attribute(&opening, "enctype").as_deref() == Some("multipart/form-data") {
+            let parts = sent
+                .into_iter()
+                .fold(multipart::Form::new(), |form, (name, value)| form.text(name, value));
+            request.multipart(parts)
+        } else {
+            request.form(&sent)
+        };
+        let answer = request.send().await.expect("the console answers");
+        let html = answer.text().await.expect("a page");
+        Page { html }
+    }
+
+    async fn get(&self, path: &str) -> String {
+        let answer = self.http.get(format!("{}{path}", self.url)).send().await;
+        answer.expect("the console answers").text().await.expect("a page")
+    }
+}
+
+/// What a form sends: what is hidden in it, and `values` if it has all of their fields.
+fn filled(form: &str, values: &[(&str, &str)]) -> Option<Vec<(String, String)>> {
+    let fields: Vec<&str> = FIELD.find_iter(form).map(|field| field.as_str()).collect();
+    let names: Vec<String> = fields.iter().filter_map(|field| attribute(field, "name")).collect();
+    let hidden = fields.iter().filter(|field| field.contains("type=\"hidden\""));
+    let mut sent: Vec<(String, String)> = hidden
+        .map(|field| Some((attribute(field, "name")?, attribute(field, "value").unwrap_or_default())))
+        .collect::<Option<_>>()?;
+    for (key, value) in values {
+        let part = format!("[{key}]");
+        let name = names.iter().find(|name| *name == key || name.ends_with(&part))?;
+        sent.push((name.clone(), (*value).to_owned()));
+    }
+    Some(sent)
+}
+
+fn attribute(tag: &str, name: &str) -> Option<String> {
+    let (_, rest) = tag.split_once(&format!(" {name}=\""))?;
+    Some(decode(rest.split('"').next()?))
+}
+
+fn decode(html: &str) -> String {
+    html.replace("&gt;", ">")
+        .replace("&lt;", "<")
+        .replace("&quot;", "\"")
+        .replace("&#x27;", "'")
+        .replace("&#39;", "'")
+        .replace("&amp;", "&")
+}
