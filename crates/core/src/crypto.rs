@@ -1,8 +1,11 @@
 //! Sealing of stored secrets, password hashes and token values.
 
 use argon2::{
-    Argon2,
-    password_hash::{PasswordHasher, PasswordVerifier},
+    Algorithm, Argon2, Block, Params, PasswordHash, Version,
+    password_hash::{
+        self,
+        phc::{Output, ParamsString, Salt},
+    },
 };
 use chacha20poly1305::{
     KeyInit, XChaCha20Poly1305, XNonce,
@@ -105,12 +108,50 @@ async fn turn() -> Result<tokio::sync::SemaphorePermit<'static>> {
         .map_err(|error| Error::internal("waiting for the password check", error))
 }
 
+/// Blocks of 1 KiB for which there is room, however few are used. glibc gives memory beyond 32 MiB back when it is freed; a smaller
+/// piece it keeps, once for each thread that has freed one (M_MMAP_THRESHOLD in mallopt(3)).
+const ROOM: usize = 33 * 1024;
+
+fn argon2(argon2: &Argon2<'_>, password: &[u8], salt: &[u8]) -> password_hash::Result<Output> {
+    let params = argon2.params();
+    let mut memory = Vec::with_capacity(params.block_count().max(ROOM));
+    memory.resize(params.block_count(), Block::new());
+    let mut out = [0; Output::MAX_LENGTH];
+    let out = out
+        .get_mut(..params.output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN))
+        .ok_or(password_hash::Error::OutputSize)?;
+    argon2.hash_password_into_with_memory(password, salt, out, memory)?;
+    Ok(Output::new(out)?)
+}
+
+fn hashed(password: &[u8]) -> password_hash::Result<PasswordHash> {
+    let (algorithm, version, params) = (Algorithm::Argon2id, Version::V0x13, Params::default());
+    let salt = Salt::new(&random::<{ Salt::RECOMMENDED_LENGTH }>())?;
+    Ok(PasswordHash {
+        algorithm: algorithm.ident(),
+        version: Some(version.into()),
+        params: ParamsString::try_from(&params)?,
+        salt: Some(salt),
+        hash: Some(argon2(&Argon2::new(algorithm, version, params), password, &salt)?),
+    })
+}
+
+fn fits(password: &[u8], hash: &PasswordHash) -> password_hash::Result<bool> {
+    let (Some(salt), Some(wanted)) = (&hash.salt, &hash.hash) else {
+        return Ok(false);
+    };
+    let algorithm = Algorithm::try_from(hash.algorithm.as_str())?;
+    let version = hash.version.map(Version::try_from).transpose()?.unwrap_or_default();
+    let hasher = Argon2::new(algorithm, version, Params::try_from(hash)?);
+    // Outputs are compared in constant time.
+    Ok(argon2(&hasher, password, salt)? == *wanted)
+}
+
 /// Hashes a password with argon2id, off the async threads because it is slow on purpose.
 pub async fn hash_password(password: Secret) -> Result<String> {
     let _turn = turn().await?;
     tokio::task::spawn_blocking(move || {
-        Argon2::default()
-            .hash_password(password.expose().as_bytes())
+        hashed(password.expose().as_bytes())
             .map(|hash| hash.to_string())
             .map_err(|error| Error::bug(format!("hashing a password: {error}")))
     })
@@ -127,12 +168,10 @@ pub async fn verify_password(password: Secret, hash: Option<String>) -> Result<b
     tokio::task::spawn_blocking(move || {
         let known = hash.is_some();
         let hash = hash.unwrap_or_else(|| NOBODY.to_owned());
-        let parsed =
-            argon2::PasswordHash::new(&hash).map_err(|_| Error::bug("a stored password hash is unreadable"))?;
-        Ok(Argon2::default()
-            .verify_password(password.expose().as_bytes(), &parsed)
-            .is_ok()
-            && known)
+        let unreadable = || Error::bug("a stored password hash is unreadable");
+        let parsed = PasswordHash::new(&hash).map_err(|_| unreadable())?;
+        let fits = fits(password.expose().as_bytes(), &parsed).map_err(|_| unreadable())?;
+        Ok(fits && known)
     })
     .await
     .map_err(|error| Error::internal("checking a password", error))?
@@ -164,5 +203,17 @@ mod tests {
         );
         assert!(!verify_password("wrong horse".into(), Some(hash)).await.unwrap());
         assert!(!verify_password("anything".into(), None).await.unwrap());
+    }
+
+    #[test]
+    fn hashes_are_those_of_the_library() {
+        use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
+        let made = hashed(b"correct horse").unwrap();
+        Argon2::default().verify_password(b"correct horse", &made).unwrap();
+        let small = Params::new(64, 3, 2, Some(24)).unwrap();
+        let other = Argon2::new(Algorithm::Argon2i, Version::V0x10, small);
+        let theirs: PasswordHash = other.hash_password_with_salt(b"x", b"saltsaltsalt").unwrap();
+        assert!(fits(b"x", &theirs).unwrap());
+        assert!(!fits(b"y", &theirs).unwrap());
     }
 }
