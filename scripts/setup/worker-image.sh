@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The worker image practicus-minimal: on Ubuntu 24.04 where it can be pulled, else on Debian 12.
-# prt-start, a built prtcli (argument, or in $CARGO_TARGET_DIR) and the Python SDK go on top as a layer of their own: cheap to make again.
+# prt-start with Jupyter's settings, a built prtcli (argument, or in $CARGO_TARGET_DIR) and the Python SDK go on top as a layer of their own: cheap to make again.
 #   scripts/setup/worker-image.sh [PRTCLI]
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
@@ -35,22 +35,23 @@ for candidate in "$CARGO_TARGET_DIR/release/prtcli" "$CARGO_TARGET_DIR/debug/prt
   [ -n "$cli" ] || { [ -x "$candidate" ] && cli="$candidate"; } || true
 done
 wheel="$("$PRT_ROOT/scripts/sdk.sh" build)"
-stamp="$base_stamp-$(cat "$PRT_ROOT/images/worker/prt-start" "$wheel" ${cli:+"$cli"} | sha256sum | cut -c1-16)"
+stamp="$base_stamp-$(cat "$PRT_ROOT/images/worker/prt-start" "$PRT_ROOT/images/worker/jupyter_server_config.py" "$wheel" ${cli:+"$cli"} | sha256sum | cut -c1-16)"
 if [ "$(image_label "$WORKER_IMAGE" prt.stamp)" = "$stamp" ]; then
   say "worker-image: $WORKER_IMAGE is there"
   exit 0
 fi
 work="$(mktemp -d)"
 trap 'recipe_drop; rm -rf "$work"' EXIT
-install -m 755 "$PRT_ROOT/images/worker/prt-start" "$work/prt-start"
+install -D -m 755 "$PRT_ROOT/images/worker/prt-start" "$work/bin/prt-start"
+install -D -m 644 "$PRT_ROOT/images/worker/jupyter_server_config.py" "$work/etc/jupyter/jupyter_server_config.py"
 if [ -n "$cli" ]; then
-  install -m 755 "$cli" "$work/prtcli"
-  ! have strip || strip "$work/prtcli"
+  install -m 755 "$cli" "$work/bin/prtcli"
+  ! have strip || strip "$work/bin/prtcli"
 fi
 recipe_begin "$base_tag"
 trap 'recipe_drop; rm -rf "$work"' EXIT
 # A tar with its own owner and mode: `docker cp` of a file would keep those of the clone.
-(cd "$work" && tar --owner=0 --group=0 --mtime=@0 -c -- *) | docker cp - "$RECIPE:/usr/local/bin/"
+(cd "$work" && tar --owner=0 --group=0 --mtime=@0 -c -- *) | docker cp - "$RECIPE:/usr/local/"
 # What the SDK needs came with JupyterLab. As the user, whose environment it is.
 # shellcheck disable=SC2094
 docker exec -i "$RECIPE" sh -c 'cat >"/mnt/$1"' sh "$(basename "$wheel")" <"$wheel"

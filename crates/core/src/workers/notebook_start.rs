@@ -5,16 +5,20 @@ use std::time::Duration;
 use prt_types::workers::{ContainerRole, WorkerReason};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    time::Instant,
+    time::{Instant, MissedTickBehavior},
 };
 
-use super::provision::{Failure, LOOK_EVERY, NOTEBOOK_PORT};
+use super::provision::{Failure, NOTEBOOK_PORT};
 use crate::{
     Orchestrator,
     engine::{ExecSpec, exec_collect},
     store::Worker,
 };
 
+/// Between two tries to reach the notebook. A try costs the engine little.
+const TRY_EVERY: Duration = Duration::from_millis(25);
+/// Tries between two looks whether the container runs still.
+const TRIES_A_LOOK: u32 = 8;
 /// An image with Jupyter mostly answers by then.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// A container that shows no sign of a notebook is looked into so often, and called unsuitable after so many looks.
@@ -40,13 +44,17 @@ const WHAT_TO_DO: &str =
 impl Orchestrator {
     /// Returns when the notebook answers; fails when it is clear that none will.
     pub(super) async fn until_notebook(&self, worker: &Worker) -> Result<(), Failure> {
-        let mut tick = tokio::time::interval(LOOK_EVERY);
+        let mut tick = tokio::time::interval(TRY_EVERY);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut next_look = Instant::now() + PATIENCE;
         let mut looks = 0;
-        loop {
+        for tried in 1_u32.. {
             tick.tick().await;
             if self.notebook_answers(worker).await {
-                return Ok(());
+                break;
+            }
+            if !tried.is_multiple_of(TRIES_A_LOOK) {
+                continue;
             }
             self.still_running(worker).await?;
             if Instant::now() < next_look {
@@ -68,6 +76,7 @@ impl Orchestrator {
                 });
             }
         }
+        Ok(())
     }
 
     pub(super) async fn notebook_answers(&self, worker: &Worker) -> bool {

@@ -28,8 +28,8 @@ use crate::{
 
 /// Where Jupyter listens in the primary container.
 pub const NOTEBOOK_PORT: u16 = 8888;
-/// Between two looks whether a starting worker answers.
-pub(super) const LOOK_EVERY: Duration = Duration::from_millis(75);
+/// Between two looks whether a starting builder answers.
+const LOOK_EVERY: Duration = Duration::from_millis(75);
 
 /// A worker to bring up.
 pub(super) struct Provision {
