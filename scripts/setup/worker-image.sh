@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The worker image practicus-minimal: on Ubuntu 24.04 where it can be pulled, else on Debian 12.
-# prt-start with Jupyter's settings, a built prtcli (argument, or in $CARGO_TARGET_DIR) and the Python SDK go on top as a layer of their own: cheap to make again.
+# prt-start with Jupyter's settings, a built prtcli (argument, or in $CARGO_TARGET_DIR) and the Python SDK go on top as a layer of their own,
+# which is cheap to make again.
 #   scripts/setup/worker-image.sh [PRTCLI]
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
@@ -35,7 +36,7 @@ for candidate in "$CARGO_TARGET_DIR/release/prtcli" "$CARGO_TARGET_DIR/debug/prt
   [ -n "$cli" ] || { [ -x "$candidate" ] && cli="$candidate"; } || true
 done
 wheel="$("$PRT_ROOT/scripts/sdk.sh" build)"
-stamp="$base_stamp-$(cat "$PRT_ROOT/images/worker/prt-start" "$PRT_ROOT/images/worker/jupyter_server_config.py" "$wheel" ${cli:+"$cli"} | sha256sum | cut -c1-16)"
+stamp="$base_stamp-$(cat "$PRT_ROOT/images/worker"/{prt-start,jupyter_server_config.py} "$wheel" ${cli:+"$cli"} | sha256sum | cut -c1-16)"
 if [ "$(image_label "$WORKER_IMAGE" prt.stamp)" = "$stamp" ]; then
   say "worker-image: $WORKER_IMAGE is there"
   exit 0

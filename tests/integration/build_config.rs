@@ -357,10 +357,10 @@ async fn what_is_wrong_changes_nothing() {
     assert_eq!(built.status, BuildStatus::Succeeded, "{}", built.message);
 
     let lint = admin
-        .build_config_lint(name, "[registry.h]\nclient=[\"/c\", \"/k\"]\n")
+        .build_config_lint(name, "[registry.\"h.invalid\"]\nclient=[\"/c\", \"/k\"]\n")
         .await
         .unwrap();
-    assert!(lint.translated.unwrap().contains("[[registry.h.keypair]]"));
+    assert!(lint.translated.unwrap().contains("[[registry.\"h.invalid\".keypair]]"));
     // The host, both files, and what becomes of the pair.
     assert_eq!(lint.findings.len(), 4, "{:?}", lint.findings);
 

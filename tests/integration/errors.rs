@@ -190,9 +190,13 @@ async fn wrong_build_configurations() {
     }
     assert_eq!(alice.build_config(name).await.unwrap(), before, "nothing was changed");
 
-    // What is taken, but not in silence.
+    // What is taken, but not in silence. The form first: its page shows what was said last.
     for bad in &build_configurations_with_a_word {
         let words = bad.message.as_str();
+        if let Some(typed) = bad.typed() {
+            let page = browser.submit(&page, &typed).await;
+            assert!(page.says(words), "{words}: {page:?}");
+        }
         let view = alice.build_config_update(name, &bad.input).await.unwrap();
         assert!(
             view.findings.iter().any(|finding| finding.to_string() == words),
@@ -201,10 +205,6 @@ async fn wrong_build_configurations() {
         );
         let (code, said) = by_prtcli(&bad.input);
         assert!(code == Some(0) && said.contains(words), "{words}: {code:?} {said}");
-        if let Some(typed) = bad.typed() {
-            let page = browser.submit(&page, &typed).await;
-            assert!(page.says(words), "{words}: {page:?}");
-        }
     }
 }
 

@@ -114,7 +114,10 @@ const ROOM: usize = 33 * 1024;
 
 fn argon2(argon2: &Argon2<'_>, password: &[u8], salt: &[u8]) -> password_hash::Result<Output> {
     let params = argon2.params();
-    let mut memory = Vec::with_capacity(params.block_count().max(ROOM));
+    let mut memory = Vec::new();
+    memory
+        .try_reserve_exact(params.block_count().max(ROOM))
+        .map_err(|_| password_hash::Error::OutOfMemory)?;
     memory.resize(params.block_count(), Block::new());
     let mut out = [0; Output::MAX_LENGTH];
     let out = out

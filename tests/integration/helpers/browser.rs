@@ -54,8 +54,8 @@ impl Browser {
         Page { html }
     }
 
-    /// Fills these fields of the page's first form that has them all, sends it, and reads the page that comes back. A field is named
-    /// in full, or by its last part.
+    /// Sends these fields, and what is hidden, of the page's first form that has them all, and reads the page that comes back. A field is
+    /// named in full, or by its last part. What a real browser sends besides is end2end's to try.
     pub async fn submit(&self, path: &str, values: &[(&str, &str)]) -> Page {
         let page = self.get(path).await;
         let main = page.split("<main").nth(1).unwrap_or(&page);

@@ -29,13 +29,16 @@ pub fn holds(container: &str, condition: &str) -> bool {
         .success()
 }
 
-/// Removes an image and what runs on it: while a container does, only the image's name would go.
+/// Removes an image and what runs on it: while a container does, only the image's name would go. Somebody else may be removing the same.
 pub fn remove_image(name: &str) {
-    let containers = docker(&["ps", "-aq", "--filter", &format!("ancestor={name}")]);
-    for container in containers.lines() {
-        docker(&["rm", "-f", "-v", container]);
+    let call = |args: &[&str]| Command::new("docker").args(args).output();
+    let Ok(containers) = call(&["ps", "-aq", "--filter", &format!("ancestor={name}")]) else {
+        return;
+    };
+    for container in String::from_utf8_lossy(&containers.stdout).lines() {
+        _ = call(&["rm", "-f", "-v", container]);
     }
-    docker(&["rmi", "-f", name]);
+    _ = call(&["rmi", "-f", name]);
 }
 
 /// Name of the container in which a worker's builder runs.

@@ -10,6 +10,9 @@ use crate::{
     registry::scope,
 };
 
+pub const NOT_TRUSTED: &str = "its certificate is not trusted";
+pub const PLAIN_HTTP: &str = "it speaks plain HTTP";
+
 /// What is known of a failed build.
 #[derive(Debug)]
 pub(super) struct Evidence<'a> {
@@ -216,7 +219,8 @@ fn denied(lower: &str) -> bool {
     WORDS.iter().any(|words| lower.contains(words))
 }
 
-fn unreachable_reason(lower: &str) -> Option<&'static str> {
+/// Why a registry is not reached, from what was said of it in lower case.
+pub fn unreachable_reason(lower: &str) -> Option<&'static str> {
     const WORDS: [(&str, &str); 11] = [
         ("connection refused", "nothing answers there"),
         ("no such host", "there is no such host name"),
@@ -226,8 +230,8 @@ fn unreachable_reason(lower: &str) -> Option<&'static str> {
         ("no route to host", "there is no way to it"),
         ("network is unreachable", "there is no way to it"),
         ("connection reset", "it broke the connection"),
-        ("x509:", "its certificate is not trusted"),
-        ("server gave http response to https client", "it speaks plain HTTP"),
+        ("x509:", NOT_TRUSTED),
+        ("server gave http response to https client", PLAIN_HTTP),
         ("tls: ", "no encrypted connection comes about"),
     ];
     WORDS
@@ -240,7 +244,7 @@ fn push(reference: &str, error: &str, lower: &str, user: Option<&str>) -> Failur
     let host = host_of(reference);
     if let Some(reason) = unreachable_reason(lower) {
         let what = match reason {
-            "it speaks plain HTTP" | "its certificate is not trusted" => {
+            PLAIN_HTTP | NOT_TRUSTED => {
                 "Set insecure_registry if that is meant, or ask an admin to add the registry to the console's configuration."
             }
             _ => "Is the name right, and does the registry run?",

@@ -35,6 +35,9 @@ use crate::{
 /// A change of the build service's configuration takes about a second; who asks is told how it ended, unless it waits for a build.
 const ANSWER_WITHIN: Duration = Duration::from_secs(45);
 
+/// Hosts that are looked up for one change. All at once: more would crowd the builder.
+const LOOKED_UP: usize = 32;
+
 const CONTENT: &str = "config_content";
 const INSECURE: &str = "insecure_registries";
 
@@ -156,6 +159,9 @@ impl Orchestrator {
             .extend(self.missing(&worker, &wanted.files, &wanted.hosts).await?);
         wanted.findings.sort_by_key(|finding| (finding.line, finding.column));
         let mut tx = self.write().await?;
+        // The looks took a while.
+        let worker = self.worker_visible(&mut *tx, cx, name).await?;
+        builds_in(&worker)?;
         let row = tx.build_config(worker.id).await?;
         if row.as_ref().is_some_and(|row| row.state.is_changing()) {
             return Err(Error::Conflict {
@@ -282,15 +288,12 @@ impl Orchestrator {
 
     /// A warning for each file and host that the builder does not have: a build that needs it would fail.
     async fn missing(&self, worker: &Worker, files: &[NamedFile], hosts: &[NamedHost]) -> Result<Vec<Finding>> {
-        let names = files
-            .iter()
-            .map(|named| named.file.as_str())
-            .chain(hosts.iter().map(|named| named.name.as_str()));
-        let names: BTreeSet<&str> = names.collect();
-        if names.is_empty() {
+        let files_named: BTreeSet<&str> = files.iter().map(|named| named.file.as_str()).collect();
+        let hosts_named: BTreeSet<&str> = hosts.iter().map(|named| named.name.as_str()).collect();
+        if files_named.is_empty() && hosts_named.is_empty() {
             return Ok(vec![]);
         }
-        let ask = service::missing(names);
+        let ask = service::missing(files_named.into_iter().chain(hosts_named.into_iter().take(LOOKED_UP)));
         let done = exec_collect(&*self.inner.engine, worker.id, ContainerRole::Builder, ask, 256 * 1024).await?;
         let missing: Vec<&[u8]> = done.stdout.split(|byte| *byte == 0).collect();
         let file = |NamedFile { file, place, host }: &NamedFile| {
@@ -307,7 +310,7 @@ impl Orchestrator {
         };
         let host = |NamedHost { name, place }: &NamedHost| {
             let message = format!(
-                "The builder finds no host {name}: builds that use it will fail. Check the spelling, and the DNS of the engine's host."
+                "The builder finds no host {name}: builds that use it fail until it does. Check the spelling, and the DNS of the engine's host."
             );
             missing.contains(&name.as_bytes()).then(|| Finding {
                 message,

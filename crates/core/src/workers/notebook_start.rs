@@ -5,7 +5,7 @@ use std::time::Duration;
 use prt_types::workers::{ContainerRole, WorkerReason};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    time::{Instant, MissedTickBehavior},
+    time::Instant,
 };
 
 use super::provision::{Failure, NOTEBOOK_PORT};
@@ -15,10 +15,11 @@ use crate::{
     store::Worker,
 };
 
-/// Between two tries to reach the notebook. A try costs the engine little.
+/// Between two tries to reach the notebook, and between two that come after [`PATIENCE`].
 const TRY_EVERY: Duration = Duration::from_millis(25);
-/// Tries between two looks whether the container runs still.
-const TRIES_A_LOOK: u32 = 8;
+const TRY_LATER_EVERY: Duration = Duration::from_millis(250);
+/// Between two looks whether the container runs still.
+const CHECK_EVERY: Duration = Duration::from_millis(200);
 /// An image with Jupyter mostly answers by then.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// A container that shows no sign of a notebook is looked into so often, and called unsuitable after so many looks.
@@ -44,19 +45,17 @@ const WHAT_TO_DO: &str =
 impl Orchestrator {
     /// Returns when the notebook answers; fails when it is clear that none will.
     pub(super) async fn until_notebook(&self, worker: &Worker) -> Result<(), Failure> {
-        let mut tick = tokio::time::interval(TRY_EVERY);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut next_look = Instant::now() + PATIENCE;
+        let begun = Instant::now();
+        let (mut next_check, mut next_look) = (begun + CHECK_EVERY, begun + PATIENCE);
         let mut looks = 0;
-        for tried in 1_u32.. {
-            tick.tick().await;
-            if self.notebook_answers(worker).await {
-                break;
-            }
-            if !tried.is_multiple_of(TRIES_A_LOOK) {
+        while !self.notebook_answers(worker).await {
+            let early = begun.elapsed() < PATIENCE;
+            tokio::time::sleep(if early { TRY_EVERY } else { TRY_LATER_EVERY }).await;
+            if Instant::now() < next_check {
                 continue;
             }
             self.still_running(worker).await?;
+            next_check = Instant::now() + CHECK_EVERY;
             if Instant::now() < next_look {
                 continue;
             }

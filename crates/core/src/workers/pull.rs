@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
-use prt_types::{container_images::PullPolicy, workers::WorkerStatus};
+use prt_types::{
+    container_images::PullPolicy,
+    workers::{WorkerReason, WorkerStatus},
+};
 
 use super::provision::Failure;
 use crate::{
     Orchestrator,
-    engine::{EngineError, EngineErrorKind, EngineImage, OnProgress, RegistryLogin},
+    builds::{NOT_TRUSTED, PLAIN_HTTP, unreachable_reason},
+    engine::{EngineError, EngineImage, OnProgress, RegistryLogin},
     images::host_of,
     store::Worker,
 };
@@ -54,35 +58,51 @@ impl Orchestrator {
 /// Says of a failed pull what to do about it, with the registry's own words. What else can go wrong is the engine's to tell.
 fn not_pulled(error: EngineError, reference: &str, login: Option<&RegistryLogin>) -> Failure {
     let host = host_of(reference);
-    let said = match (error.kind, login) {
-        (EngineErrorKind::PullDenied, Some(RegistryLogin { username, .. })) => format!(
-            "The registry {host} refuses to let {username} pull {reference}. Check the user name and the password, or give a login that may \
+    let user = login.map(|login| login.username.as_str());
+    let mut failure = Failure::from(error);
+    let Some(words) = failure.message.strip_prefix(&format!("pulling {reference}: ")) else {
+        return failure;
+    };
+    let lower = words.to_lowercase();
+    let said = match (failure.reason, user) {
+        (WorkerReason::PullDenied, _) if lower.contains("toomanyrequests") => format!(
+            "The registry {host} lets no more be pulled for now. Try again later, or give a login that may pull more (repo_username and \
+             repo_password, or repo_secret_name)"
+        ),
+        (WorkerReason::PullDenied, Some(user)) => format!(
+            "The registry {host} refuses to let {user} pull {reference}. Check the user name and the password, or give a login that may \
              pull it (repo_username and repo_password, or repo_secret_name)"
         ),
-        (EngineErrorKind::PullDenied, None) => format!(
-            "The registry {host} refuses to let {reference} be pulled without a login. Give one: repo_username and repo_password, or \
-             repo_secret_name"
+        (WorkerReason::PullDenied, None) => format!(
+            "The registry {host} refuses to let {reference} be pulled without a login. Look at its name, and give a login if it needs one: \
+             repo_username and repo_password, or repo_secret_name"
         ),
-        (EngineErrorKind::NoSuchImage, _) => {
-            format!("There is no image {reference}, or it is not for this login. Look at its name and tag")
+        (WorkerReason::NoSuchImage, Some(user)) => {
+            format!("There is no image {reference}, or it is not for {user}. Look at its name and tag")
         }
-        (EngineErrorKind::RegistryUnreachable, _) => format!(
-            "The registry {host} cannot be reached to pull {reference}. Is the name right, and does the registry run?"
-        ),
-        _ => return error.into(),
+        (WorkerReason::NoSuchImage, None) => {
+            format!("There is no image {reference}, or it needs a login. Look at its name and tag")
+        }
+        (WorkerReason::RegistryUnreachable, _) => {
+            let reason = unreachable_reason(&lower).unwrap_or("it gives no answer");
+            let advice = match reason {
+                NOT_TRUSTED | PLAIN_HTTP => {
+                    "The engine pulls it: its host has to trust the registry, or list it as insecure"
+                }
+                _ => "Is the name right, and does the registry run?",
+            };
+            format!("The registry {host} cannot be reached to pull {reference}: {reason}. {advice}")
+        }
+        _ => return failure,
     };
-    let mut failure = Failure::from(error);
-    if let Some(words) = failure.message.strip_prefix(&format!("pulling {reference}: ")) {
-        failure.message = format!("{said} ({words}).");
-    }
+    failure.message = format!("{said} ({words}).");
     failure
 }
 
 #[cfg(test)]
 mod tests {
-    use prt_types::workers::WorkerReason;
-
     use super::*;
+    use crate::engine::EngineErrorKind;
 
     #[test]
     fn what_a_failed_pull_means() {
@@ -109,7 +129,20 @@ mod tests {
             "{message}"
         );
         let (_, message) = failed(EngineErrorKind::PullDenied, denied, None);
-        assert!(message.contains("without a login. Give one"), "{message}");
+        assert!(message.contains("without a login. Look at its name"), "{message}");
+        let untrusted = "pulling r.io/x:1: Get \"https://r.io/v2/\": x509: certificate signed by unknown authority";
+        let (reason, message) = failed(EngineErrorKind::RegistryUnreachable, untrusted, None);
+        assert_eq!(reason, WorkerReason::RegistryUnreachable);
+        assert!(
+            message.contains("its certificate is not trusted. The engine pulls it"),
+            "{message}"
+        );
+        let (_, message) = failed(
+            EngineErrorKind::PullDenied,
+            "pulling r.io/x:1: toomanyrequests: slow down",
+            Some(&login),
+        );
+        assert!(message.contains("no more be pulled for now"), "{message}");
         // Not a registry's answer.
         let own = "no image r.io/x:1 in the engine, and the pull policy is Never";
         assert_eq!(failed(EngineErrorKind::NoSuchImage, own, None).1, own);

@@ -1,6 +1,6 @@
 # What of the arguments the builder does not have: files, from the root, and names of hosts.
 
-# 2 is getent's answer for a name that nobody knows. No answer in time, or no getent, says nothing.
+# 2 is getent's answer where it found no address. No answer in time, or no getent, says nothing.
 unknown() {
   timeout 5 getent hosts "$1" >/dev/null 2>&1
   [ $? -eq 2 ]
