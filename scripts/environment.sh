@@ -46,16 +46,16 @@ environment_down() {
 
 # engine_sweep PATTERN: removes containers, volumes and networks of the installations whose name matches (a shell pattern).
 engine_sweep() {
-  local pattern="$1" label=io.prt-console.instance kind ids id instance
+  local pattern="$1" label=io.prt-console.instance kind labels ids id instance
   engine_answers || return 0
   for kind in container volume network; do
+    labels=.Labels
     case "$kind" in
-      container) ids="$(docker ps -aq --no-trunc --filter "label=$label")" ;;
+      container) labels=.Config.Labels ids="$(docker ps -aq --no-trunc --filter "label=$label")" ;;
       *) ids="$(docker "$kind" ls -q --filter "label=$label")" ;;
     esac
     for id in $ids; do
-      instance="$(docker "$kind" inspect -f "{{if .Config}}{{index .Config.Labels \"$label\"}}{{end}}" "$id" 2>/dev/null ||
-        docker "$kind" inspect -f "{{index .Labels \"$label\"}}" "$id" 2>/dev/null || true)"
+      instance="$(docker "$kind" inspect -f "{{index $labels \"$label\"}}" "$id" 2>/dev/null || true)"
       # shellcheck disable=SC2053
       [[ "$instance" == $pattern ]] || continue
       case "$kind" in
