@@ -7,11 +7,10 @@ use std::{
 };
 
 use axum::{Router, body::Bytes, routing::post};
-use prt_types::audit::Outcome;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::mpsc;
 
-use crate::helpers::{ADMIN_PASSWORD, Console, USER_PASSWORD};
+use crate::helpers::{ADMIN_PASSWORD, Browser, Console};
 
 /// Answered without a login.
 const OPEN: [(&str, &str); 2] = [("post", "/api/v1/login"), ("get", "/api/v1/server")];
@@ -114,7 +113,7 @@ async fn answers_are_compressed_and_files_sent_as_the_build_made_them() {
     fs::write(site.path().join("small.js.br"), "compressed by the build").unwrap();
     let console = Console::start_with(&[("PRT_SITE_ROOT", site.path().to_str().unwrap())]).await;
     // Who is not logged in is sent to the login from everywhere.
-    let http = browser(&console, "admin", ADMIN_PASSWORD).await;
+    let http = Browser::login_with(&console, "admin", ADMIN_PASSWORD).await.http;
     let ask = async |path: &str| {
         let url = format!("{}{path}", console.url);
         let asked = http.get(url).header("accept-encoding", "br, gzip");
@@ -136,110 +135,6 @@ async fn answers_are_compressed_and_files_sent_as_the_build_made_them() {
         assert_eq!((answer.status().as_u16(), given), (status, encoding), "{path}");
     }
     assert_eq!(ask("/small.js").await.text().await.unwrap(), "compressed by the build");
-}
-
-#[tokio::test]
-async fn a_form_of_another_site_is_refused() {
-    let console = Console::start().await;
-    let http = reqwest::Client::builder().build().unwrap();
-    let answer = http
-        .post(format!("{}/api/v1/login", console.url))
-        .header("sec-fetch-site", "cross-site")
-        .header("content-type", "application/json")
-        .body("{}")
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(answer.status(), 403);
-    let id = answer.headers()["x-request-id"].to_str().unwrap().to_owned();
-    let error: Value = answer.json().await.unwrap();
-    assert_eq!(
-        (error["code"].as_str(), error["request_id"].as_str()),
-        (Some("forbidden"), Some(id.as_str()))
-    );
-    let audit = console.admin.audit(None, None).await.unwrap();
-    let row = audit.iter().find(|row| row.action == "request.cross_site").unwrap();
-    assert_eq!((row.actor.as_str(), row.object.as_str()), ("", "POST /api/v1/login"));
-    assert_eq!(row.outcome, Outcome::Refused);
-}
-
-/// A browser with its cookies, logged in as `username`.
-async fn browser(console: &Console, username: &str, password: &str) -> reqwest::Client {
-    let http = reqwest::Client::builder()
-        .cookie_store(true)
-        .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .unwrap();
-    let answer = http
-        .post(format!("{}/_fn/login", console.url))
-        .header("sec-fetch-site", "same-origin")
-        .header("accept", "text/html")
-        .form(&[("username", username), ("password", password)])
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(answer.status(), 302, "{username} cannot log in");
-    assert_eq!(answer.headers()["location"], "/");
-    http
-}
-
-#[tokio::test]
-async fn another_site_gains_nothing_by_an_authorization_header() {
-    let console = Console::start().await;
-    let alice = console.user("alice", &[]).await;
-    let http = browser(&console, "alice", USER_PASSWORD).await;
-    let make_token = async |authorization: Option<&str>, site: &str| {
-        let mut request = http
-            .post(format!("{}/api/v1/tokens", console.url))
-            .header("sec-fetch-site", site)
-            .header("origin", "http://evil.example")
-            .json(&json!({ "name": "stolen" }));
-        if let Some(authorization) = authorization {
-            request = request.header("authorization", authorization);
-        }
-        request.send().await.unwrap()
-    };
-    assert_eq!(
-        make_token(None, "same-origin").await.status(),
-        201,
-        "the cookie itself works"
-    );
-    for authorization in [None, Some("Basic YTpi"), Some("Bearer"), Some("Digest x"), Some("x")] {
-        let answer = make_token(authorization, "cross-site").await;
-        assert_eq!(answer.status(), 403, "{authorization:?}");
-        let error: Value = answer.json().await.unwrap();
-        assert_eq!(error["code"], "forbidden", "{authorization:?}");
-    }
-    // With a bearer token the cookie does not count: not for rights, and not for the session.
-    assert_eq!(make_token(Some("Bearer prt_unknown"), "cross-site").await.status(), 401);
-    let token = console.login("alice", USER_PASSWORD).await;
-    let created = token.token_create(&token_input("evil's own")).await.unwrap();
-    let answer = http
-        .post(format!("{}/_fn/log_out", console.url))
-        .header("sec-fetch-site", "cross-site")
-        .bearer_auth(created.value.expose())
-        .send()
-        .await
-        .unwrap();
-    assert!(answer.status().as_u16() < 400);
-    let me = http.get(format!("{}/api/v1/me", console.url)).send().await.unwrap();
-    assert_eq!(me.status(), 200, "alice's browser is still logged in");
-    assert_eq!(
-        alice
-            .tokens()
-            .await
-            .unwrap()
-            .iter()
-            .filter(|token| token.name == "stolen")
-            .count(),
-        1
-    );
-    let audit = console.admin.audit(None, None).await.unwrap();
-    let row = audit.iter().find(|row| row.action == "request.cross_site").unwrap();
-    assert_eq!(
-        (row.actor.as_str(), row.object.as_str()),
-        ("alice", "POST /api/v1/tokens")
-    );
 }
 
 fn token_input(name: &str) -> prt_types::access::TokenInput {
@@ -356,7 +251,7 @@ async fn every_error_has_the_one_shape() {
 #[tokio::test]
 async fn forms_that_fit_no_function_are_told_so() {
     let console = Console::start().await;
-    let http = browser(&console, "admin", ADMIN_PASSWORD).await;
+    let http = Browser::login_with(&console, "admin", ADMIN_PASSWORD).await.http;
     let post = async |function: &str, accept: &str, referrer: Option<&str>, body: &str| {
         let mut request = http
             .post(format!("{}/_fn/{function}", console.url))
@@ -556,7 +451,7 @@ async fn an_event_stream_ends_with_the_right_to_it() {
     let of_revoked = open(revoked.value.expose()).await;
     let mut of_kept = open(kept.value.expose()).await;
     let of_bob = open(bobs.value.expose()).await;
-    let page = browser(&console, "alice", USER_PASSWORD).await;
+    let page = Browser::login(&console, "alice").await.http;
     let of_page = page.get(&events).send().await.unwrap();
 
     alice.token_delete(revoked.token.id).await.unwrap();

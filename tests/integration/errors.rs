@@ -2,10 +2,9 @@
 //!
 //! What is wrong, and the words for it, is in `tests/bad-input.json`. `sdk/python/tests/test_console.py` tries the same by the SDK.
 
-use std::{collections::BTreeMap, io::Write as _, process::Stdio};
+use std::collections::BTreeMap;
 
 use prt_types::{
-    Secret,
     build_config::BuildConfigInput,
     builds::RegistryCredential,
     certificates::CertificatesInput,
@@ -57,18 +56,7 @@ fn bad_input() -> BadInput {
 
 /// The exit code of `prtcli` and what it says on standard error.
 fn prtcli(cli: &Cli, args: &[&str], input: &str) -> (Option<i32>, String) {
-    let mut child = cli
-        .command(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("prtcli starts");
-    let mut stdin = child.stdin.take().expect("a pipe");
-    // A refusal may come before it has read anything.
-    _ = stdin.write_all(input.as_bytes());
-    drop(stdin);
-    let out = child.wait_with_output().expect("prtcli ends");
+    let out = cli.run(args, input);
     (out.status.code(), String::from_utf8_lossy(&out.stderr).into_owned())
 }
 
@@ -245,17 +233,17 @@ async fn builds_that_cannot_be() {
     let dockerfile = format!("FROM {}\nRUN sleep 300\n", shell_image());
     console.dockerfile(&alice, &worker.name, &dockerfile).await;
     let right = console.build_request(&worker.name, "x", "1");
-    let login = |host: &str, password: &str| RegistryCredential {
-        host: host.into(),
-        username: registry().username,
-        password: Secret::new(password),
-        only: None,
-    };
     let mut wrong_password = right.clone();
-    wrong_password.registry_credentials = vec![login(&registry().host, "wrong")];
+    wrong_password.registry_credentials = vec![RegistryCredential {
+        password: "wrong".into(),
+        ..registry().login()
+    }];
     let mut unknown_host = right.clone();
     unknown_host.name = "nowhere.invalid/demo/x".into();
-    unknown_host.registry_credentials = vec![login("nowhere.invalid", "p")];
+    unknown_host.registry_credentials = vec![RegistryCredential {
+        host: "nowhere.invalid".into(),
+        ..registry().login()
+    }];
     let slow = alice.build_create(&right).await.unwrap();
     // A worker that builds already is what is told first, so this needs one of its own.
     let idle = console.worker(&alice, &builder_worker("Medium-restricted")).await;

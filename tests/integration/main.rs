@@ -16,6 +16,7 @@ mod ci;
 mod cli;
 mod container_images;
 mod crash;
+mod cross_site;
 mod errors;
 mod idempotency;
 mod named_secrets;

@@ -1,9 +1,6 @@
 //! Secrets that workers get by their names, and the other fields that go with a worker.
 
-use std::{
-    io::Write as _,
-    process::{Command, Stdio},
-};
+use std::process::Command;
 
 use prt_types::{
     ErrorCode, Secret,
@@ -302,24 +299,13 @@ async fn by_command_line() {
     let console = Console::start().await;
     let alice = console.user("alice", &[]).await;
     let cli = Cli::login(&console, "alice");
-    let set = |args: &[&str], value: &str| {
-        let mut child = cli
-            .command(args)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child.stdin.take().unwrap().write_all(value.as_bytes()).unwrap();
-        child.wait_with_output().unwrap()
-    };
-    let out = set(&["secret", "set", "HF_TOKEN"], "one\ntwo\n");
+    let out = cli.run(&["secret", "set", "HF_TOKEN"], "one\ntwo\n");
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     assert_eq!(String::from_utf8_lossy(&out.stdout).trim(), "HF_TOKEN is kept for you");
-    let out = set(&["secret", "set", "HF_TOKEN"], "another");
+    let out = cli.run(&["secret", "set", "HF_TOKEN"], "another");
     assert!(out.status.success());
     assert_eq!(alice.secrets().await.unwrap()[0].revision, 2);
-    let out = set(&["secret", "set", "S3", "--shared", "--for-group", "Everyone"], "x");
+    let out = cli.run(&["secret", "set", "S3", "--shared", "--for-group", "Everyone"], "x");
     assert_eq!(out.status.code(), Some(3), "{}", String::from_utf8_lossy(&out.stderr));
     let list = cli.command(&["secret", "list"]).output().unwrap();
     assert!(String::from_utf8_lossy(&list.stdout).contains("HF_TOKEN"));

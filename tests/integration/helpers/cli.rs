@@ -3,7 +3,7 @@
 use std::{
     io::Write as _,
     path::PathBuf,
-    process::{Command, Stdio},
+    process::{Command, Output, Stdio},
 };
 
 use super::{Console, USER_PASSWORD};
@@ -19,25 +19,18 @@ impl Cli {
         Self::login_with(console, username, USER_PASSWORD)
     }
 
-    pub fn login_with(console: &Console, username: &str, given: &str) -> Self {
+    pub fn login_with(console: &Console, username: &str, password: &str) -> Self {
         let cli = Self::of(console, username);
-        let mut login = cli
-            .command(&[
-                "login",
-                "--url",
-                &console.url,
-                "--username",
-                username,
-                "--password-stdin",
-            ])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("prtcli starts");
-        let mut password = login.stdin.take().expect("a pipe");
-        password.write_all(given.as_bytes()).expect("prtcli reads the password");
-        drop(password);
-        assert!(login.wait().expect("prtcli ends").success(), "{username} cannot log in");
+        let args = [
+            "login",
+            "--url",
+            &console.url,
+            "--username",
+            username,
+            "--password-stdin",
+        ];
+        let login = cli.run(&args, password);
+        assert!(login.status.success(), "{username} cannot log in: {login:?}");
         cli
     }
 
@@ -58,6 +51,22 @@ impl Cli {
         command.args(args);
         self.surround(&mut command);
         command
+    }
+
+    /// A whole call that reads `input`.
+    pub fn run(&self, args: &[&str], input: &str) -> Output {
+        let mut child = self
+            .command(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("prtcli starts");
+        let mut stdin = child.stdin.take().expect("a pipe");
+        // It may end before it has read anything.
+        _ = stdin.write_all(input.as_bytes());
+        drop(stdin);
+        child.wait_with_output().expect("prtcli ends")
     }
 
     /// A line for a shell that finds `prtcli`.

@@ -66,7 +66,7 @@ fn not_pulled(error: EngineError, reference: &str, login: Option<&RegistryLogin>
     let lower = words.to_lowercase();
     let said = match (failure.reason, user) {
         (WorkerReason::PullDenied, _) if lower.contains("toomanyrequests") => format!(
-            "The registry {host} lets no more be pulled for now. Try again later, or give a login that may pull more (repo_username and \
+            "The registry {host} has reached its limit of pulls. Try again later, or give a login that may pull more (repo_username and \
              repo_password, or repo_secret_name)"
         ),
         (WorkerReason::PullDenied, Some(user)) => format!(
@@ -142,7 +142,7 @@ mod tests {
             "pulling r.io/x:1: toomanyrequests: slow down",
             Some(&login),
         );
-        assert!(message.contains("no more be pulled for now"), "{message}");
+        assert!(message.contains("has reached its limit of pulls"), "{message}");
         // Not a registry's answer.
         let own = "no image r.io/x:1 in the engine, and the pull policy is Never";
         assert_eq!(failed(EngineErrorKind::NoSuchImage, own, None).1, own);
