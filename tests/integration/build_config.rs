@@ -364,6 +364,28 @@ async fn what_is_wrong_changes_nothing() {
     // The host, both files, and what becomes of the pair.
     assert_eq!(lint.findings.len(), 4, "{:?}", lint.findings);
 
+    let many: Vec<String> = (0..33)
+        .map(|n| format!("[registry.\"h{n}.invalid\"]\nhttp = true\n"))
+        .collect();
+    let many = many.concat();
+    let lint = admin.build_config_lint(name, &many).await.unwrap();
+    let more = "The builder was asked for 32 of the 33 hosts only.";
+    assert!(
+        lint.findings.iter().any(|finding| finding.message == more),
+        "{:?}",
+        lint.findings
+    );
+    // As the engine says it of a builder that ends, too.
+    docker(&["pause", &builder_container(&worker)]);
+    let lint = admin.build_config_lint(name, &many).await.unwrap();
+    docker(&["unpause", &builder_container(&worker)]);
+    assert_eq!(lint.findings.len(), 1, "{:?}", lint.findings);
+    assert!(
+        lint.findings[0].message.starts_with("The builder does not run"),
+        "{:?}",
+        lint.findings
+    );
+
     let plain = console.worker(admin, &plain_worker("X-Small")).await.name;
     let error = refusal(admin.build_config_update(&plain, &full(good)).await.unwrap_err());
     assert!(error.message.contains("has no builder"), "{}", error.message);

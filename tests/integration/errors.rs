@@ -242,6 +242,7 @@ async fn builds_that_cannot_be() {
     unknown_host.name = "nowhere.invalid/demo/x".into();
     unknown_host.registry_credentials = vec![RegistryCredential {
         host: "nowhere.invalid".into(),
+        password: "p".into(),
         ..registry().login()
     }];
     let slow = alice.build_create(&right).await.unwrap();

@@ -171,9 +171,9 @@ pub async fn verify_password(password: Secret, hash: Option<String>) -> Result<b
     tokio::task::spawn_blocking(move || {
         let known = hash.is_some();
         let hash = hash.unwrap_or_else(|| NOBODY.to_owned());
-        let unreadable = || Error::bug("a stored password hash is unreadable");
-        let parsed = PasswordHash::new(&hash).map_err(|_| unreadable())?;
-        let fits = fits(password.expose().as_bytes(), &parsed).map_err(|_| unreadable())?;
+        let parsed = PasswordHash::new(&hash).map_err(|_| Error::bug("a stored password hash is unreadable"))?;
+        let fits = fits(password.expose().as_bytes(), &parsed)
+            .map_err(|error| Error::bug(format!("checking a password: {error}")))?;
         Ok(fits && known)
     })
     .await

@@ -229,6 +229,17 @@ mod tests {
                 "write /var/lib/docker/tmp/x: no space left on device",
                 Kind::DiskFull,
             ),
+            (
+                500,
+                "toomanyrequests: You have reached your pull rate limit",
+                Kind::PullDenied,
+            ),
+            (500, "Get \"https://h:5000/v2/\": EOF", Kind::RegistryUnreachable),
+            (
+                503,
+                "received unexpected HTTP status: 503 Service Unavailable",
+                Kind::RegistryUnreachable,
+            ),
             (500, "something else", Kind::Other),
         ];
         for (status, text, kind) in table {

@@ -10,9 +10,6 @@ use crate::{
     registry::scope,
 };
 
-pub const NOT_TRUSTED: &str = "its certificate is not trusted";
-pub const PLAIN_HTTP: &str = "it speaks plain HTTP";
-
 /// What is known of a failed build.
 #[derive(Debug)]
 pub(super) struct Evidence<'a> {
@@ -124,10 +121,10 @@ pub(super) fn classify(evidence: &Evidence<'_>) -> Failure {
             format!("The Dockerfile cannot be used{place}: {}.", sentence(&error)),
         );
     }
-    if let Some(reason) = unreachable_reason(&lower) {
+    if let Some(Unreachable { why, .. }) = Unreachable::read(&lower) {
         return (
             BuildReason::RegistryUnreachable,
-            format!("{step}{place}: {reason}. {}.", sentence(&error)),
+            format!("{step}{place}: {why}. {}.", sentence(&error)),
         );
     }
     if denied(&lower) && lower.contains("/v2/") {
@@ -219,39 +216,62 @@ fn denied(lower: &str) -> bool {
     WORDS.iter().any(|words| lower.contains(words))
 }
 
-/// Why a registry is not reached, from what was said of it in lower case.
-pub fn unreachable_reason(lower: &str) -> Option<&'static str> {
-    const WORDS: [(&str, &str); 11] = [
-        ("connection refused", "nothing answers there"),
-        ("no such host", "there is no such host name"),
-        ("server misbehaving", "its name cannot be looked up"),
-        ("i/o timeout", "it does not answer in time"),
-        ("context deadline exceeded", "it does not answer in time"),
-        ("no route to host", "there is no way to it"),
-        ("network is unreachable", "there is no way to it"),
-        ("connection reset", "it broke the connection"),
-        ("x509:", NOT_TRUSTED),
-        ("server gave http response to https client", PLAIN_HTTP),
-        ("tls: ", "no encrypted connection comes about"),
-    ];
-    WORDS
-        .iter()
-        .find(|(words, _)| lower.contains(words))
-        .map(|(_, reason)| *reason)
+/// Why a registry is not reached.
+pub(crate) struct Unreachable {
+    /// In plain words.
+    pub why: &'static str,
+    /// Something answers there, but whoever calls has not been told how to speak to it.
+    answers: bool,
+}
+
+impl Unreachable {
+    /// From what was said of it, in lower case.
+    pub fn read(lower: &str) -> Option<Self> {
+        const WORDS: [(&str, &str, bool); 13] = [
+            ("connection refused", "nothing answers there", false),
+            ("no such host", "there is no such host name", false),
+            ("server misbehaving", "its name cannot be looked up", false),
+            ("i/o timeout", "it does not answer in time", false),
+            ("handshake timeout", "it does not answer in time", false),
+            ("client.timeout exceeded", "it does not answer in time", false),
+            ("deadline exceeded", "it does not answer in time", false),
+            ("no route to host", "there is no way to it", false),
+            ("network is unreachable", "there is no way to it", false),
+            ("connection reset", "it broke the connection", false),
+            ("x509:", "its certificate is not trusted", true),
+            (
+                "server gave http response to https client",
+                "it speaks plain HTTP",
+                true,
+            ),
+            ("tls: ", "no encrypted connection comes about", true),
+        ];
+        let (_, why, answers) = WORDS.into_iter().find(|(words, ..)| lower.contains(words))?;
+        Some(Self { why, answers })
+    }
+
+    /// What to do about it; `settings` is how to tell the caller of the registry.
+    pub fn advice(&self, settings: &'static str) -> &'static str {
+        if self.answers {
+            settings
+        } else {
+            "Is the name right, and does the registry run?"
+        }
+    }
 }
 
 fn push(reference: &str, error: &str, lower: &str, user: Option<&str>) -> Failure {
     let host = host_of(reference);
-    if let Some(reason) = unreachable_reason(lower) {
-        let what = match reason {
-            PLAIN_HTTP | NOT_TRUSTED => {
-                "Set insecure_registry if that is meant, or ask an admin to add the registry to the console's configuration."
-            }
-            _ => "Is the name right, and does the registry run?",
-        };
+    if let Some(unreachable) = Unreachable::read(lower) {
+        let advice = unreachable.advice(
+            "Set insecure_registry if that is meant, or ask an admin to add the registry to the console's configuration.",
+        );
         return (
             BuildReason::RegistryUnreachable,
-            format!("The registry {host} cannot be reached for the push: {reason}. {what}"),
+            format!(
+                "The registry {host} cannot be reached for the push: {}. {advice}",
+                unreachable.why
+            ),
         );
     }
     if denied(lower) {
@@ -271,9 +291,13 @@ fn push(reference: &str, error: &str, lower: &str, user: Option<&str>) -> Failur
 
 fn pull(reference: &str, error: &str, lower: &str, place: &str, user: Option<&str>) -> Failure {
     let host = host_of(reference);
-    if let Some(reason) = unreachable_reason(lower) {
+    if let Some(unreachable) = Unreachable::read(lower) {
+        let advice = unreachable.advice(
+            "Name the registry in the worker's build configuration, or ask an admin to add it to the console's.",
+        );
         let message = format!(
-            "The registry {host} cannot be reached to pull {reference}{place}: {reason}. Is the name right, and does the registry run?"
+            "The registry {host} cannot be reached to pull {reference}{place}: {}. {advice}",
+            unreachable.why
         );
         return (BuildReason::RegistryUnreachable, message);
     }
@@ -426,6 +450,15 @@ mod tests {
             )
             .0,
             R::BuilderLost
+        );
+        let untrusted = "error: failed to solve: r.io/x:1: failed to resolve source metadata for r.io/x:1: failed to do request: Head \
+                         \"https://r.io/v2/x/manifests/1\": tls: failed to verify certificate: x509: certificate signed by unknown authority";
+        let (reason, message) = from(untrusted, &[]);
+        assert_eq!(reason, R::RegistryUnreachable);
+        assert_eq!(
+            message,
+            "The registry r.io cannot be reached to pull r.io/x:1: its certificate is not trusted. Name the registry in the worker's \
+             build configuration, or ask an admin to add it to the console's."
         );
         let (reason, message) = from("error: something new", &[]);
         assert_eq!(

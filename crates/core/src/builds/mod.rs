@@ -34,6 +34,6 @@ mod validate;
 mod view;
 
 pub(crate) use create::builds_in;
-pub(crate) use failure::{NOT_TRUSTED, PLAIN_HTTP, unreachable_reason};
+pub(crate) use failure::Unreachable;
 pub use read::BuildQuery;
 pub use runs::BuildRuns;

@@ -24,7 +24,7 @@ use crate::{
         service,
     },
     builds::builds_in,
-    engine::exec_collect,
+    engine::{EngineErrorKind, exec_collect},
     error::{Error, Fields, Result},
     op_context::OpContext,
     orchestrator::Change,
@@ -293,8 +293,30 @@ impl Orchestrator {
         if files_named.is_empty() && hosts_named.is_empty() {
             return Ok(vec![]);
         }
+        let notice = |message: String| Finding {
+            severity: Severity::Notice,
+            line: None,
+            column: None,
+            path: String::new(),
+            message,
+        };
+        let more = (hosts_named.len() > LOOKED_UP).then(|| {
+            notice(format!(
+                "The builder was asked for {LOOKED_UP} of the {} hosts only.",
+                hosts_named.len()
+            ))
+        });
         let ask = service::missing(files_named.into_iter().chain(hosts_named.into_iter().take(LOOKED_UP)));
-        let done = exec_collect(&*self.inner.engine, worker.id, ContainerRole::Builder, ask, 256 * 1024).await?;
+        let done = match exec_collect(&*self.inner.engine, worker.id, ContainerRole::Builder, ask, 256 * 1024).await {
+            Ok(done) => done,
+            // What that means for the worker is for those to say who watch it.
+            Err(error) if error.kind == EngineErrorKind::NoSuchContainer => {
+                let message =
+                    "The builder does not run: whether it has the files and finds the hosts was not looked at.";
+                return Ok(vec![notice(message.into())]);
+            }
+            Err(error) => return Err(error.into()),
+        };
         let missing: Vec<&[u8]> = done.stdout.split(|byte| *byte == 0).collect();
         let file = |NamedFile { file, place, host }: &NamedFile| {
             let advice = if file == BUNDLE_PATH {
@@ -321,6 +343,7 @@ impl Orchestrator {
             .iter()
             .filter_map(file)
             .chain(hosts.iter().filter_map(host))
+            .chain(more)
             .collect())
     }
 }

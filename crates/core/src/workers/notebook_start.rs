@@ -15,8 +15,9 @@ use crate::{
     store::Worker,
 };
 
-/// Between two tries to reach the notebook, and between two that come after [`PATIENCE`].
+/// Between two tries to reach the notebook.
 const TRY_EVERY: Duration = Duration::from_millis(25);
+/// Between two that come after [`PATIENCE`].
 const TRY_LATER_EVERY: Duration = Duration::from_millis(250);
 /// Between two looks whether the container runs still.
 const CHECK_EVERY: Duration = Duration::from_millis(200);

@@ -10,7 +10,7 @@ use prt_types::{
 use super::provision::Failure;
 use crate::{
     Orchestrator,
-    builds::{NOT_TRUSTED, PLAIN_HTTP, unreachable_reason},
+    builds::Unreachable,
     engine::{EngineError, EngineImage, OnProgress, RegistryLogin},
     images::host_of,
     store::Worker,
@@ -84,14 +84,16 @@ fn not_pulled(error: EngineError, reference: &str, login: Option<&RegistryLogin>
             format!("There is no image {reference}, or it needs a login. Look at its name and tag")
         }
         (WorkerReason::RegistryUnreachable, _) => {
-            let reason = unreachable_reason(&lower).unwrap_or("it gives no answer");
-            let advice = match reason {
-                NOT_TRUSTED | PLAIN_HTTP => {
-                    "The engine pulls it: its host has to trust the registry, or list it as insecure"
-                }
-                _ => "Is the name right, and does the registry run?",
-            };
-            format!("The registry {host} cannot be reached to pull {reference}: {reason}. {advice}")
+            let said = format!("The registry {host} cannot be reached to pull {reference}");
+            match Unreachable::read(&lower) {
+                Some(unreachable) => format!(
+                    "{said}: {}. {}",
+                    unreachable.why,
+                    unreachable
+                        .advice("The engine pulls it: its host has to trust the registry, or list it as insecure")
+                ),
+                None => said,
+            }
         }
         _ => return failure,
     };
@@ -130,6 +132,12 @@ mod tests {
         );
         let (_, message) = failed(EngineErrorKind::PullDenied, denied, None);
         assert!(message.contains("without a login. Look at its name"), "{message}");
+        let missing = "pulling r.io/x:1: manifest unknown: manifest unknown";
+        let (reason, message) = failed(EngineErrorKind::NoSuchImage, missing, Some(&login));
+        assert_eq!(reason, WorkerReason::NoSuchImage);
+        assert!(message.contains("or it is not for ada. Look at its name"), "{message}");
+        let (_, message) = failed(EngineErrorKind::NoSuchImage, missing, None);
+        assert!(message.contains("or it needs a login. Look at its name"), "{message}");
         let untrusted = "pulling r.io/x:1: Get \"https://r.io/v2/\": x509: certificate signed by unknown authority";
         let (reason, message) = failed(EngineErrorKind::RegistryUnreachable, untrusted, None);
         assert_eq!(reason, WorkerReason::RegistryUnreachable);
@@ -137,6 +145,31 @@ mod tests {
             message.contains("its certificate is not trusted. The engine pulls it"),
             "{message}"
         );
+        for (words, said) in [
+            (
+                "http: server gave HTTP response to HTTPS client",
+                "it speaks plain HTTP. The engine pulls it",
+            ),
+            (
+                "remote error: tls: certificate required",
+                "comes about. The engine pulls it",
+            ),
+            (
+                "dial tcp 10.0.0.1:5000: connect: connection refused",
+                "nothing answers there. Is the name right",
+            ),
+            (
+                "received unexpected HTTP status: 503 Service Unavailable",
+                "to pull r.io/x:1 (received unexpected",
+            ),
+        ] {
+            let (_, message) = failed(
+                EngineErrorKind::RegistryUnreachable,
+                &format!("pulling r.io/x:1: {words}"),
+                None,
+            );
+            assert!(message.contains(said), "{message}");
+        }
         let (_, message) = failed(
             EngineErrorKind::PullDenied,
             "pulling r.io/x:1: toomanyrequests: slow down",
