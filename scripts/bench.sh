@@ -15,7 +15,6 @@ case "$profile" in
   release) options=(--release) ;;
   *) die "PRT_PROFILE=$profile: the profile is debug or release" ;;
 esac
-export PRT_TEST_SWEEP="test-bench-*"
 test_environment_up "$profile"
 (cd "$PRT_ROOT" && cargo build "${options[@]}" -p prt-core --example bench_log)
 export PRT_BENCH_LOG_BIN="$CARGO_TARGET_DIR/$profile/examples/bench_log"

@@ -44,26 +44,25 @@ environment_down() {
   "$PRT_ROOT/scripts/stop/docker-engine.sh"
 }
 
-# engine_sweep PATTERN: removes containers, volumes and networks of the installations whose name matches (a shell pattern).
+# engine_things: kind, id and installation of all containers, volumes and networks of installations.
+engine_things() {
+  local key=io.prt-console.instance
+  docker container ls -a --no-trunc --filter "label=$key" --format "container {{.ID}} {{.Label \"$key\"}}"
+  docker volume ls --filter "label=$key" --format "volume {{.Name}} {{.Label \"$key\"}}"
+  docker network ls --no-trunc --filter "label=$key" --format "network {{.ID}} {{.Label \"$key\"}}"
+}
+
+# engine_sweep INSTALLATION: removes its containers, volumes and networks.
 engine_sweep() {
-  local pattern="$1" label=io.prt-console.instance kind labels ids id instance
+  local kind id instance
   engine_answers || return 0
-  for kind in container volume network; do
-    labels=.Labels
+  while read -r kind id instance; do
+    [ "$instance" = "$1" ] || continue
     case "$kind" in
-      container) labels=.Config.Labels ids="$(docker ps -aq --no-trunc --filter "label=$label")" ;;
-      *) ids="$(docker "$kind" ls -q --filter "label=$label")" ;;
+      container) docker rm -fv "$id" >/dev/null 2>&1 || true ;;
+      *) docker "$kind" rm "$id" >/dev/null 2>&1 || true ;;
     esac
-    for id in $ids; do
-      instance="$(docker "$kind" inspect -f "{{index $labels \"$label\"}}" "$id" 2>/dev/null || true)"
-      # shellcheck disable=SC2053
-      [[ "$instance" == $pattern ]] || continue
-      case "$kind" in
-        container) docker rm -fv "$id" >/dev/null 2>&1 || true ;;
-        *) docker "$kind" rm "$id" >/dev/null 2>&1 || true ;;
-      esac
-    done
-  done
+  done < <(engine_things)
 }
 
 # images_sweep HOST: removes the engine's images of one registry.

@@ -13,7 +13,7 @@ import { environment } from './environment.mjs';
 export const PASSWORD = 'admin-password-of-the-bench';
 
 export class Console {
-  instance = `test-bench-${randomBytes(4).toString('hex')}`;
+  instance = `test-${process.pid}-${randomBytes(4).toString('hex')}`;
   folder = mkdtempSync(join(tmpdir(), 'prt-bench-'));
   #agent = new Agent({ keepAlive: true });
   #token = '';

@@ -11,7 +11,7 @@ const PAIRS = 9;
 
 export async function worker(console) {
   // Swept by the tests' pattern too, should this be killed.
-  const instance = `test-bench-bare-${randomBytes(4).toString('hex')}`;
+  const instance = `test-${process.pid}-bare-${randomBytes(4).toString('hex')}`;
   // What the console makes of the same wish; it also keeps the workers' network there.
   const sample = await console.workerStart({ worker_size: 'Medium' });
   const made = await engine('GET', `/containers/prt-${sample.instance_id}-primary/json`);

@@ -14,7 +14,7 @@ export const ADMIN_PASSWORD = 'admin-password-of-tests';
 export const USER_PASSWORD = 'user-password-of-tests';
 
 export class Console {
-  readonly instance = `test-${randomBytes(6).toString('hex')}`;
+  readonly instance = `test-${process.pid}-${randomBytes(6).toString('hex')}`;
   readonly folder = mkdtempSync(join(tmpdir(), 'prt-e2e-'));
   admin!: Client;
   private child?: ChildProcess;

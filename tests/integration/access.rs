@@ -3,24 +3,17 @@
 use prt_client::{Client, ContextBody};
 use prt_types::{
     ErrorCode, Secret,
-    access::{GroupInput, LoginRequest, Role, TokenInput, UserInput},
+    access::{GroupInput, LoginRequest, Role, UserInput},
     audit::Outcome,
 };
 
-use crate::helpers::{ADMIN_PASSWORD, Console, plain_worker};
+use crate::helpers::{ADMIN_PASSWORD, Console, plain_worker, token_input};
 
 #[tokio::test]
 async fn tokens_work_until_they_are_revoked() {
     let console = Console::start().await;
     let alice = console.user("alice", &[]).await;
-    let created = alice
-        .token_create(&TokenInput {
-            name: "ci".into(),
-            expires_in_days: Some(1),
-            ..TokenInput::default()
-        })
-        .await
-        .unwrap();
+    let created = alice.token_create(&token_input("ci")).await.unwrap();
     let with_token = Client::new(&console.url, Some(created.value.clone())).unwrap();
     assert_eq!(with_token.me().await.unwrap().username, "alice");
     assert!(alice.tokens().await.unwrap().iter().any(|token| token.name == "ci"));

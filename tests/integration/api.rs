@@ -10,7 +10,7 @@ use axum::{Router, body::Bytes, routing::post};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use crate::helpers::{ADMIN_PASSWORD, Browser, Console};
+use crate::helpers::{ADMIN_PASSWORD, Browser, Console, token_input};
 
 /// Answered without a login.
 const OPEN: [(&str, &str); 2] = [("post", "/api/v1/login"), ("get", "/api/v1/server")];
@@ -135,14 +135,6 @@ async fn answers_are_compressed_and_files_sent_as_the_build_made_them() {
         assert_eq!((answer.status().as_u16(), given), (status, encoding), "{path}");
     }
     assert_eq!(ask("/small.js").await.text().await.unwrap(), "compressed by the build");
-}
-
-fn token_input(name: &str) -> prt_types::access::TokenInput {
-    prt_types::access::TokenInput {
-        name: name.into(),
-        expires_in_days: Some(1),
-        ..prt_types::access::TokenInput::default()
-    }
 }
 
 #[tokio::test]

@@ -1,9 +1,9 @@
 //! What pages of other sites may make a browser ask: nothing.
 
-use prt_types::{access::TokenInput, audit::Outcome};
+use prt_types::audit::Outcome;
 use serde_json::{Value, json};
 
-use crate::helpers::{Browser, Console, USER_PASSWORD};
+use crate::helpers::{Browser, Console, USER_PASSWORD, token_input};
 
 #[tokio::test]
 async fn a_form_of_another_site_is_refused() {
@@ -60,14 +60,7 @@ async fn another_site_gains_nothing_by_an_authorization_header() {
     // With a bearer token the cookie does not count: not for rights, and not for the session.
     assert_eq!(make_token(Some("Bearer prt_unknown"), "cross-site").await.status(), 401);
     let token = console.login("alice", USER_PASSWORD).await;
-    let created = token
-        .token_create(&TokenInput {
-            name: "evil's own".into(),
-            expires_in_days: Some(1),
-            ..TokenInput::default()
-        })
-        .await
-        .unwrap();
+    let created = token.token_create(&token_input("evil's own")).await.unwrap();
     let answer = http
         .post(format!("{}/_fn/log_out", console.url))
         .header("sec-fetch-site", "cross-site")

@@ -106,7 +106,7 @@ class Console:
         bridge = var("PRT_REGISTRY_BRIDGE_IP")
         http_registry = var("PRT_HTTP_REGISTRY")
         self.folder = Path(tempfile.mkdtemp(prefix="prt-sdk-"))
-        self.instance = f"test-{uuid.uuid4().hex[:12]}"
+        self.instance = f"test-{os.getpid()}-{uuid.uuid4().hex[:12]}"
         with socket() as free:
             free.bind(("", 0))
             port = free.getsockname()[1]

@@ -92,7 +92,10 @@ impl Browser {
         let answer = request.send().await.expect("the console answers");
         // A form without scripts is answered with the way to its page.
         let html = match answer.headers().get("location") {
-            Some(location) => self.get(location.to_str().expect("an address")).await,
+            Some(location) => {
+                let location = location.to_str().expect("an address");
+                self.get(location.strip_prefix(&self.url).unwrap_or(location)).await
+            }
             None => answer.text().await.expect("a page"),
         };
         Page { html }

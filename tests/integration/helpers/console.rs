@@ -4,14 +4,14 @@ use std::{
     env, fs,
     net::TcpListener,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{self, Child, Command, Stdio},
     time::Duration,
 };
 
 use prt_client::Client;
 use prt_types::{
     Secret,
-    access::{LoginRequest, Role, UserInput},
+    access::{LoginRequest, Role, TokenInput, UserInput},
     builds::{BuildRequest, BuildView},
     container_images::ContainerImageInput,
     workers::{ImageConfig, WorkerConfig, WorkerView},
@@ -19,7 +19,7 @@ use prt_types::{
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::{docker, eventually, http_registry, registry};
+use super::{docker, docker_remove, eventually, http_registry, registry};
 
 pub const ADMIN_PASSWORD: &str = "admin-password-of-tests";
 pub const USER_PASSWORD: &str = "user-password-of-tests";
@@ -47,7 +47,7 @@ impl Console {
             .expect("a free port")
             .port();
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let instance = format!("test-{}", &Uuid::now_v7().simple().to_string()[20..]);
+        let instance = format!("test-{}-{}", process::id(), &Uuid::now_v7().simple().to_string()[20..]);
         fs::write(folder.path().join("console.toml"), config()).expect("the configuration can be written");
         let url = format!("http://127.0.0.1:{port}");
         let mut env: Vec<(String, String)> = env
@@ -287,15 +287,10 @@ impl Drop for Console {
                 lines[lines.len().saturating_sub(30)..].join("\n")
             );
         }
-        for id in self.containers() {
-            docker(&["rm", "-fv", &id]);
-        }
-        for name in self.volumes() {
-            docker(&["volume", "rm", "-f", &name]);
-        }
-        for id in docker(&["network", "ls", "-q", "--filter", &self.label()]).lines() {
-            docker(&["network", "rm", id]);
-        }
+        let label = self.label();
+        docker_remove(&["ps", "-aq", "--filter", &label], &["rm", "-fv"]);
+        docker_remove(&["volume", "ls", "-q", "--filter", &label], &["volume", "rm"]);
+        docker_remove(&["network", "ls", "-q", "--filter", &label], &["network", "rm"]);
     }
 }
 
@@ -343,6 +338,15 @@ pub fn builder_worker(size: &str) -> WorkerConfig {
     WorkerConfig {
         image_config,
         ..plain_worker(size)
+    }
+}
+
+/// What makes an API token that may do what its user may.
+pub fn token_input(name: &str) -> TokenInput {
+    TokenInput {
+        name: name.into(),
+        expires_in_days: Some(1),
+        ..TokenInput::default()
     }
 }
 

@@ -29,16 +29,36 @@ pub fn holds(container: &str, condition: &str) -> bool {
         .success()
 }
 
-/// Removes an image and what runs on it: while a container does, only the image's name would go. Somebody else may be removing the same.
-pub fn remove_image(name: &str) {
-    let call = |args: &[&str]| Command::new("docker").args(args).output();
-    let Ok(containers) = call(&["ps", "-aq", "--filter", &format!("ancestor={name}")]) else {
-        return;
+/// Removes what a listing names, for tests that end, perhaps by a panic: what does not go is said. Somebody else may be removing the same.
+pub fn docker_remove(list: &[&str], remove: &[&str]) {
+    let call = |args: &[&str]| match Command::new("docker").args(args).output() {
+        Ok(out) if out.status.success() => String::from_utf8_lossy(&out.stdout).into_owned(),
+        Ok(out) => {
+            let said = String::from_utf8_lossy(&out.stderr);
+            if !["No such", "not found", "already in progress"]
+                .iter()
+                .any(|gone| said.contains(gone))
+            {
+                eprintln!("docker {} failed: {}", args.join(" "), said.trim());
+            }
+            String::new()
+        }
+        Err(error) => {
+            eprintln!("docker {} failed: {error}", args.join(" "));
+            String::new()
+        }
     };
-    for container in String::from_utf8_lossy(&containers.stdout).lines() {
-        _ = call(&["rm", "-f", "-v", container]);
+    for id in call(list).lines() {
+        call(&[remove, &[id]].concat());
     }
-    _ = call(&["rmi", "-f", name]);
+}
+
+/// Removes an image and what runs on it: while a container does, only the image's name would go.
+pub fn remove_image(name: &str) {
+    docker_remove(&["ps", "-aq", "--filter", &format!("ancestor={name}")], &["rm", "-fv"]);
+    // By its name: the same image may have others.
+    let list = ["images", "--format", "{{.Repository}}:{{.Tag}}", "--filter"];
+    docker_remove(&[&list[..], &[&format!("reference={name}")]].concat(), &["rmi", "-f"]);
 }
 
 /// Name of the container in which a worker's builder runs.

@@ -22,7 +22,8 @@ use prt_core::{
 use prt_engine_docker::DockerEngine;
 use prt_types::{ids::WorkerId, worker_sizes::Limits};
 
-const HOW_TO_GET_AN_ENGINE: &str = "no container engine answers at DOCKER_HOST or /var/run/docker.sock; `make setup` starts one, or install docker.io and run dockerd";
+const HOW_TO_GET_AN_ENGINE: &str =
+    "no container engine answers at DOCKER_HOST or /var/run/docker.sock; scripts/setup/docker-engine.sh starts one";
 
 /// An installation of its own on the real engine, with a busybox image.
 pub struct Installation {
@@ -36,7 +37,7 @@ pub struct Installation {
 
 impl Installation {
     pub async fn new() -> Self {
-        let instance = format!("test-{}", new_id());
+        let instance = format!("test-{}-{}", std::process::id(), new_id());
         let docker = match Docker::connect_with_defaults() {
             Ok(docker) => docker
                 .negotiate_version()
