@@ -5,7 +5,7 @@ export default defineConfig({
   testDir: 'tests',
   globalSetup: './helpers/setup.ts',
   // Each process starts a console of its own; the files are spread over them, the tests of a file share one.
-  workers: 2,
+  workers: 3,
   fullyParallel: false,
   forbidOnly: true,
   // One that passes the second time is named as flaky in the closing lines.
@@ -24,7 +24,7 @@ export default defineConfig({
     trace: 'on-first-retry',
     screenshot: 'only-on-failure',
     launchOptions: {
-      executablePath: process.env.PRT_CHROMIUM ?? '/usr/bin/chromium',
+      executablePath: process.env.PRT_CHROMIUM ?? '/usr/bin/chromium-headless-shell',
       args: [
         '--no-sandbox',
         '--disable-gpu',

@@ -15,7 +15,7 @@ export const environment = {
   registryPasswordFile: () => variable('PRT_REGISTRY_PASSWORD_FILE'),
   registryCa: () => variable('PRT_REGISTRY_CA'),
   version: () => variable('PRT_VERSION'),
-  chromium: () => process.env.PRT_CHROMIUM ?? '/usr/bin/chromium',
+  chromium: () => process.env.PRT_CHROMIUM ?? '/usr/bin/chromium-headless-shell',
   /** Lines of the long log. */
   lines: () => Number(process.env.PRT_BENCH_LINES ?? 1_000_000),
 };

@@ -1,6 +1,7 @@
 // What several tests do on pages.
 import { expect, type Locator, type Page } from '@playwright/test';
 import { eventually } from './eventually';
+import { load } from './load';
 
 /** The summary of a refused form. */
 export const refusal = (page: Page): Locator => page.locator('.form-errors');
@@ -18,7 +19,7 @@ export async function reaches(page: Page, live: boolean, wanted: RegExp, seconds
     return;
   }
   const look = async () => {
-    await page.reload();
+    await load(page, () => page.reload());
     return wanted.test((await status(page).getAttribute('data-status')) ?? '');
   };
   await eventually(`${page.url()} shows ${wanted}`, look, seconds);

@@ -4,6 +4,7 @@ import { type BrowserContext, expect, type Page, test as base } from '@playwrigh
 import { ADMIN_PASSWORD, Console, USER_PASSWORD } from './console';
 import { Client } from './client';
 import { environment } from './environment';
+import { load, NETWORK_CHANGED } from './load';
 
 /** A console with an admin, a group `data-science`, and the user `alice` in it. */
 export class Site {
@@ -95,7 +96,8 @@ export class Problems {
       // A page that is left gives up what it was waiting for.
       const reason = request.failure()?.errorText ?? 'failed';
       // A browser without scripts says so when a page announces one; a violated policy is a message on the console as well.
-      if (reason !== 'net::ERR_ABORTED' && reason !== 'csp') this.found.push(`${reason} ${request.method()} ${request.url()}`);
+      // Whether a page goes on when the network has changed is for its test.
+      if (!['net::ERR_ABORTED', NETWORK_CHANGED, 'csp'].includes(reason)) this.found.push(`${reason} ${request.method()} ${request.url()}`);
     });
   }
 }
@@ -144,8 +146,10 @@ export const test = base.extend<Fixtures, { site: Site }>({
   },
   open: async ({ javaScriptEnabled }, use) => {
     await use(async (page, path) => {
-      await page.goto(path);
-      if (javaScriptEnabled !== false) await hydrated(page);
+      await load(page, async () => {
+        await page.goto(path);
+        if (javaScriptEnabled !== false) await hydrated(page);
+      });
       return page;
     });
   },

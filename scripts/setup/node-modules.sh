@@ -13,7 +13,7 @@ if [ ! -d "$dir/node_modules" ]; then
   rm -rf "$dir.tmp"
   mkdir -p "$dir.tmp"
   cp package.json package-lock.json "$dir.tmp"
-  # The browser is Debian's chromium.
+  # The browser is Debian's chromium-headless-shell.
   quiet "$PRT_CACHE/logs/npm.log" env PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --prefix "$dir.tmp" --no-audit --no-fund
   rm -rf "$dir"
   mv "$dir.tmp" "$dir"

@@ -13,7 +13,7 @@ wants debootstrap debootstrap
 wants docker-registry docker-registry
 wants htpasswd apache2-utils
 wants busybox busybox-static
-wants chromium chromium
+wants chromium-headless-shell chromium-headless-shell
 wants jq jq
 wants brotli brotli
 wants curl curl
