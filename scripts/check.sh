@@ -64,7 +64,7 @@ step_deny() {
   local log="$PRT_CACHE/logs/advisories.log"
   if timeout 120 "$deny" --all-features check --hide-inclusion-graph advisories >"$log" 2>&1; then
     tail -n 1 "$log"
-  elif grep -qiE 'failed to (fetch|clone|acquire)|unable to (fetch|clone|acquire)|database' "$log"; then
+  elif grep -qE '^.{0,40}(failed|unable) to (fetch|clone|open|acquire|update) advisory database' "$log"; then
     warn "advisories: the database cannot be reached: skipped (see $log)"
   else
     cat "$log" >&2

@@ -348,7 +348,7 @@ async fn what_is_wrong_changes_nothing() {
     let view = admin.build_config_update(name, &refused).await.unwrap();
     assert_eq!((view.state, view.active.as_str()), (BuildConfigState::Failed, good));
     assert!(
-        view.message.contains("BuildKit refuses the configuration") && view.message.contains("cni"),
+        view.message.starts_with("line 2: BuildKit refuses the configuration: ") && view.message.contains("cni"),
         "{}",
         view.message
     );
@@ -433,7 +433,13 @@ async fn a_change_waits_for_a_build_or_is_refused() {
     let view = admin.build_config_update(&worker, &full(text)).await.unwrap();
     assert_eq!(view.state, BuildConfigState::Waiting);
     assert_eq!(view.message, format!("Waits for the end of build #{}.", running.number));
-    let error = refusal(admin.build_config_update(&worker, &full(text)).await.unwrap_err());
+    let again = admin.build_config_update(&worker, &full(text)).await.unwrap();
+    assert_eq!(
+        (again.state, again.revision),
+        (BuildConfigState::Waiting, view.revision)
+    );
+    let other = full("[worker.oci]\n  max-parallelism = 3\n");
+    let error = refusal(admin.build_config_update(&worker, &other).await.unwrap_err());
     assert!(
         error.message.contains("is being configured already"),
         "{}",

@@ -7,11 +7,12 @@ use prt_types::{
     builders::CheckState,
     builds::BuildStatus,
     container_images::ContainerImageInput,
-    workers::{ImageConfig, WorkerConfig, WorkerReason, WorkerStatus},
+    workers::{ContainerRole, ImageConfig, WorkerConfig, WorkerReason, WorkerStatus},
 };
+use serde_json::{Value, json};
 
 use crate::helpers::{
-    Console, WORKER_IMAGE, builder_container, builder_worker, docker, eventually, plain_worker, shell_image,
+    Console, LocalImage, WORKER_IMAGE, builder_container, builder_worker, docker, eventually, plain_worker, shell_image,
 };
 
 /// The platform's own image, granted to everyone: no builder.
@@ -79,6 +80,94 @@ async fn a_custom_builder_needs_a_grant_and_a_build_service() {
     );
     let took = since.elapsed();
     assert!(took < Duration::from_secs(30), "{took:?}");
+}
+
+#[tokio::test]
+async fn a_restricted_builder_has_no_more_rights_than_it_needs() {
+    let console = Console::start().await;
+    let alice = console.user("alice", &[]).await;
+    let worker = console.worker(&alice, &builder_worker("Medium-restricted")).await;
+    let builder = builder_container(&worker);
+    let found: Value = serde_json::from_str(&docker(&["inspect", &builder])).unwrap();
+    let found = &found[0];
+    let host = &found["HostConfig"];
+    // Engines write a capability with or without its prefix, in any order.
+    let words = |value: &Value| {
+        let mut words: Vec<String> = serde_json::from_value(value.clone()).unwrap();
+        for word in &mut words {
+            *word = word.trim_start_matches("CAP_").to_owned();
+        }
+        words.sort();
+        words
+    };
+    assert_eq!(found["Config"]["User"], "1000:1000");
+    assert_eq!(host["Privileged"], false);
+    assert_eq!(words(&host["CapDrop"]), ["ALL"]);
+    assert_eq!(words(&host["CapAdd"]), ["SETGID", "SETUID"]);
+    assert_eq!(
+        words(&host["SecurityOpt"]),
+        ["apparmor=unconfined", "seccomp=unconfined"]
+    );
+    assert_eq!(host["ReadonlyRootfs"], false);
+    // For the process sandbox of its steps.
+    assert_eq!((&host["MaskedPaths"], &host["ReadonlyPaths"]), (&json!([]), &json!([])));
+    // Nothing of the host.
+    for list in ["Binds", "Devices"] {
+        assert!(host[list].as_array().is_none_or(Vec::is_empty), "{list}: {host}");
+    }
+    for space in ["PidMode", "UTSMode", "UsernsMode"] {
+        assert_eq!(host[space], "", "{space}");
+    }
+    assert_ne!(host["NetworkMode"], "host");
+    assert_ne!(host["IpcMode"], "host");
+    let mounts = found["Mounts"].as_array().unwrap();
+    let kinds: Vec<&str> = mounts.iter().filter_map(|mount| mount["Type"].as_str()).collect();
+    assert_eq!(kinds, ["volume", "volume"], "{mounts:?}");
+
+    // And what the kernel holds its main process to: no capability but those two to be gained.
+    let status = docker(&["exec", &builder, "cat", "/proc/1/status"]);
+    let of = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(&format!("{name}:")));
+        line.unwrap_or_else(|| panic!("no {name} in {status}"))
+            .trim()
+            .to_owned()
+    };
+    assert_eq!(of("Uid"), "1000\t1000\t1000\t1000");
+    let rights = ["CapEff", "CapPrm", "CapBnd"].map(of);
+    assert_eq!(rights, ["0000000000000000", "0000000000000000", "00000000000000c0"]);
+}
+
+#[tokio::test]
+async fn the_builder_image_of_the_configuration_runs() {
+    let former = Console::start().await.admin.builders().await.unwrap().restricted_image;
+    // With a label more, so that the engine tells the two apart: it knows images by their content.
+    let image = {
+        let name = format!("localhost/changed/b{}:1", uuid::Uuid::now_v7().simple());
+        let container = docker(&["create", &former]);
+        docker(&["commit", "--change", "LABEL prt.test=another", &container, &name]);
+        docker(&["rm", "-v", &container]);
+        LocalImage { name }
+    };
+    let id = |image: &str| docker(&["image", "inspect", "-f", "{{.Id}}", image]);
+    assert_ne!(id(&image.name), id(&former));
+    let console = Console::start_with(&[("PRT_BUILDER_IMAGE", &image.name)]).await;
+    let told = console.admin.builders().await.unwrap();
+    assert_eq!(told.restricted_image, image.name);
+    assert_ne!(told.privileged_image, image.name);
+
+    // It needs no grant: an admin has put it there.
+    let alice = console.user("alice", &[]).await;
+    let worker = console.worker(&alice, &builder_worker("Medium-restricted")).await;
+    assert_eq!(
+        docker(&["inspect", "-f", "{{.Image}}", &builder_container(&worker)]),
+        id(&image.name)
+    );
+    let builder = worker
+        .containers
+        .iter()
+        .find(|container| container.role == ContainerRole::Builder)
+        .unwrap();
+    assert_eq!(builder.image, image.name);
 }
 
 #[tokio::test]

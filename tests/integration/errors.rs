@@ -2,7 +2,7 @@
 //!
 //! What is wrong, and the words for it, is in `tests/bad-input.json`. `sdk/python/tests/test_console.py` tries the same by the SDK.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fs};
 
 use prt_types::{
     build_config::BuildConfigInput,
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::helpers::{
     ADMIN_PASSWORD, Authority, Browser, Cli, Console, WORKER_IMAGE, builder_worker, eventually, plain_worker, registry,
-    shell_image,
+    sh, shell_image,
 };
 
 const IMAGE: &str = "registry.example.com/demo/x:1";
@@ -280,7 +280,7 @@ async fn builds_that_cannot_be() {
         assert!(exit == Some(code) && said.contains(words), "{words}: {exit:?} {said}");
         let typed = [
             ("worker", worker.as_str()),
-            ("dockerfile_text", dockerfile.as_str()),
+            ("dockerfile_text", "FROM scratch\n"),
             ("name", &request.name),
             ("tag", &request.tag),
             ("push_image", "true"),
@@ -297,6 +297,27 @@ async fn builds_that_cannot_be() {
         [slow.number],
         "no other was begun"
     );
+
+    // What the running build reads stays: the form's files, and the folder that prtcli would replace, large enough to be refused on its way.
+    sh(
+        &alice,
+        &worker.name,
+        "mkdir -p ~/build/cli/app && echo kept > ~/build/cli/app/mark",
+    )
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let app = folder.path().join("app");
+    fs::create_dir(&app).unwrap();
+    fs::write(app.join("Dockerfile"), "FROM scratch\nCOPY data /\n").unwrap();
+    fs::write(app.join("data"), vec![7; 64 * 1024 * 1024]).unwrap();
+    let app = app.display().to_string();
+    let (exit, said) = prtcli(&cli, &["build", &app, "--worker", &worker.name, "-t", "x:1"], "");
+    assert!(
+        exit == Some(1) && said.contains("is busy with build #1"),
+        "{exit:?} {said}"
+    );
+    let left = sh(&alice, &worker.name, "cat ~/build/cli/app/mark ~/build/Dockerfile").await;
+    assert_eq!(left.stdout, format!("kept\n{dockerfile}"));
 }
 
 #[tokio::test]

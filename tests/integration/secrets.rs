@@ -1,11 +1,19 @@
 //! Secrets appear nowhere.
 
-use std::process::Command;
+use std::{
+    io::Write as _,
+    process::{Command, Stdio},
+};
 
-use prt_types::{builds::BuildStatus, workers::ImageConfig, workers::WorkerConfig};
+use prt_types::{
+    builds::BuildStatus,
+    container_images::PullPolicy,
+    workers::{ImageConfig, WorkerConfig, WorkerReason},
+};
 
 use crate::helpers::{
-    Console, builder_worker, canary, docker, eventually, files_with, plain_worker, registry, shell_image,
+    Console, base_image, builder_worker, canary, docker, eventually, files_with, plain_worker, registry, sh,
+    shell_image,
 };
 
 #[tokio::test]
@@ -94,31 +102,111 @@ async fn a_registry_password_is_found_nowhere() {
     assert!(!audit.contains(&password));
 }
 
+/// Files that hold one of the needles, by grep with `args`. The needles go by standard input: tests beside this one look for the
+/// same password in the process list and in the engine's events.
+fn holding(grep: &[&str], needles: &[&str]) -> Vec<String> {
+    let mut child = Command::new(grep[0])
+        .args(&grep[1..])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(needles.join("\n").as_bytes()).unwrap();
+    drop(stdin);
+    let found = child.wait_with_output().unwrap().stdout;
+    String::from_utf8(found).unwrap().lines().map(str::to_owned).collect()
+}
+
 #[tokio::test]
 async fn a_pull_password_is_found_nowhere() {
-    let console = Console::start().await;
-    let password = canary("pull");
-    let image_config = ImageConfig {
-        repo_username: Some("robot".into()),
-        repo_password: Some(password.clone()),
+    // Workers get logins of their own where a worker can reach the console; nobody calls it here.
+    let console = Console::start_with(&[("PRT_WORKER_URL", "http://console.invalid")]).await;
+    console.allow_all().await;
+    let registry = registry();
+    let since = docker(&["info", "-f", "{{.SystemTime}}"]);
+    let config = |image_config: ImageConfig| WorkerConfig {
+        worker_image: base_image(),
+        image_config: ImageConfig {
+            pull_policy: Some(PullPolicy::Always),
+            ..image_config
+        },
+        ..plain_worker("X-Small")
+    };
+    // The engine has no login of its own for it.
+    let without = console
+        .admin
+        .worker_create(&config(ImageConfig::default()))
+        .await
+        .unwrap();
+    let without = console.admin.worker_wait(&without.name, 60).await.unwrap();
+    assert_eq!(without.reason, Some(WorkerReason::PullDenied), "{}", without.message);
+    let login = ImageConfig {
+        repo_username: Some(registry.username.clone()),
+        repo_password: Some(registry.password.as_str().into()),
         ..ImageConfig::default()
     };
-    let worker = console
-        .worker(
-            &console.admin,
-            &WorkerConfig {
-                image_config,
-                ..plain_worker("X-Small")
-            },
-        )
-        .await;
-    let needle = password.expose();
-    assert_eq!(files_with(console.folder.path(), needle), "");
-    for id in console.containers() {
-        assert!(!docker(&["inspect", &id]).contains(needle));
+    let worker = console.worker(&console.admin, &config(login)).await;
+    assert!(worker.image_digest.is_some(), "the registry was asked");
+
+    let primary = format!("prt-{}-primary", worker.instance_id);
+    let token = sh(&console.admin, &worker.name, "cat \"$PRT_TOKEN_FILE\"").await.stdout;
+    assert!(token.starts_with("prt_"), "the worker has a login of its own");
+    let encoded = {
+        use base64::Engine as _;
+        base64::engine::general_purpose::STANDARD.encode(format!("{}:{}", registry.username, registry.password))
+    };
+    let secrets = [&*registry.password, &*encoded, &*token];
+
+    // Files. One that is known to hold a needle shows that the search finds.
+    let control = canary("control");
+    let there = console.folder.path().join("control").display().to_string();
+    std::fs::write(&there, control.expose()).unwrap();
+    let needles = [&secrets[..], &[control.expose()]].concat();
+    let folder = console.folder.path().display().to_string();
+    assert_eq!(
+        holding(&["grep", "-rlaFs", "-f", "-", &folder], &needles),
+        [there],
+        "in the console's files"
+    );
+    let in_worker = [
+        "docker", "exec", "-i", "-u", "0", &*primary, "grep", "-rlaFs", "-f", "-", "/home", "/tmp", "/run", "/dev/shm",
+        "/etc", "/var/log",
+    ];
+    assert_eq!(
+        holding(&in_worker, &secrets),
+        ["/run/prt/token"],
+        "in the worker, where its own token is in memory"
+    );
+
+    // The engine: what it says of the containers, and what it has told since.
+    let events = |filter: &str| {
+        let until = docker(&["info", "-f", "{{.SystemTime}}"]);
+        docker(&["events", "--since", &since, "--until", &until, "--filter", filter])
+    };
+    let of_containers = events(&format!("label=io.prt-console.instance={}", console.instance));
+    assert!(of_containers.contains(&primary), "{of_containers}");
+    let of_images = events("type=image");
+    assert!(
+        of_images.contains(&format!("image pull {}", base_image())),
+        "{of_images}"
+    );
+    let inspected: Vec<String> = console.containers().iter().map(|id| docker(&["inspect", id])).collect();
+    assert_eq!(inspected.len(), 1, "{inspected:?}");
+    // The console: what it answers and keeps.
+    let worker = console.admin.worker(&worker.name).await.unwrap();
+    let view = serde_json::to_string(&worker).unwrap();
+    let audit = serde_json::to_string(&console.admin.audit(Some(500), None).await.unwrap()).unwrap();
+    assert!(audit.contains("worker.create"), "{audit}");
+    for secret in secrets {
+        for (what, text) in [
+            ("the events of its containers", &of_containers),
+            ("the events of images", &of_images),
+            ("docker inspect", &inspected[0]),
+            ("the worker's view", &view),
+            ("the audit log", &audit),
+        ] {
+            assert!(!text.contains(secret), "a secret stands in {what}");
+        }
     }
-    // The worker's own token is in memory only.
-    let token_name = format!("prt-{}-primary", worker.instance_id);
-    let env = docker(&["inspect", "-f", "{{json .Config.Env}}", &token_name]);
-    assert!(!env.contains("prt_"), "{env}");
 }

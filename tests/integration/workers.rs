@@ -2,6 +2,7 @@
 
 use prt_types::{
     ErrorCode,
+    audit::Outcome,
     container_images::PullPolicy,
     worker_sizes::{Limits, SecurityContext},
     workers::{
@@ -11,7 +12,7 @@ use prt_types::{
 };
 
 use crate::helpers::{
-    ADMIN_PASSWORD, Console, LocalImage, builder_worker, docker, eventually, plain_worker, registry, sh,
+    ADMIN_PASSWORD, Console, LocalImage, WORKER_IMAGE, builder_worker, docker, eventually, plain_worker, registry, sh,
 };
 
 #[tokio::test]
@@ -178,6 +179,13 @@ async fn what_is_wrong_with_a_request_is_said_field_by_field() {
     assert!(
         alice.worker_create(&plain_worker("Medium-privileged")).await.is_err(),
         "a size that is not granted"
+    );
+    let rows = console.admin.audit(None, None).await.unwrap();
+    let refused: Vec<_> = rows.iter().filter(|row| row.outcome == Outcome::Refused).collect();
+    assert_eq!(refused.len(), 1, "one size exists, the other does not: {refused:?}");
+    assert!(
+        refused[0].details.contains("Medium-privileged is not granted to alice"),
+        "{refused:?}"
     );
     let image_config = ImageConfig {
         builder_capacity: Some(100),
@@ -354,40 +362,99 @@ async fn an_unsuitable_image_is_told_within_seconds() {
 }
 
 #[tokio::test]
-async fn a_main_process_that_ends_and_one_that_eats_memory() {
+async fn a_main_process_that_ends_fails_the_worker() {
     let console = Console::start().await;
     let worker = console.worker(&console.admin, &plain_worker("X-Small")).await;
-    let name = worker.name.clone();
     docker(&["kill", &format!("prt-{}-primary", worker.instance_id)]);
     let failed = eventually("the worker fails", || async {
-        let worker = console.admin.worker(&name).await.unwrap();
+        let worker = console.admin.worker(&worker.name).await.unwrap();
         (worker.status == WorkerStatus::Failed).then_some(worker)
     })
     .await;
     assert_eq!(failed.reason, Some(WorkerReason::Exited), "{}", failed.message);
+}
 
+#[tokio::test]
+async fn a_child_that_eats_memory_is_told_and_the_worker_goes_on() {
+    let console = Console::start().await;
     let hungry = WorkerConfig {
-        startup_script: Some("exec python3 -c \"b = bytearray(3 * 1024 ** 3)\"".into()),
+        startup_script: Some("python3 -c \"bytearray(2 * 1024 ** 3)\"".into()),
         ..plain_worker("X-Small")
     };
-    // Replaces the start command, so that the main process itself goes over the limit.
-    let hungry = WorkerConfig {
-        startup_script: hungry.startup_script.map(|script| format!("{script}; exit 1")),
-        ..hungry
-    };
-    let worker = console.admin.worker_create(&hungry).await.unwrap();
-    let worker = console.admin.worker_wait(&worker.name, 60).await.unwrap();
-    // A child was killed and the notebook goes on, or the main process was: both are told.
+    let worker = console.worker(&console.admin, &hungry).await;
     let told = eventually("the engine's event arrives", || async {
         let worker = console.admin.worker(&worker.name).await.unwrap();
         worker.events.iter().any(|event| event.kind == "oom").then_some(worker)
     })
     .await;
+    assert_eq!(
+        (told.status, told.reason),
+        (WorkerStatus::Running, None),
+        "{}",
+        told.message
+    );
     assert!(
-        told.events.iter().any(|event| event.message.contains("out of memory")),
+        told.events
+            .iter()
+            .any(|event| event.kind == "oom" && event.source == "primary" && event.message.contains("out of memory")),
         "{:?}",
         told.events
     );
+}
+
+/// Answers as a notebook does, and goes over any limit at a signal.
+const ANSWERS_AND_EATS: &str = r#"import http.server, signal, socketserver
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+signal.signal(signal.SIGUSR1, lambda *_: bytearray(2 * 1024 ** 3))
+socketserver.TCPServer(("", 8888), Answer).serve_forever()
+"#;
+
+#[tokio::test]
+async fn a_main_process_over_its_memory_limit_fails_the_worker() {
+    let image = {
+        let name = format!("localhost/hungry/i{}:1", uuid::Uuid::now_v7().simple());
+        let command = serde_json::to_string(&["python3", "-c", ANSWERS_AND_EATS]).unwrap();
+        let container = docker(&["create", WORKER_IMAGE]);
+        docker(&["commit", "--change", &format!("CMD {command}"), &container, &name]);
+        docker(&["rm", &container]);
+        LocalImage { name }
+    };
+    let console = Console::start().await;
+    console.allow_all().await;
+    let config = WorkerConfig {
+        worker_image: image.name.clone(),
+        image_config: ImageConfig {
+            pull_policy: Some(PullPolicy::Never),
+            ..ImageConfig::default()
+        },
+        ..plain_worker("X-Small")
+    };
+    let worker = console.worker(&console.admin, &config).await;
+    let primary = format!("prt-{}-primary", worker.instance_id);
+    // Neither a shell nor an init before it: nobody but the main process can be killed.
+    assert_eq!(docker(&["inspect", "-f", "{{.Path}}", &primary]), "python3");
+    docker(&["kill", "--signal", "USR1", &primary]);
+    // The engine may say why only after it has said that the process ended; until then the reason is another one.
+    let failed = eventually("the worker fails for want of memory", || async {
+        let worker = console.admin.worker(&worker.name).await.unwrap();
+        (worker.reason == Some(WorkerReason::OutOfMemory)).then_some(worker)
+    })
+    .await;
+    assert_eq!(
+        (
+            failed.status,
+            failed.containers[0].state,
+            failed.containers[0].exit_code
+        ),
+        (WorkerStatus::Failed, ContainerState::Exited, Some(137)),
+        "{}",
+        failed.message
+    );
+    let limit = format!("its memory limit of {} MiB", worker.limits.memory_mib);
+    assert!(failed.message.contains(&limit), "{}", failed.message);
 }
 
 #[tokio::test]

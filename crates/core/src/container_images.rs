@@ -387,6 +387,8 @@ impl Orchestrator {
                     rule: rule.image,
                     name,
                     description: rule.description,
+                    recommended_version: rule.recommended_version,
+                    service_type: rule.service_type,
                 }
             })
             .collect())

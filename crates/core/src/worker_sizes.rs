@@ -6,6 +6,7 @@ mod validate;
 use std::collections::BTreeMap;
 
 use prt_types::{
+    audit::Outcome,
     ids::WorkerSizeId,
     worker_sizes::{Limits, SecurityContext, WorkerSizeView},
 };
@@ -117,6 +118,23 @@ impl Orchestrator {
                 format!("{what} for {}. Sizes you may use: {list}.", actor.username),
             )
         })
+    }
+
+    /// Records a refusal of a size that exists: what the asker is told does not say that it does.
+    pub(crate) async fn worker_size_audit(&self, cx: &OpContext, image: &str, name: &str) -> Result<()> {
+        let actor = cx.any_actor()?;
+        let mut tx = self.write().await?;
+        let sizes = tx.worker_sizes().await?;
+        if sizes
+            .iter()
+            .any(|size| size.name == name && !granted(actor, &size.grants))
+        {
+            let details = serde_json::json!({ "reason": format!("The worker size {name} is not granted to {}.", actor.username) });
+            self.audit_add(&mut *tx, cx, "worker.create", image, Outcome::Refused, details)
+                .await?;
+            tx.save().await?;
+        }
+        Ok(())
     }
 }
 

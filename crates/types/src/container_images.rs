@@ -16,6 +16,23 @@ pub enum ServiceType {
     Workspace,
 }
 
+impl ServiceType {
+    /// As it is written in requests.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::CloudWorker => "cloud_worker",
+            Self::Workspace => "workspace",
+        }
+    }
+
+    /// The one that is written so.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::CloudWorker, Self::Workspace]
+            .into_iter()
+            .find(|service| service.name() == name)
+    }
+}
+
 /// When the engine pulls, in Kubernetes' words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -165,4 +182,8 @@ pub struct ImageChoice {
     pub name: String,
     /// For people.
     pub description: String,
+    /// The version to take, if the admin names one.
+    pub recommended_version: String,
+    /// What its workers are for.
+    pub service_type: ServiceType,
 }

@@ -68,8 +68,9 @@ def notebook_of(cells: list[str]) -> Any:
 
 
 def output(notebook: Any) -> str:
+    """What the cells printed, and the values that they ended with, a line each."""
     outputs = [each for cell in notebook.cells for each in cell.get("outputs", [])]
-    return "".join(each.get("text", "") for each in outputs)
+    return "\n".join(each.get("text", "") or each.get("data", {}).get("text/plain", "") for each in outputs)
 
 
 @pytest.mark.parametrize("console", [False, True], indirect=True, ids=["authority in the configuration", "certificate injection"])
@@ -88,6 +89,7 @@ def test_all_cells_in_order(console: Console, monkeypatch: pytest.MonkeyPatch, t
             if inside:
                 said = in_the_builder(prt.worker_list, cells)
                 assert "Failed.." not in said
+                assert "False" not in said.splitlines(), "update_build_config says so of a configuration that was put back"
                 continue
             notebook = notebook_of(cells)
             outside.nb = notebook

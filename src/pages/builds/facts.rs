@@ -102,14 +102,16 @@ pub fn Facts(view: RwSignal<BuildView>, model: RwSignal<LogModel>) -> impl IntoV
             <MetaItem label="Slowest step" attr:class="meta-wide">
                 {move || match slowest.get() {
                     Some((name, took)) => {
+                        let title = name.clone();
                         view! {
-                            <span class="mono breakable">{name}</span>
-                            " "
-                            <span class="muted">{took}</span>
+                            <span class="slowest">
+                                <span class="mono" title>{name}</span>
+                                <span class="muted">{took}</span>
+                            </span>
                         }
                             .into_any()
                     }
-                    None => view! { <span class="muted">"none so far"</span> }.into_any(),
+                    None => view! { <span class="muted">"none took 0.1 s"</span> }.into_any(),
                 }}
             </MetaItem>
             {args}

@@ -26,6 +26,7 @@ pub struct WorkerForm {
     /// JSON of an object; empty = none.
     pub additional_params: String,
     pub network_protocol: String,
+    pub service_type: String,
 }
 
 /// The part of the form about the image.
@@ -75,6 +76,13 @@ impl WorkerForm {
                 None
             }
         };
+        let service_type = match self.service_type.as_str() {
+            "" => ServiceType::default(),
+            name => ServiceType::from_name(name).unwrap_or_else(|| {
+                fields.push(field("service_type", "service_type is cloud_worker or workspace."));
+                ServiceType::default()
+            }),
+        };
         let env_variables = key_values::parse(&self.env_variables).unwrap_or_else(|message| {
             fields.push(field("env_variables", &message));
             BTreeMap::new()
@@ -95,7 +103,7 @@ impl WorkerForm {
         Ok(WorkerConfig {
             worker_image: self.worker_image.trim().to_owned(),
             worker_size: filled(&self.worker_size),
-            service_type: ServiceType::CloudWorker,
+            service_type,
             image_config: ImageConfig {
                 repo_username: filled(&image.repo_username),
                 repo_password: (!image.repo_password.is_empty()).then(|| Secret::new(image.repo_password)),

@@ -46,11 +46,15 @@ pub fn ImageField(value: String, choices: Vec<ImageChoice>) -> impl IntoView {
         .iter()
         .filter(|choice| !choice.image.is_empty())
         .map(|choice| {
-            let label = if choice.name == choice.image {
+            let mut label = if choice.name == choice.image {
                 choice.description.clone()
             } else {
                 choice.name.clone()
             };
+            if !choice.recommended_version.is_empty() {
+                label = format!("{label} ({} is recommended)", choice.recommended_version);
+            }
+            let label = label.trim().to_owned();
             view! { <option value=choice.image.clone()>{label}</option> }
         })
         .collect_view();

@@ -37,6 +37,15 @@ fn decimal(value: i64, unit: i64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
+/// What a size gives, with the memory of its GPUs.
+pub fn of_size(size: &WorkerSizeView) -> String {
+    let text = text(&net(size));
+    match size.gpu_vram_gib {
+        0 => text,
+        vram => format!("{text} with {vram} GiB VRAM"),
+    }
+}
+
 /// What the containers of a size get together.
 pub fn net(size: &WorkerSizeView) -> Limits {
     Limits {

@@ -1,6 +1,6 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
-use prt_types::{ApiError, registry_credentials::RegistryCredentialView};
+use prt_types::{ApiError, container_images::ServiceType, registry_credentials::RegistryCredentialView};
 
 use super::{
     builder_field::BuilderField,
@@ -97,6 +97,10 @@ fn WorkerFormView(
         Choice::new("http", "http"),
         Choice::new("https", "https"),
     ];
+    let services = vec![
+        Choice::new(ServiceType::CloudWorker.name(), "Cloud Worker"),
+        Choice::new(ServiceType::Workspace.name(), "Workspace"),
+    ];
     let image = values.image_config.clone();
     view! {
         <section class="card card-padded">
@@ -153,6 +157,13 @@ fn WorkerFormView(
                             rows=3
                             placeholder="{\"nodes\": 3}"
                             hint=|| "A JSON object for programs in the worker, in PRT_ADDITIONAL_PARAMS. No place for secrets."
+                        />
+                        <SelectField
+                            path="service_type"
+                            label="Service type"
+                            choices=services
+                            value=values.service_type
+                            hint=|| "That of the image's Container Image."
                         />
                         <SelectField
                             path="network_protocol"

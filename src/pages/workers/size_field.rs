@@ -9,7 +9,7 @@ use crate::components::{Choice, SelectField};
 pub fn SizeField(value: String, sizes: Vec<WorkerSizeView>, chosen: RwSignal<String>) -> impl IntoView {
     let choices = sizes
         .iter()
-        .map(|size| Choice::new(size.name.clone(), size.name.clone()).with_hint(limits::text(&limits::net(size))))
+        .map(|size| Choice::new(size.name.clone(), size.name.clone()).with_hint(limits::of_size(size)))
         .collect();
     let sizes = StoredValue::new(sizes);
     let hint = move || {
@@ -46,7 +46,7 @@ fn describe(size: &WorkerSizeView) -> String {
     };
     format!(
         "{} for the containers. Security context {}{security}.",
-        limits::text(&limits::net(size)),
+        limits::of_size(size),
         size.security_context.name()
     )
 }

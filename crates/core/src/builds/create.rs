@@ -75,7 +75,7 @@ impl Orchestrator {
             registry_credentials: request.registry_credentials,
             registry_secrets: secrets,
             insecure_registry: earlier.insecure_registry,
-            no_cache: request.no_cache || earlier.no_cache,
+            no_cache: request.no_cache,
             context: earlier.context,
             dockerfile: earlier.dockerfile,
             additional_build_params: earlier.additional_build_params,
@@ -104,9 +104,7 @@ impl Orchestrator {
             let mut tx = self.read().await?;
             let worker = self.worker_visible_to_builds(&mut *tx, cx, &worker_name).await?;
             builds_in(&worker)?;
-            if let Some(active) = tx.build_active(worker.id).await? {
-                return Err(busy(&worker, active.number));
-            }
+            not_building(&mut *tx, &worker).await?;
             not_changing(&mut *tx, &worker).await?;
             worker
         };
@@ -282,6 +280,14 @@ async fn not_changing(tx: &mut dyn Repository, worker: &Worker) -> Result<()> {
         message: format!("The build service of {} is being configured.", worker.name()),
         hint: Some("Try again when that is done; it takes a few seconds.".into()),
     })
+}
+
+/// One build at a time.
+pub(crate) async fn not_building(tx: &mut dyn Repository, worker: &Worker) -> Result<()> {
+    match tx.build_active(worker.id).await? {
+        Some(active) => Err(busy(worker, active.number)),
+        None => Ok(()),
+    }
 }
 
 fn busy(worker: &Worker, active: i64) -> Error {

@@ -163,7 +163,17 @@ impl Orchestrator {
         let worker = self.worker_visible(&mut *tx, cx, name).await?;
         builds_in(&worker)?;
         let row = tx.build_config(worker.id).await?;
-        if row.as_ref().is_some_and(|row| row.state.is_changing()) {
+        if let Some(row) = row.as_ref().filter(|row| row.state.is_changing()) {
+            // Asked for again, as by a client that was cut off.
+            if when_busy == WhenBusy::Wait && row.pending.as_ref() == Some(&wanted.config) {
+                let waiting = row.state == BuildConfigState::Waiting;
+                drop(tx);
+                return if waiting {
+                    self.build_config_get(cx, name).await
+                } else {
+                    self.build_config_wait(cx, name, ANSWER_WITHIN).await
+                };
+            }
             return Err(Error::Conflict {
                 message: format!("The build service of {name} is being configured already."),
                 hint: Some("Wait until that is done.".into()),

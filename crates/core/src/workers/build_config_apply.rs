@@ -6,15 +6,18 @@
 use std::time::Duration;
 
 use prt_types::{
+    audit::Outcome,
     build_config::BuildConfigState,
     workers::{ContainerRole, WorkerStatus},
 };
+use serde_json::json;
 
 use crate::{
     Orchestrator,
     buildkit::service,
     engine::{EngineError, exec_collect},
     error::Result,
+    op_context::OpContext,
     orchestrator::Change,
     store::{BuildServiceConfig, Worker},
 };
@@ -75,7 +78,7 @@ impl Orchestrator {
         let words = String::from_utf8_lossy(&done.stderr).trim().to_owned();
         let outcome = match done.exit_code {
             0 => Ok(()),
-            service::EXIT_REFUSED => Err(format!("BuildKit refuses the configuration: {}", refusal(&words))),
+            service::EXIT_REFUSED => Err(refused(wanted.config_content.as_deref(), refusal(&words))),
             service::EXIT_BACK => Err(format!(
                 "The build service did not come up with the configuration; the former one is back. {words}"
             )),
@@ -166,6 +169,17 @@ impl Orchestrator {
             }
         };
         tx.build_config_put(&row).await?;
+        let details = json!({ "state": row.state, "message": row.message, "active": row.active.text });
+        let cx = OpContext::system("build_config");
+        self.audit_add(
+            &mut *tx,
+            &cx,
+            "build_config.end",
+            &worker.name(),
+            Outcome::Done,
+            details,
+        )
+        .await?;
         if let Some((kind, message)) = &event {
             tx.worker_event_add(worker.id, &self.event_now("console", kind, message))
                 .await?;
@@ -183,4 +197,51 @@ fn unreachable_words(error: &EngineError) -> String {
 /// BuildKit's words without its own name before them.
 fn refusal(words: &str) -> &str {
     words.strip_prefix("buildkitd: ").unwrap_or(words)
+}
+
+/// BuildKit names no line. The first setting whose key or value its words speak of is most likely meant.
+fn refused(text: Option<&str>, words: &str) -> String {
+    let inside = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+    let speaks_of = |part: &str| {
+        let mut found = words.match_indices(part);
+        part.len() > 2
+            && !["true", "false"].contains(&part)
+            && found.any(|(at, _)| {
+                !inside(words[..at].chars().next_back()) && !inside(words[at + part.len()..].chars().next())
+            })
+    };
+    let meant = |line: &str| {
+        let Some((key, value)) = line.split_once('=') else {
+            return false;
+        };
+        speaks_of(key.trim()) || speaks_of(value.trim().trim_matches('"'))
+    };
+    let line = text.and_then(|text| text.lines().position(meant));
+    let place = line.map_or(String::new(), |at| format!("line {}: ", at + 1));
+    format!("{place}BuildKit refuses the configuration: {words}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_that_is_most_likely_meant() {
+        let text = "[worker.oci]\n  enabled = true\n  networkMode = \"cni\"\n";
+        for (words, said) in [
+            (
+                "failed to find \"cni\" provider",
+                "line 3: BuildKit refuses the configuration: failed",
+            ),
+            ("invalid networkMode", "line 3: "),
+            (
+                "it is true that this failed",
+                "BuildKit refuses the configuration: it is",
+            ),
+        ] {
+            let found = refused(Some(text), words);
+            assert!(found.starts_with(said), "{found}");
+        }
+        assert!(refused(None, "cni").starts_with("BuildKit refuses"));
+    }
 }

@@ -9,7 +9,10 @@ use prt_types::{
 };
 use serde_json::json;
 
-use super::{config, provision::Provision};
+use super::{
+    config,
+    provision::{BuilderImage, Provision},
+};
 use crate::{
     Orchestrator,
     clock::new_id,
@@ -27,7 +30,13 @@ impl Orchestrator {
     /// Starts a worker. It comes back in Provisioning; see [`Orchestrator::worker_wait`].
     pub async fn worker_create(&self, cx: &OpContext, config: WorkerConfig) -> Result<WorkerView> {
         let image = config.worker_image.clone();
+        let size = config.worker_size.clone();
         let result = self.worker_create_checked(cx, config).await;
+        if let (Err(Error::InvalidInput { fields, .. }), Some(size)) = (&result, size)
+            && fields.iter().any(|wrong| wrong.field == "worker_size")
+        {
+            self.worker_size_audit(cx, &image, &size).await?;
+        }
         self.audit_refusal(cx, "worker.create", &image, result).await
     }
 
@@ -40,6 +49,14 @@ impl Orchestrator {
             .image_resolve(&mut *tx, &config.worker_image, "worker_image")
             .await?;
         let rule = self.image_authorize(&mut *tx, actor, &image).await?;
+        if rule.service_type != config.service_type {
+            let message = format!(
+                "The image is for the service type {}, not {}.",
+                rule.service_type.name(),
+                config.service_type.name()
+            );
+            return Err(Error::field("service_type", message));
+        }
         let size = self
             .worker_size_authorize(&mut *tx, actor, config.worker_size.as_deref())
             .await?;
@@ -56,14 +73,29 @@ impl Orchestrator {
         let builder = match (capacity, &config.image_config.custom_builder_url) {
             (None, _) => None,
             (Some(_), Some(custom)) => {
-                let image = self
+                let custom = self
                     .image_resolve(&mut *tx, custom, "image_config.custom_builder_url")
                     .await?;
-                let rule = self.image_authorize(&mut *tx, actor, &image).await?;
-                let login = self.rule_login(&mut *tx, &rule, &image).await?;
-                Some((image.to_string(), used.note(login, &image)))
+                let rule = self.image_authorize(&mut *tx, actor, &custom).await?;
+                // A login that the asker gives is for the registry of the worker's image.
+                let login = if custom.registry == image.registry {
+                    self.pull_login(&mut *tx, actor, &config.image_config, &rule, &custom)
+                        .await?
+                } else {
+                    self.rule_login(&mut *tx, &rule, &custom).await?
+                };
+                Some(BuilderImage {
+                    reference: custom.to_string(),
+                    login: used.note(login, &custom),
+                    pull_policy: self.pull_policy(&config.image_config, &rule),
+                })
             }
-            (Some(_), None) => Some((self.builder_image(rights.privileged), None)),
+            // The platform's own: pulled once.
+            (Some(_), None) => Some(BuilderImage {
+                reference: self.builder_image(rights.privileged),
+                login: None,
+                pull_policy: PullPolicy::IfNotPresent,
+            }),
         };
         let (primary_limits, builder_limits) = match capacity {
             Some(capacity) => {
@@ -77,10 +109,10 @@ impl Orchestrator {
             image: image.to_string(),
             limits: primary_limits,
         }];
-        if let (Some((image, _)), Some(limits)) = (&builder, builder_limits) {
+        if let (Some(builder), Some(limits)) = (&builder, builder_limits) {
             planned.push(PlannedContainer {
                 role: ContainerRole::Builder,
-                image: image.clone(),
+                image: builder.reference.clone(),
                 limits,
             });
         }
@@ -138,11 +170,7 @@ impl Orchestrator {
             }
             None => None,
         };
-        let pull_policy = config
-            .image_config
-            .pull_policy
-            .or(rule.pull_policy)
-            .unwrap_or(self.inner.settings.pull_policy);
+        let pull_policy = self.pull_policy(&config.image_config, &rule);
         let view = self.worker_view(&mut *tx, worker.clone()).await?;
         tx.save().await?;
         metrics::counter!("prt_workers_created_total").increment(1);
@@ -164,6 +192,13 @@ impl Orchestrator {
             token,
         });
         Ok(view)
+    }
+
+    fn pull_policy(&self, config: &ImageConfig, rule: &ContainerImage) -> PullPolicy {
+        config
+            .pull_policy
+            .or(rule.pull_policy)
+            .unwrap_or(self.inner.settings.pull_policy)
     }
 
     fn builder_image(&self, privileged: bool) -> String {
@@ -293,6 +328,3 @@ fn join_scripts(rule: &ContainerImage, own: Option<&str>) -> Option<String> {
         .collect();
     (!parts.is_empty()).then(|| parts.join("\n"))
 }
-
-/// Builder images are the platform's own or were authorized; they are pulled once.
-pub(super) const BUILDER_PULL_POLICY: PullPolicy = PullPolicy::IfNotPresent;

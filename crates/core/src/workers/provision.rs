@@ -11,9 +11,7 @@ use prt_types::{
 use tracing::Instrument as _;
 
 use super::{
-    builder_start,
-    create::BUILDER_PULL_POLICY,
-    notebook_start,
+    builder_start, notebook_start,
     plan::{self, BUILDKITD_TOML, NOTEBOOK_TOKEN_FILE, Parts, SECRETS_FILE, TOKEN_FILE},
 };
 use crate::{
@@ -37,13 +35,19 @@ pub(super) struct Provision {
     pub image: ImageRef,
     pub login: Option<RegistryLogin>,
     pub pull_policy: PullPolicy,
-    /// Image reference of the builder and the login for its pull.
-    pub builder: Option<(String, Option<RegistryLogin>)>,
+    pub builder: Option<BuilderImage>,
     pub startup_script: Option<String>,
     pub log_level: Option<String>,
     pub env: BTreeMap<String, String>,
     pub token: Option<Secret>,
     pub secrets: Vec<Given>,
+}
+
+/// Where a builder comes from.
+pub(super) struct BuilderImage {
+    pub reference: String,
+    pub login: Option<RegistryLogin>,
+    pub pull_policy: PullPolicy,
 }
 
 /// Why a worker did not come up.
@@ -107,8 +111,8 @@ impl Orchestrator {
             .pull(worker, &reference, provision.pull_policy, provision.login.as_ref())
             .await?;
         let builder = match &provision.builder {
-            Some((reference, login)) => Some(
-                self.pull(worker, reference, BUILDER_PULL_POLICY, login.as_ref())
+            Some(builder) => Some(
+                self.pull(worker, &builder.reference, builder.pull_policy, builder.login.as_ref())
                     .await?,
             ),
             None => None,

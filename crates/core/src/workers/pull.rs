@@ -48,34 +48,37 @@ impl Orchestrator {
         });
         let image = self.inner.engine.ensure_image(reference, policy, login, report).await;
         reporter.abort();
-        let image = image.map_err(|error| not_pulled(error, reference, login))?;
+        let image = image.map_err(|error| not_pulled(error, reference, login, &worker.image))?;
         self.worker_event(worker, "console", "Image", format!("{reference} is present."))
             .await;
         Ok(image)
     }
 }
 
-/// Says of a failed pull what to do about it, with the registry's own words. What else can go wrong is the engine's to tell.
-fn not_pulled(error: EngineError, reference: &str, login: Option<&RegistryLogin>) -> Failure {
+/// Says of a failed pull what to do about it, with the registry's own words. What else can go wrong is the engine's to tell. `own` is
+/// the worker's image: a login that is given with a worker goes to its registry only.
+fn not_pulled(error: EngineError, reference: &str, login: Option<&RegistryLogin>, own: &str) -> Failure {
     let host = host_of(reference);
     let user = login.map(|login| login.username.as_str());
     let mut failure = Failure::from(error);
     let Some(words) = failure.message.strip_prefix(&format!("pulling {reference}: ")) else {
         return failure;
     };
+    let give = if host_of(own) == host {
+        "give a login that may pull it (repo_username and repo_password, or repo_secret_name)"
+    } else {
+        "ask an admin to give its Container Image a login that may pull it"
+    };
     let lower = words.to_lowercase();
     let said = match (failure.reason, user) {
-        (WorkerReason::PullDenied, _) if lower.contains("toomanyrequests") => format!(
-            "The registry {host} has reached its limit of pulls. Try again later, or give a login that may pull more (repo_username and \
-             repo_password, or repo_secret_name)"
-        ),
+        (WorkerReason::PullDenied, _) if lower.contains("toomanyrequests") => {
+            format!("The registry {host} has reached its limit of pulls. Try again later, or {give}")
+        }
         (WorkerReason::PullDenied, Some(user)) => format!(
-            "The registry {host} refuses to let {user} pull {reference}. Check the user name and the password, or give a login that may \
-             pull it (repo_username and repo_password, or repo_secret_name)"
+            "The registry {host} refuses to let {user} pull {reference}. Check the user name and the password, or {give}"
         ),
         (WorkerReason::PullDenied, None) => format!(
-            "The registry {host} refuses to let {reference} be pulled without a login. Look at its name, and give a login if it needs one: \
-             repo_username and repo_password, or repo_secret_name"
+            "The registry {host} refuses to let {reference} be pulled without a login. Look at its name, or {give}"
         ),
         (WorkerReason::NoSuchImage, Some(user)) => {
             format!("There is no image {reference}, or it is not for {user}. Look at its name and tag")
@@ -113,10 +116,11 @@ mod tests {
             username: "ada".into(),
             password: "canary".into(),
         };
-        let failed = |kind, message: &str, login| {
-            let Failure { reason, message } = not_pulled(EngineError::new(kind, message), "r.io/x:1", login);
+        let failed_for = |own: &str, kind, message: &str, login| {
+            let Failure { reason, message } = not_pulled(EngineError::new(kind, message), "r.io/x:1", login, own);
             (reason, message)
         };
+        let failed = |kind, message: &str, login| failed_for("r.io/y:2", kind, message, login);
         let denied = "pulling r.io/x:1: unauthorized: authentication required";
         let (reason, message) = failed(EngineErrorKind::PullDenied, denied, Some(&login));
         assert_eq!(reason, WorkerReason::PullDenied);
@@ -131,7 +135,12 @@ mod tests {
             "{message}"
         );
         let (_, message) = failed(EngineErrorKind::PullDenied, denied, None);
-        assert!(message.contains("without a login. Look at its name"), "{message}");
+        assert!(
+            message.contains("without a login. Look at its name, or give a login"),
+            "{message}"
+        );
+        let (_, message) = failed_for("other.io/x:1", EngineErrorKind::PullDenied, denied, None);
+        assert!(message.contains("Look at its name, or ask an admin"), "{message}");
         let missing = "pulling r.io/x:1: manifest unknown: manifest unknown";
         let (reason, message) = failed(EngineErrorKind::NoSuchImage, missing, Some(&login));
         assert_eq!(reason, WorkerReason::NoSuchImage);

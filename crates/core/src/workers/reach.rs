@@ -19,6 +19,7 @@ use super::{BUILD_FOLDER_PRIMARY, provision::NOTEBOOK_PORT, sees};
 use crate::{
     Orchestrator,
     authz::is_reachable,
+    builds::not_building,
     engine::{EngineError, EngineErrorKind, ExecSpec, exec_collect},
     error::{Error, Result},
     op_context::OpContext,
@@ -200,6 +201,8 @@ impl Orchestrator {
         if replace && relative.is_empty() {
             return Err(Error::field("path", "Name a folder below the build folder to replace."));
         }
+        // What a running build reads stays as it is.
+        not_building(&mut *self.read().await?, &worker).await?;
         // Before it begins, as with commands: what breaks off was tried all the same.
         let mut tx = self.write().await?;
         self.audit_add(&mut *tx, cx, "worker.upload", name, Outcome::Done, details)
@@ -217,6 +220,11 @@ impl Orchestrator {
         let done = run(UNPACK, &[&living], Some(watched(tar, Arc::clone(&end)))).await?;
         let end = std::mem::take(&mut *end.lock().unwrap_or_else(PoisonError::into_inner));
         if done.exit_code == 0 && end.is_whole() {
+            // It took a while to come.
+            if let Err(error) = not_building(&mut *self.read().await?, &worker).await {
+                run(DISCARD, &[], None).await?;
+                return Err(error);
+            }
             let mode = if replace { "replace" } else { "merge" };
             let done = run(SWAP, &[&relative, mode], None).await?;
             return if done.exit_code == 0 {

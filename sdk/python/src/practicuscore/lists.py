@@ -85,7 +85,7 @@ class WorkerSize:
             "name": self.name,
             "cpu": f"{self.cpu:g}",
             "memory GB": f"{self.total_mem_gb:g}",
-            "gpu": str(self.gpu),
+            "gpu": f"{self.gpu} ({self.gpu_vram_gb} GB)" if self.gpu_vram_gb else str(self.gpu),
             "security context": self.security_context,
             "default": "yes" if self.default else "",
         }
@@ -102,6 +102,10 @@ class WorkerImage:
     """``exact``, ``any`` or ``pattern``."""
     name: str
     description: str
+    recommended_version: str = ""
+    """The version to take, if an admin names one."""
+    service_type: str = "cloud_worker"
+    """``cloud_worker`` or ``workspace``: what to put into ``service_type``."""
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> WorkerImage:
@@ -112,11 +116,14 @@ class WorkerImage:
             match_kind=read.text(values, "match_kind"),
             name=read.text(values, "name"),
             description=read.text(values, "description"),
+            recommended_version=read.text(values, "recommended_version"),
+            service_type=read.text(values, "service_type"),
         )
 
     def row(self) -> dict[str, str]:
         """Cells of the table."""
-        return {"image": self.image or self.rule, "name": self.name, "description": self.description}
+        image = self.image or self.rule
+        return {"image": image, "recommended": self.recommended_version, "name": self.name, "description": self.description}
 
 
 def list_worker_sizes(*, client: Client | None = None) -> PrtList[WorkerSize]:

@@ -378,12 +378,17 @@ class Worker:
         self,
         insecure_registries: str | Sequence[str] | None = None,
         config_content: str | None = None,
+        *,
+        wait_for_build: bool = True,
     ) -> bool:
-        """Configures its build service; see :func:`practicuscore.containers.update_build_config`."""
+        """Configures its build service; see :func:`practicuscore.containers.update_build_config`.
+
+        :param wait_for_build: False raises :class:`ConflictError` while a build runs, instead of waiting for its end
+        """
         if insecure_registries is None and config_content is None:
             message = "Give insecure_registries or config_content."
             raise UsageError("The build configuration is wrong.", fields=[FieldError("config_content", message)])
-        body: dict[str, Any] = {}
+        body: dict[str, Any] = {} if wait_for_build else {"when_busy": "refuse"}
         if insecure_registries is not None:
             given = insecure_registries.split(",") if isinstance(insecure_registries, str) else insecure_registries
             body["insecure_registries"] = [str(host).strip() for host in given]

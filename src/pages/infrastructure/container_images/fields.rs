@@ -53,8 +53,8 @@ pub fn ImageCard(
         }
     };
     let services = vec![
-        Choice::new(service_name(ServiceType::CloudWorker), "Cloud Worker"),
-        Choice::new(service_name(ServiceType::Workspace), "Workspace"),
+        Choice::new(ServiceType::CloudWorker.name(), "Cloud Worker"),
+        Choice::new(ServiceType::Workspace.name(), "Workspace"),
     ];
     let version_hint = format!(
         "Given to an image of an exact rule that is asked for without a tag. Empty: {}.",
@@ -71,7 +71,7 @@ pub fn ImageCard(
                 hint=image_hint
                 on:input=move |event| image.set(event_target_value(&event))
             />
-            <SelectField path="service_type" label="Service type" choices=services value=service_name(values.service_type) />
+            <SelectField path="service_type" label="Service type" choices=services value=values.service_type.name() />
             <TextField path="name" label="Name" value=values.name hint=|| "Shown to users. Empty: the image itself." />
             <TextField path="description" label="Description" value=values.description />
             <TextField path="version" label="Version" mono=true value=values.version hint=move || version_hint.clone() />
@@ -166,13 +166,5 @@ pub fn RunCard(
                 hint=|| "Shell commands that run in the worker before the image's own start command. No place for secrets."
             />
         </Card>
-    }
-}
-
-/// A service type as requests spell it.
-pub fn service_name(service: ServiceType) -> &'static str {
-    match service {
-        ServiceType::CloudWorker => "cloud_worker",
-        ServiceType::Workspace => "workspace",
     }
 }

@@ -24,8 +24,8 @@ use super::cache::{CACHE, CacheCard, PruneCache, PruneDialog};
 use crate::{
     client::live::{Change, refresh_on_change},
     components::{
-        Button, ButtonKind, Card, ConfirmDialog, ConfirmLink, CopyButton, Crumb, Form, Load, MetaItem, MetaList, Note,
-        NoteTone, PageTitle, RelativeTime, Tabs,
+        Button, ButtonKind, Card, CheckField, ConfirmDialog, ConfirmLink, CopyButton, Crumb, Form, Load, MetaItem,
+        MetaList, Note, NoteTone, PageTitle, RelativeTime, Tabs,
     },
     forms::{Draft, form_state},
 };
@@ -219,15 +219,20 @@ fn Active(view: RwSignal<BuildConfigView>) -> impl IntoView {
 #[component]
 fn Reset(name: String, refused: Refused<ResetForm>) -> impl IntoView {
     let action = ServerAction::<ResetBuildConfig>::new();
-    let error = StoredValue::new(refused.map(|draft| draft.error));
+    let (checked, error) = match refused {
+        Some(draft) => (draft.values.refuse_reset, Some(draft.error)),
+        None => (false, None),
+    };
+    let error = StoredValue::new(error);
     let name = StoredValue::new(name);
     view! {
         <ConfirmDialog name="reset" title="Reset the build service?">
             <p>
-                "It runs with the installation's registries again, as when the builder was started. The worker and its cache stay; a running build is waited for."
+                "It runs with the installation's registries again, as when the builder was started. The worker and its cache stay."
             </p>
             <Form action error=error.get_value()>
                 <input type="hidden" name="input[worker]" value=name.get_value() />
+                <CheckField path="refuse_reset" label="Fail if a build runs, instead of waiting for its end" checked />
                 <div class="form-actions">
                     <Button kind=ButtonKind::Primary busy=action.pending()>
                         "Reset"

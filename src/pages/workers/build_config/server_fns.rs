@@ -28,6 +28,8 @@ pub struct BuildConfigForm {
 #[serde(default)]
 pub struct ResetForm {
     pub worker: String,
+    /// Fail if a build runs.
+    pub refuse_reset: bool,
 }
 
 /// The draft of a worker's form.
@@ -134,8 +136,13 @@ pub async fn reset_build_config(input: ResetForm) -> Result<BuildConfigView, App
     use crate::server::{draft, extract, problem::app_error};
 
     let (orchestrator, cx) = extract::context().await?;
+    let when_busy = if input.refuse_reset {
+        WhenBusy::Refuse
+    } else {
+        WhenBusy::Wait
+    };
     let result = orchestrator
-        .build_config_reset(&cx, &input.worker, WhenBusy::Wait)
+        .build_config_reset(&cx, &input.worker, when_busy)
         .await
         .map_err(|error| app_error(error, &cx));
     let page = format!("/workers/{}/build-config", input.worker);

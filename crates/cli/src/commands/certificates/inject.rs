@@ -21,9 +21,11 @@ pub struct Args {
 }
 
 pub async fn run(args: &Args, session: &Session) -> Result<()> {
+    let before = session.client.certificates().await?;
     let input = CertificatesInput {
         inject: Some(args.switch == Switch::On),
-        ..CertificatesInput::default()
+        pem: None,
+        revision: Some(before.revision),
     };
     let view = session.client.certificates_set(&input).await?;
     session.out.show(&view, show::text)

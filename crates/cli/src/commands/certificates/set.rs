@@ -23,10 +23,12 @@ pub struct Args {
 }
 
 pub async fn run(args: &Args, session: &Session) -> Result<()> {
+    // Before the file, because what is piped in may take its time.
+    let before = session.client.certificates().await?;
     let input = CertificatesInput {
         pem: Some(read(&args.file)?),
         inject: args.inject.then_some(true),
-        revision: None,
+        revision: Some(before.revision),
     };
     let view = session.client.certificates_set(&input).await?;
     session.out.show(&view, show::text)

@@ -1,11 +1,14 @@
 //! `credential create NAME --registry HOST --username USER`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use prt_types::registry_credentials::{CredentialScope, RegistryCredentialInput};
+use prt_types::{
+    Secret,
+    registry_credentials::{CredentialScope, RegistryCredentialInput},
+};
 use time::{Date, macros::format_description};
 
-use super::audience;
+use super::text;
 use crate::{
     error::{CliError, Result},
     params::credentials,
@@ -41,13 +44,7 @@ pub struct Args {
 
 pub async fn run(args: Args, session: &Session) -> Result<()> {
     let password = match &args.password_file {
-        Some(path) => {
-            let text = std::fs::read_to_string(path).map_err(|source| CliError::Io {
-                what: format!("cannot read the password file {}", path.display()),
-                source,
-            })?;
-            text.trim_end_matches(['\r', '\n']).into()
-        }
+        Some(path) => password_of_file(path)?,
         None => credentials::password_of(&args.username, &args.registry)?,
     };
     let (scope, owner) = match (args.for_user, args.for_group, args.everyone) {
@@ -66,18 +63,20 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
         revision: None,
     };
     let kept = session.client.registry_credential_create(&input).await?;
-    session.out.show(&kept, |kept| {
-        format!(
-            "{} is kept for {}, for the registry {}",
-            kept.name,
-            audience(kept),
-            kept.host
-        )
-    })
+    session.out.show(&kept, text)
+}
+
+/// All of a file but the line end at its end.
+pub fn password_of_file(path: &Path) -> Result<Secret> {
+    let text = std::fs::read_to_string(path).map_err(|source| CliError::Io {
+        what: format!("cannot read the password file {}", path.display()),
+        source,
+    })?;
+    Ok(text.trim_end_matches(['\r', '\n']).into())
 }
 
 /// The end of a day, in milliseconds since 1970.
-fn last_moment(text: &str) -> std::result::Result<i64, String> {
+pub fn last_moment(text: &str) -> std::result::Result<i64, String> {
     const DAY_MS: i64 = 86_400_000;
     let day = Date::parse(text, format_description!("[year]-[month]-[day]"))
         .map_err(|_| "a date such as 2027-01-31 is expected".to_owned())?;

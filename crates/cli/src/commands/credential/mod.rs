@@ -4,6 +4,7 @@ mod create;
 mod delete;
 mod list;
 mod test;
+mod update;
 
 use clap::Subcommand;
 use prt_types::registry_credentials::{CredentialScope, RegistryCredentialView};
@@ -20,6 +21,8 @@ pub enum Command {
     List,
     /// Keep a registry login under a name; the password comes from PRT_REGISTRY_PASSWORD, standard input or a file
     Create(create::Args),
+    /// Change what is named of one and leave the rest, the password too
+    Update(update::Args),
     /// Remove one
     Delete(delete::Args),
     /// Ask its registry whether it works
@@ -30,6 +33,7 @@ pub async fn run(command: Command, session: &Session) -> Result<()> {
     match command {
         Command::List => list::run(session).await,
         Command::Create(args) => create::run(args, session).await,
+        Command::Update(args) => update::run(args, session).await,
         Command::Delete(args) => delete::run(args, session).await,
         Command::Test(args) => test::run(args, session).await,
     }
@@ -53,4 +57,14 @@ fn audience(credential: &RegistryCredentialView) -> String {
         CredentialScope::Group => format!("group {}", credential.owner),
         CredentialScope::Everyone => "everyone".into(),
     }
+}
+
+/// What `create` and `update` say in the end.
+fn text(kept: &RegistryCredentialView) -> String {
+    format!(
+        "{} is kept for {}, for the registry {}",
+        kept.name,
+        audience(kept),
+        kept.host
+    )
 }

@@ -23,7 +23,10 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
     } else {
         Err(CliError::failed_hint(
             test.message,
-            "an edit in Infrastructure > Registries gives it another password",
+            format!(
+                "`prtcli credential update {} --password-stdin` gives it another password",
+                credential.name
+            ),
         ))
     }
 }

@@ -14,9 +14,15 @@ pub async fn run(session: &Session) -> Result<()> {
                 } else {
                     &choice.image
                 };
-                vec![image.clone(), choice.name.clone(), choice.description.clone()]
+                vec![
+                    image.clone(),
+                    choice.recommended_version.clone(),
+                    choice.service_type.name().to_owned(),
+                    choice.name.clone(),
+                    choice.description.clone(),
+                ]
             })
             .collect();
-        table(&["IMAGE", "NAME", "DESCRIPTION"], &rows)
+        table(&["IMAGE", "RECOMMENDED", "SERVICE", "NAME", "DESCRIPTION"], &rows)
     })
 }

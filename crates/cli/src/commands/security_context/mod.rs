@@ -19,7 +19,7 @@ pub enum Command {
     Show(show::Args),
     /// Make one
     Create(Box<save::CreateArgs>),
-    /// Replace what one says; running workers keep what they have
+    /// Change what is named of one and leave the rest, e.g. --privileged=false; running workers keep what they have
     Update(Box<save::UpdateArgs>),
     /// Remove one that no worker size names
     Delete(delete::Args),

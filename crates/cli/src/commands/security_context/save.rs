@@ -1,6 +1,11 @@
 //! `security-context create NAME …` and `security-context update NAME …`.
 
-use super::{fields::Fields, show::text};
+use prt_types::security_contexts::SecurityContextInput;
+
+use super::{
+    fields::{Fields, unchanged},
+    show::text,
+};
 use crate::{error::Result, session::Session};
 
 #[derive(Debug, clap::Args)]
@@ -15,7 +20,7 @@ pub struct CreateArgs {
 pub struct UpdateArgs {
     /// The security context
     name: String,
-    /// Refuse if it is no longer at this revision
+    /// Refuse if it is not at this revision; default: the one that the command finds
     #[arg(long, value_name = "NUMBER")]
     revision: Option<i64>,
     #[command(flatten)]
@@ -23,13 +28,18 @@ pub struct UpdateArgs {
 }
 
 pub async fn create(args: CreateArgs, session: &Session) -> Result<()> {
-    let input = args.fields.input(args.name, None);
+    let input = args.fields.over(SecurityContextInput {
+        name: args.name,
+        ..SecurityContextInput::default()
+    });
     let made = session.client.security_context_create(&input).await?;
     session.out.show(&made, text)
 }
 
 pub async fn update(args: UpdateArgs, session: &Session) -> Result<()> {
-    let input = args.fields.input(args.name.clone(), args.revision);
+    let before = session.client.security_context(&args.name).await?;
+    let mut input = args.fields.over(unchanged(before));
+    input.revision = args.revision.or(input.revision);
     let changed = session.client.security_context_update(&args.name, &input).await?;
     session.out.show(&changed, text)
 }

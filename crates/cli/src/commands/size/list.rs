@@ -30,7 +30,10 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
                     },
                     format!("{:.2}", size.cpu_net_millis as f64 / 1000.0),
                     format!("{}Mi", size.memory_net_mib),
-                    size.gpus.to_string(),
+                    match size.gpu_vram_gib {
+                        0 => size.gpus.to_string(),
+                        vram => format!("{} ({vram}Gi)", size.gpus),
+                    },
                     size.security_context.name().to_owned(),
                 ]
             })

@@ -36,6 +36,18 @@ enum Pull {
     Never,
 }
 
+/// `--service-type`.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Service {
+    /// Interactive or batch compute
+    #[default]
+    #[value(name = "cloud_worker", alias = "cloud-worker")]
+    CloudWorker,
+    /// A desktop-like workspace
+    #[value(name = "workspace")]
+    Workspace,
+}
+
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Short or full image name; without a tag the platform version is taken
@@ -74,6 +86,9 @@ pub struct Args {
     /// DEBUG, INFO, WARNING, ERROR or CRITICAL
     #[arg(long, value_name = "LEVEL")]
     log_level: Option<String>,
+    /// That of the image's Container Image
+    #[arg(long, value_enum, default_value_t, value_name = "TYPE")]
+    service_type: Service,
     /// http or https: how the worker is reached; it is what the console's address speaks
     #[arg(long, value_name = "PROTOCOL")]
     network_protocol: Option<String>,
@@ -148,7 +163,10 @@ fn config(args: Args) -> Result<WorkerConfig> {
     Ok(WorkerConfig {
         worker_image: args.image,
         worker_size: args.size,
-        service_type: ServiceType::CloudWorker,
+        service_type: match args.service_type {
+            Service::CloudWorker => ServiceType::CloudWorker,
+            Service::Workspace => ServiceType::Workspace,
+        },
         image_config: ImageConfig {
             repo_username: args.repo_username,
             repo_password,
