@@ -5,7 +5,7 @@ export default defineConfig({
   testDir: 'tests',
   globalSetup: './helpers/setup.ts',
   // Each process starts a console of its own; the files are spread over them, the tests of a file share one.
-  workers: 3,
+  workers: 2,
   fullyParallel: false,
   forbidOnly: true,
   // One that passes the second time is named as flaky in the closing lines.

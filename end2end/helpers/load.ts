@@ -4,26 +4,35 @@ import type { Page, Request } from '@playwright/test';
 /** With a worker the machine gets a network, or loses it. What Chromium is connecting just then fails with this. */
 export const NETWORK_CHANGED = 'net::ERR_NETWORK_CHANGED';
 
-/** Loads a page; where a part of it was cut off so, once more, as a reader would. `go` ends when the page can be used. */
+/** What Playwright says of a page that was cut off so, and of one that is loaded while Chromium still shows its own page about that. */
+const CUT = /net::ERR_NETWORK_CHANGED|chrome-error:|Not attached to an active page/;
+
+/** Loads a page; where a part of it was cut off, again, as a reader would. `go` ends when the page can be used. */
 export async function load(page: Page, go: () => Promise<unknown>): Promise<void> {
-  let cut = false;
-  let tell: (() => void) | undefined;
+  for (let left = 3; !(await whole(page, go, left === 0)); left--);
+}
+
+/** Whether the page came whole; on the last try it has to. */
+async function whole(page: Page, go: () => Promise<unknown>, last: boolean): Promise<boolean> {
+  let cut: (() => void) | undefined;
+  const lost = new Promise<boolean>((resolve) => (cut = () => resolve(false)));
   const look = (request: Request) => {
     // A stream of events begins anew by itself.
-    if (request.failure()?.errorText !== NETWORK_CHANGED || request.resourceType() === 'eventsource') return;
-    cut = true;
-    tell?.();
+    if (request.failure()?.errorText === NETWORK_CHANGED && request.resourceType() !== 'eventsource' && !last) cut?.();
   };
-  const lost = new Promise<void>((resolve) => (tell = resolve));
   page.on('requestfailed', look);
   try {
-    const first = go().catch((error: unknown) => {
-      cut ||= String(error).includes(NETWORK_CHANGED);
-      if (!cut) throw error;
-    });
-    await Promise.race([first, lost]);
+    const came = go().then(
+      () => true,
+      (error: unknown) => {
+        if (last || !CUT.test(String(error))) throw error;
+        return false;
+      },
+    );
+    // Of a page that was given up nobody waits for the end.
+    came.catch(() => undefined);
+    return await Promise.race([came, lost]);
   } finally {
     page.off('requestfailed', look);
   }
-  if (cut) await go();
 }
