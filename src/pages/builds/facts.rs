@@ -105,7 +105,7 @@ pub fn Facts(view: RwSignal<BuildView>, model: RwSignal<LogModel>) -> impl IntoV
                         let title = name.clone();
                         view! {
                             <span class="slowest">
-                                <span class="mono" title>{name}</span>
+                                <span class="mono" title=title>{name}</span>
                                 <span class="muted">{took}</span>
                             </span>
                         }
