@@ -183,7 +183,9 @@ pub struct ImageChoice {
     /// For people.
     pub description: String,
     /// The version to take, if the admin names one.
+    #[serde(default)]
     pub recommended_version: String,
     /// What its workers are for.
+    #[serde(default)]
     pub service_type: ServiceType,
 }

@@ -65,9 +65,9 @@ pub struct WorkerConfig {
     /// A worker size's name; unset = the default size.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worker_size: Option<String>,
-    /// What it is for.
-    #[serde(default)]
-    pub service_type: ServiceType,
+    /// What it is for; unset = what its Container Image names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_type: Option<ServiceType>,
     /// Pull and builder settings.
     #[serde(default)]
     pub image_config: ImageConfig,

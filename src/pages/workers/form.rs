@@ -77,11 +77,14 @@ impl WorkerForm {
             }
         };
         let service_type = match self.service_type.as_str() {
-            "" => ServiceType::default(),
-            name => ServiceType::from_name(name).unwrap_or_else(|| {
-                fields.push(field("service_type", "service_type is cloud_worker or workspace."));
-                ServiceType::default()
-            }),
+            "" => None,
+            name => {
+                let service = ServiceType::from_name(name);
+                if service.is_none() {
+                    fields.push(field("service_type", "service_type is cloud_worker or workspace."));
+                }
+                service
+            }
         };
         let env_variables = key_values::parse(&self.env_variables).unwrap_or_else(|message| {
             fields.push(field("env_variables", &message));

@@ -83,6 +83,7 @@ fn WorkerFormView(
         + values.env_variables.len()
         + values.additional_params.len()
         + values.network_protocol.len()
+        + values.service_type.len()
         > 0;
     let policies = vec![
         Choice::new("", "The image's own setting"),
@@ -98,6 +99,7 @@ fn WorkerFormView(
         Choice::new("https", "https"),
     ];
     let services = vec![
+        Choice::new("", "What the image is for"),
         Choice::new(ServiceType::CloudWorker.name(), "Cloud Worker"),
         Choice::new(ServiceType::Workspace.name(), "Workspace"),
     ];

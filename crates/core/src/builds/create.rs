@@ -104,7 +104,9 @@ impl Orchestrator {
             let mut tx = self.read().await?;
             let worker = self.worker_visible_to_builds(&mut *tx, cx, &worker_name).await?;
             builds_in(&worker)?;
-            not_building(&mut *tx, &worker).await?;
+            if let Some(active) = tx.build_active(worker.id).await? {
+                return Err(busy(&worker, active.number));
+            }
             not_changing(&mut *tx, &worker).await?;
             worker
         };
@@ -282,15 +284,7 @@ async fn not_changing(tx: &mut dyn Repository, worker: &Worker) -> Result<()> {
     })
 }
 
-/// One build at a time.
-pub(crate) async fn not_building(tx: &mut dyn Repository, worker: &Worker) -> Result<()> {
-    match tx.build_active(worker.id).await? {
-        Some(active) => Err(busy(worker, active.number)),
-        None => Ok(()),
-    }
-}
-
-fn busy(worker: &Worker, active: i64) -> Error {
+pub(crate) fn busy(worker: &Worker, active: i64) -> Error {
     Error::Conflict {
         message: format!(
             "{} is busy with build #{active}: there is one build at a time in a worker.",

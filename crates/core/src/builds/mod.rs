@@ -33,7 +33,7 @@ mod runs;
 mod validate;
 mod view;
 
-pub(crate) use create::{builds_in, not_building};
+pub(crate) use create::{builds_in, busy};
 pub(crate) use failure::Unreachable;
 pub use read::BuildQuery;
 pub use runs::BuildRuns;

@@ -199,7 +199,7 @@ fn refusal(words: &str) -> &str {
     words.strip_prefix("buildkitd: ").unwrap_or(words)
 }
 
-/// BuildKit names no line. The first setting whose key or value its words speak of is most likely meant.
+/// BuildKit names no line. The first setting whose value its words speak of, or else its key, is most likely meant.
 fn refused(text: Option<&str>, words: &str) -> String {
     let inside = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
     let speaks_of = |part: &str| {
@@ -210,13 +210,14 @@ fn refused(text: Option<&str>, words: &str) -> String {
                 !inside(words[..at].chars().next_back()) && !inside(words[at + part.len()..].chars().next())
             })
     };
-    let meant = |line: &str| {
-        let Some((key, value)) = line.split_once('=') else {
-            return false;
-        };
-        speaks_of(key.trim()) || speaks_of(value.trim().trim_matches('"'))
-    };
-    let line = text.and_then(|text| text.lines().position(meant));
+    let settings: Vec<Option<(&str, &str)>> = text
+        .unwrap_or_default()
+        .lines()
+        .map(|line| line.split('#').next().unwrap_or(line).split_once('='))
+        .collect();
+    let first = |meant: &dyn Fn((&str, &str)) -> bool| settings.iter().position(|setting| setting.is_some_and(meant));
+    let line = first(&|(_, value)| speaks_of(value.trim().trim_matches('"')))
+        .or_else(|| first(&|(key, _)| speaks_of(key.trim())));
     let place = line.map_or(String::new(), |at| format!("line {}: ", at + 1));
     format!("{place}BuildKit refuses the configuration: {words}")
 }

@@ -49,11 +49,11 @@ impl Orchestrator {
             .image_resolve(&mut *tx, &config.worker_image, "worker_image")
             .await?;
         let rule = self.image_authorize(&mut *tx, actor, &image).await?;
-        if rule.service_type != config.service_type {
+        if let Some(wanted) = config.service_type.filter(|wanted| *wanted != rule.service_type) {
             let message = format!(
                 "The image is for the service type {}, not {}.",
                 rule.service_type.name(),
-                config.service_type.name()
+                wanted.name()
             );
             return Err(Error::field("service_type", message));
         }
@@ -77,12 +77,13 @@ impl Orchestrator {
                     .image_resolve(&mut *tx, custom, "image_config.custom_builder_url")
                     .await?;
                 let rule = self.image_authorize(&mut *tx, actor, &custom).await?;
-                // A login that the asker gives is for the registry of the worker's image.
-                let login = if custom.registry == image.registry {
-                    self.pull_login(&mut *tx, actor, &config.image_config, &rule, &custom)
-                        .await?
-                } else {
-                    self.rule_login(&mut *tx, &rule, &custom).await?
+                let login = match self.rule_login(&mut *tx, &rule, &custom).await? {
+                    // A login that the asker gives is for the registry of the worker's image.
+                    None if custom.registry == image.registry => {
+                        self.pull_login(&mut *tx, actor, &config.image_config, &rule, &custom)
+                            .await?
+                    }
+                    login => login,
                 };
                 Some(BuilderImage {
                     reference: custom.to_string(),

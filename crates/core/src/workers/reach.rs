@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    path::Path,
     pin::Pin,
     sync::{Arc, LazyLock, Mutex, PoisonError},
 };
@@ -19,7 +20,7 @@ use super::{BUILD_FOLDER_PRIMARY, provision::NOTEBOOK_PORT, sees};
 use crate::{
     Orchestrator,
     authz::is_reachable,
-    builds::not_building,
+    builds::busy,
     engine::{EngineError, EngineErrorKind, ExecSpec, exec_collect},
     error::{Error, Result},
     op_context::OpContext,
@@ -201,8 +202,7 @@ impl Orchestrator {
         if replace && relative.is_empty() {
             return Err(Error::field("path", "Name a folder below the build folder to replace."));
         }
-        // What a running build reads stays as it is.
-        not_building(&mut *self.read().await?, &worker).await?;
+        self.not_read_by_a_build(&worker, &relative).await?;
         // Before it begins, as with commands: what breaks off was tried all the same.
         let mut tx = self.write().await?;
         self.audit_add(&mut *tx, cx, "worker.upload", name, Outcome::Done, details)
@@ -221,8 +221,9 @@ impl Orchestrator {
         let end = std::mem::take(&mut *end.lock().unwrap_or_else(PoisonError::into_inner));
         if done.exit_code == 0 && end.is_whole() {
             // It took a while to come.
-            if let Err(error) = not_building(&mut *self.read().await?, &worker).await {
-                run(DISCARD, &[], None).await?;
+            if let Err(error) = self.not_read_by_a_build(&worker, &relative).await {
+                // The next upload removes what is left.
+                _ = run(DISCARD, &[], None).await;
                 return Err(error);
             }
             let mode = if replace { "replace" } else { "merge" };
@@ -242,6 +243,19 @@ impl Orchestrator {
             None if done.exit_code != 0 => not_unpacked(name, &done.stderr),
             None => Error::field("body", "The upload is no whole tar archive: its end is missing."),
         })
+    }
+
+    /// The folder that a running build reads is not changed as a whole; single files are for their owner to judge.
+    async fn not_read_by_a_build(&self, worker: &Worker, relative: &str) -> Result<()> {
+        match self.read().await?.build_active(worker.id).await? {
+            Some(build)
+                if Path::new(&build.context).starts_with(relative)
+                    || Path::new(relative).starts_with(&build.context) =>
+            {
+                Err(busy(worker, build.number))
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Writes one file of the build folder.

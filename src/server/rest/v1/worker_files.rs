@@ -37,7 +37,7 @@ struct PathQuery {
     path: String,
 }
 
-/// Replaces a folder below the build folder by the content of a tar stream. Refused while a build runs in the worker.
+/// Replaces a folder below the build folder by the content of a tar stream. Refused while a build reads that folder.
 #[utoipa::path(put, path = "/workers/{name}/context", operation_id = "worker_context_put", tag = "workers", params(("name" = String, Path), PathQuery), request_body(content_type = "application/x-tar"), responses((status = NO_CONTENT, description = "The files are in the build folder")))]
 async fn context_put(
     State(orchestrator): State<Orchestrator>,

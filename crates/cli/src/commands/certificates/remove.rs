@@ -3,7 +3,8 @@
 use crate::{error::Result, output::Out, session::Session};
 
 pub async fn run(session: &Session) -> Result<()> {
-    session.client.certificates_remove(None).await?;
+    let before = session.client.certificates().await?;
+    session.client.certificates_remove(Some(before.revision)).await?;
     if session.out.is_json() {
         Out::json(&session.client.certificates().await?)
     } else {

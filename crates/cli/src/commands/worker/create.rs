@@ -37,10 +37,9 @@ enum Pull {
 }
 
 /// `--service-type`.
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+#[derive(Clone, Copy, Debug, ValueEnum)]
 enum Service {
     /// Interactive or batch compute
-    #[default]
     #[value(name = "cloud_worker", alias = "cloud-worker")]
     CloudWorker,
     /// A desktop-like workspace
@@ -86,9 +85,9 @@ pub struct Args {
     /// DEBUG, INFO, WARNING, ERROR or CRITICAL
     #[arg(long, value_name = "LEVEL")]
     log_level: Option<String>,
-    /// That of the image's Container Image
-    #[arg(long, value_enum, default_value_t, value_name = "TYPE")]
-    service_type: Service,
+    /// What it is for; it is what the image's Container Image names
+    #[arg(long, value_enum, value_name = "TYPE")]
+    service_type: Option<Service>,
     /// http or https: how the worker is reached; it is what the console's address speaks
     #[arg(long, value_name = "PROTOCOL")]
     network_protocol: Option<String>,
@@ -163,10 +162,10 @@ fn config(args: Args) -> Result<WorkerConfig> {
     Ok(WorkerConfig {
         worker_image: args.image,
         worker_size: args.size,
-        service_type: match args.service_type {
+        service_type: args.service_type.map(|service| match service {
             Service::CloudWorker => ServiceType::CloudWorker,
             Service::Workspace => ServiceType::Workspace,
-        },
+        }),
         image_config: ImageConfig {
             repo_username: args.repo_username,
             repo_password,

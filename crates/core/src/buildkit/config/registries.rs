@@ -126,7 +126,8 @@ fn registry(look: &mut Look<'_>, host: &str, table: &dyn TableLike, path: &str, 
                 insecure = item.as_bool().map(|value| (value, key));
             }
             "mirrors" => mirrors(look, item, at, &path, registries),
-            "ca" | "tlsconfigdir" => files(look, host, item, at, &path),
+            "ca" => files(look, host, item, at, &path),
+            "tlsconfigdir" => look.must(texts(item).is_some(), at, &path, "an array of texts", item),
             "keypair" => keypairs(look, host, item, at, &path),
             "client" => client(look, host, item, key, &path, table),
             _ => look.unknown(key, &path, name, REGISTRY),
