@@ -111,6 +111,9 @@ async fn forward(mut output: Output, sender: mpsc::Sender<EngineResult<ExecOutpu
                 }
                 Ok(ExecOutput::Stdout(message))
             }
+            // The command ended before it had read all of its input: its exit code says how. Of an engine that is gone, the question for
+            // that code tells.
+            Err(Error::IOError { err }) if err.kind() == std::io::ErrorKind::ConnectionReset => break,
             Err(e) => Err(errors::from(e, DOING)),
         };
         first = false;
