@@ -22,7 +22,7 @@ stop() {
   say "demo: stopping"
   rm -f "$PRT_STATE/demo.env" "$PRT_STATE/demo.pid"
   process_stop "$PRT_STATE/console.pid" 15
-  engine_sweep "$instance"
+  engine_sweep test "$instance" =
   environment_down
   exit "$status"
 }

@@ -14,7 +14,7 @@ stop() {
   trap - EXIT
   trap '' INT TERM
   process_stop "$PRT_STATE/console.pid" 15
-  engine_sweep "$instance"
+  engine_sweep test "$instance" =
   environment_down
 }
 trap stop EXIT

@@ -52,12 +52,12 @@ engine_things() {
   docker network ls --no-trunc --filter "label=$key" --format "network {{.ID}} {{.Label \"$key\"}}"
 }
 
-# engine_sweep INSTALLATION: removes its containers, volumes and networks.
+# engine_sweep CHECK [ARGUMENT...]: removes containers, volumes and networks of the installations for whose name `CHECK ARGUMENT... NAME` holds.
 engine_sweep() {
   local kind id instance
   engine_answers || return 0
   while read -r kind id instance; do
-    [ "$instance" = "$1" ] || continue
+    "$@" "$instance" || continue
     case "$kind" in
       container) docker rm -fv "$id" >/dev/null 2>&1 || true ;;
       *) docker "$kind" rm "$id" >/dev/null 2>&1 || true ;;

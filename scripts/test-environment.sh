@@ -46,7 +46,7 @@ test_environment_down() {
   trap - EXIT
   trap '' INT TERM
   "$PRT_ROOT/scripts/postgres.sh" stop || true
-  tests_sweep || true
+  engine_sweep is_of_ended_test || true
   if [ -n "${PRT_REGISTRY:-}" ]; then images_sweep "$PRT_REGISTRY" && images_sweep "$PRT_HTTP_REGISTRY"; fi
   environment_down || true
   [ ! -L "$PRT_ROOT/end2end/node_modules" ] || rm -f "$PRT_ROOT/end2end/node_modules"
@@ -54,16 +54,9 @@ test_environment_down() {
   exit "$status"
 }
 
-# tests_sweep: tests clean up after themselves; a killed one cannot. Their installations are named after their process (test-PROCESS-...):
-# what belongs to one that runs, of whichever run, stays.
-tests_sweep() {
-  local instance process
-  engine_answers || return 0
-  while read -r instance; do
-    process="${instance#test-}"
-    kill -0 "${process%%-*}" 2>/dev/null || engine_sweep "$instance"
-  done < <(engine_things | sed -En 's/^.* (test-[0-9]+-.*)$/\1/p' | sort -u)
-}
+# Tests clean up after themselves; a killed one cannot. Their installations are named after their process (test-PROCESS-...): what belongs
+# to one that runs, of whichever run, stays.
+is_of_ended_test() { [[ "$1" =~ ^test-([0-9]+)- ]] && ! kill -0 "${BASH_REMATCH[1]}" 2>/dev/null; }
 
 # run_playwright [OPTIONS]: reports and traces go to the cache, not into the clone.
 run_playwright() {

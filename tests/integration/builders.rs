@@ -141,13 +141,7 @@ async fn a_restricted_builder_has_no_more_rights_than_it_needs() {
 async fn the_builder_image_of_the_configuration_runs() {
     let former = Console::start().await.admin.builders().await.unwrap().restricted_image;
     // With a label more, so that the engine tells the two apart: it knows images by their content.
-    let image = {
-        let name = format!("localhost/changed/b{}:1", uuid::Uuid::now_v7().simple());
-        let container = docker(&["create", &former]);
-        docker(&["commit", "--change", "LABEL prt.test=another", &container, &name]);
-        docker(&["rm", "-v", &container]);
-        LocalImage { name }
-    };
+    let image = LocalImage::with_instruction(&former, "LABEL prt.test=another");
     let id = |image: &str| docker(&["image", "inspect", "-f", "{{.Id}}", image]);
     assert_ne!(id(&image.name), id(&former));
     let console = Console::start_with(&[("PRT_BUILDER_IMAGE", &image.name)]).await;

@@ -5,9 +5,8 @@ use prt_types::{
     Secret,
     build_events::{BuildEvent, BuildRecord},
     builds::BuildStatus,
-    container_images::PullPolicy,
     named_secrets::NamedSecretInput,
-    workers::{ContainerState, ImageConfig, TerminateRequest, WorkerConfig, WorkerReason, WorkerStatus},
+    workers::{ContainerState, TerminateRequest, WorkerConfig, WorkerReason, WorkerStatus},
 };
 
 use crate::helpers::{
@@ -176,14 +175,9 @@ async fn a_console_that_was_killed_before_it_gave_secrets_and_logins() {
     };
     console.admin.secret_create(&secret).await.unwrap();
     let config = WorkerConfig {
-        worker_image: image.name.clone(),
-        image_config: ImageConfig {
-            pull_policy: Some(PullPolicy::Never),
-            ..ImageConfig::default()
-        },
         personal_secrets: vec!["LATE".into()],
         startup_script: Some("printf %s \"$LATE\" >/tmp/seen-at-start".into()),
-        ..plain_worker("X-Small")
+        ..image.worker()
     };
     let worker = console.admin.worker_create(&config).await.unwrap();
     let primary = format!("prt-{}-primary", worker.instance_id);

@@ -7,13 +7,9 @@ use prt_types::{
     builds::BuildStatus,
     workers::WorkerView,
 };
-use tokio::{
-    io::copy_bidirectional,
-    net::{TcpListener, TcpStream},
-    task::JoinSet,
-};
+use tokio::net::{TcpListener, TcpStream};
 
-use crate::helpers::{Console, builder_worker, registry, sh};
+use crate::helpers::{Console, builder_worker, forward, registry, sh};
 
 /// A console that listens on this machine only, and a way to it for containers.
 async fn console_for_workers() -> Console {
@@ -24,14 +20,7 @@ async fn console_for_workers() -> Console {
     let url = format!("http://{}", listener.local_addr().unwrap());
     let console = Console::start_with(&[("PRT_WORKER_URL", &url)]).await;
     let address = console.url.trim_start_matches("http://").to_owned();
-    tokio::spawn(async move {
-        let mut connections = JoinSet::new();
-        loop {
-            let (mut worker, _) = listener.accept().await.unwrap();
-            let mut console = TcpStream::connect(&address).await.unwrap();
-            connections.spawn(async move { copy_bidirectional(&mut worker, &mut console).await });
-        }
-    });
+    forward(listener, move || TcpStream::connect(address.clone()));
     console
 }
 

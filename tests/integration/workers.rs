@@ -3,7 +3,6 @@
 use prt_types::{
     ErrorCode,
     audit::Outcome,
-    container_images::PullPolicy,
     worker_sizes::{Limits, SecurityContext},
     workers::{
         ContainerRole, ContainerState, ImageConfig, TerminateRequest, WorkerConfig, WorkerReason, WorkerStatus,
@@ -12,7 +11,8 @@ use prt_types::{
 };
 
 use crate::helpers::{
-    ADMIN_PASSWORD, Console, LocalImage, WORKER_IMAGE, builder_worker, docker, eventually, plain_worker, registry, sh,
+    ADMIN_PASSWORD, Console, LocalImage, WORKER_IMAGE, builder_worker, docker, eventually, forward, plain_worker,
+    registry, sh,
 };
 
 #[tokio::test]
@@ -346,15 +346,7 @@ async fn an_unsuitable_image_is_told_within_seconds() {
             "\"start-notebook\": executable file not found",
         ),
     ] {
-        let config = WorkerConfig {
-            worker_image: image.name.clone(),
-            image_config: ImageConfig {
-                pull_policy: Some(PullPolicy::Never),
-                ..ImageConfig::default()
-            },
-            ..plain_worker("X-Small")
-        };
-        let worker = fails(&console, &config, reason).await;
+        let worker = fails(&console, &image.worker(), reason).await;
         assert!(worker.message.contains(words), "{}", worker.message);
         let took = worker.ended_ms.expect("it has ended") - worker.created_ms;
         assert!(took < 30_000, "the limit is two minutes, and it took {took} ms");
@@ -414,25 +406,11 @@ socketserver.TCPServer(("", 8888), Answer).serve_forever()
 
 #[tokio::test]
 async fn a_main_process_over_its_memory_limit_fails_the_worker() {
-    let image = {
-        let name = format!("localhost/hungry/i{}:1", uuid::Uuid::now_v7().simple());
-        let command = serde_json::to_string(&["python3", "-c", ANSWERS_AND_EATS]).unwrap();
-        let container = docker(&["create", WORKER_IMAGE]);
-        docker(&["commit", "--change", &format!("CMD {command}"), &container, &name]);
-        docker(&["rm", &container]);
-        LocalImage { name }
-    };
+    let command = serde_json::to_string(&["python3", "-c", ANSWERS_AND_EATS]).unwrap();
+    let image = LocalImage::with_instruction(WORKER_IMAGE, &format!("CMD {command}"));
     let console = Console::start().await;
     console.allow_all().await;
-    let config = WorkerConfig {
-        worker_image: image.name.clone(),
-        image_config: ImageConfig {
-            pull_policy: Some(PullPolicy::Never),
-            ..ImageConfig::default()
-        },
-        ..plain_worker("X-Small")
-    };
-    let worker = console.worker(&console.admin, &config).await;
+    let worker = console.worker(&console.admin, &image.worker()).await;
     let primary = format!("prt-{}-primary", worker.instance_id);
     // Neither a shell nor an init before it: nobody but the main process can be killed.
     assert_eq!(docker(&["inspect", "-f", "{{.Path}}", &primary]), "python3");
@@ -497,14 +475,7 @@ async fn while_the_engine_is_away_the_containers_are_unknown() {
     // Between console and engine, so that the connection can be cut without ending the engine.
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("tcp://{}", listener.local_addr().unwrap());
-    let between = tokio::spawn(async move {
-        let mut connections = tokio::task::JoinSet::new();
-        loop {
-            let (mut console, _) = listener.accept().await.unwrap();
-            let mut engine = tokio::net::UnixStream::connect(&socket).await.unwrap();
-            connections.spawn(async move { tokio::io::copy_bidirectional(&mut console, &mut engine).await });
-        }
-    });
+    let between = forward(listener, move || tokio::net::UnixStream::connect(socket.clone()));
     let console = Console::start_with(&[("PRT_DOCKER_HOST", &address)]).await;
     let worker = console.worker(&console.admin, &plain_worker("X-Small")).await;
     between.abort();

@@ -126,7 +126,13 @@ impl Orchestrator {
         object: &str,
         result: Result<T>,
     ) -> Result<T> {
-        if let Err(Error::Forbidden { message, .. }) = &result {
+        if let Err(
+            Error::Forbidden { message, .. }
+            | Error::InvalidInput {
+                refused: Some(message), ..
+            },
+        ) = &result
+        {
             let mut tx = self.write().await?;
             let details = serde_json::json!({ "reason": message });
             self.audit_add(&mut *tx, cx, action, object, Outcome::Refused, details)

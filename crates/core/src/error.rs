@@ -33,6 +33,8 @@ pub enum Error {
         message: String,
         /// Field by field.
         fields: Vec<FieldError>,
+        /// Set if it is a refusal that the asker does not see as one: why, for the audit log.
+        refused: Option<String>,
     },
     /// Nobody is logged in, or the login is wrong.
     #[error("{0}")]
@@ -195,6 +197,7 @@ impl Fields {
         Error::InvalidInput {
             message,
             fields: self.0,
+            refused: None,
         }
     }
 }

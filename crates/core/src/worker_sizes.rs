@@ -6,7 +6,6 @@ mod validate;
 use std::collections::BTreeMap;
 
 use prt_types::{
-    audit::Outcome,
     ids::WorkerSizeId,
     worker_sizes::{Limits, SecurityContext, WorkerSizeView},
 };
@@ -92,12 +91,11 @@ impl Orchestrator {
         actor: &Actor,
         name: Option<&str>,
     ) -> Result<WorkerSize> {
-        let mine: Vec<WorkerSize> = tx
+        let (mine, others): (Vec<WorkerSize>, Vec<WorkerSize>) = tx
             .worker_sizes()
             .await?
             .into_iter()
-            .filter(|size| granted(actor, &size.grants))
-            .collect();
+            .partition(|size| granted(actor, &size.grants));
         let found = match name {
             Some(name) => mine.iter().find(|size| size.name == name),
             None => mine.iter().find(|size| size.default).or(mine.first()),
@@ -113,28 +111,18 @@ impl Orchestrator {
                 || "There is no default worker size".to_owned(),
                 |name| format!("There is no worker size {name}"),
             );
-            Error::field(
+            let mut error = Error::field(
                 "worker_size",
                 format!("{what} for {}. Sizes you may use: {list}.", actor.username),
-            )
+            );
+            if let Error::InvalidInput { refused, .. } = &mut error {
+                *refused = others
+                    .iter()
+                    .find(|size| Some(size.name.as_str()) == name)
+                    .map(|size| format!("The worker size {} is not granted to {}.", size.name, actor.username));
+            }
+            error
         })
-    }
-
-    /// Records a refusal of a size that exists: what the asker is told does not say that it does.
-    pub(crate) async fn worker_size_audit(&self, cx: &OpContext, image: &str, name: &str) -> Result<()> {
-        let actor = cx.any_actor()?;
-        let mut tx = self.write().await?;
-        let sizes = tx.worker_sizes().await?;
-        if sizes
-            .iter()
-            .any(|size| size.name == name && !granted(actor, &size.grants))
-        {
-            let details = serde_json::json!({ "reason": format!("The worker size {name} is not granted to {}.", actor.username) });
-            self.audit_add(&mut *tx, cx, "worker.create", image, Outcome::Refused, details)
-                .await?;
-            tx.save().await?;
-        }
-        Ok(())
     }
 }
 

@@ -1,6 +1,6 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
-use prt_types::{ApiError, container_images::ServiceType, registry_credentials::RegistryCredentialView};
+use prt_types::{ApiError, registry_credentials::RegistryCredentialView};
 
 use super::{
     builder_field::BuilderField,
@@ -16,7 +16,10 @@ use crate::{
         TextAreaField, TextField,
     },
     forms::form_state,
-    pages::infrastructure::registries::{secret_choices, usable_credentials},
+    pages::infrastructure::{
+        container_images::service_choices,
+        registries::{secret_choices, usable_credentials},
+    },
 };
 
 /// The form that starts a worker; `?image=…&size=…&builder=1&pull_policy=…` fill it in.
@@ -98,11 +101,8 @@ fn WorkerFormView(
         Choice::new("http", "http"),
         Choice::new("https", "https"),
     ];
-    let services = vec![
-        Choice::new("", "What the image is for"),
-        Choice::new(ServiceType::CloudWorker.name(), "Cloud Worker"),
-        Choice::new(ServiceType::Workspace.name(), "Workspace"),
-    ];
+    let mut services = vec![Choice::new("", "What the image is for")];
+    services.extend(service_choices());
     let image = values.image_config.clone();
     view! {
         <section class="card card-padded">

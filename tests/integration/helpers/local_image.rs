@@ -2,7 +2,12 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
-use super::{docker, own_registry::busybox_layer, remove_image};
+use prt_types::{
+    container_images::PullPolicy,
+    workers::{ImageConfig, WorkerConfig},
+};
+
+use super::{docker, own_registry::busybox_layer, plain_worker, remove_image};
 
 /// The platform's worker image, as the engine has it.
 pub const WORKER_IMAGE: &str = "ghcr.io/practicusai/practicus-minimal:25.5.3";
@@ -30,12 +35,36 @@ impl LocalImage {
         let file = folder.path().join("program");
         fs::write(&file, text).expect("the program can be written");
         fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("the program can be run");
+        let file = file.display().to_string();
+        Self::changed(WORKER_IMAGE, &[], |container| {
+            docker(&["cp", &file, &format!("{container}:{path}")]);
+        })
+    }
+
+    /// An image with another instruction of a Dockerfile.
+    pub fn with_instruction(base: &str, instruction: &str) -> Self {
+        Self::changed(base, &["--change", instruction], |_| ())
+    }
+
+    fn changed(base: &str, options: &[&str], change: impl FnOnce(&str)) -> Self {
         let name = format!("localhost/changed/i{}:1", uuid::Uuid::now_v7().simple());
-        let container = docker(&["create", WORKER_IMAGE]);
-        docker(&["cp", &file.display().to_string(), &format!("{container}:{path}")]);
-        docker(&["commit", &container, &name]);
-        docker(&["rm", &container]);
+        let container = docker(&["create", base]);
+        change(&container);
+        docker(&[&["commit"], options, &[&container, &name]].concat());
+        docker(&["rm", "-v", &container]);
         Self { name }
+    }
+
+    /// The smallest worker on it; no registry is asked for it.
+    pub fn worker(&self) -> WorkerConfig {
+        WorkerConfig {
+            worker_image: self.name.clone(),
+            image_config: ImageConfig {
+                pull_policy: Some(PullPolicy::Never),
+                ..ImageConfig::default()
+            },
+            ..plain_worker("X-Small")
+        }
     }
 }
 

@@ -4,5 +4,6 @@ pub mod build_container_image;
 pub mod credentials;
 pub mod key_value;
 pub mod literal;
+pub mod merge;
 mod py_literal;
 pub mod reference;

@@ -229,13 +229,10 @@ impl Orchestrator {
             (Some(text), list) => {
                 let mut wanted = wanted_full(text)?;
                 if list.is_some() {
-                    wanted.findings.push(Finding {
-                        severity: Severity::Notice,
-                        line: None,
-                        column: None,
-                        path: INSECURE.into(),
-                        message: "insecure_registries is left out: config_content goes before it.".into(),
-                    });
+                    let message = "insecure_registries is left out: config_content goes before it.";
+                    wanted
+                        .findings
+                        .push(without_place(Severity::Notice, INSECURE, message.into()));
                 }
                 Ok(wanted)
             }
@@ -266,13 +263,7 @@ impl Orchestrator {
             // Either key alone would refuse half of what "insecure" means: plain HTTP, or TLS that nobody vouches for.
             (registry.http, registry.insecure) = (true, true);
         }
-        let place = Finding {
-            severity: Severity::Warning,
-            line: None,
-            column: None,
-            path: INSECURE.into(),
-            message: String::new(),
-        };
+        let place = without_place(Severity::Warning, INSECURE, String::new());
         Ok(Wanted {
             hosts: hosts
                 .iter()
@@ -303,13 +294,7 @@ impl Orchestrator {
         if files_named.is_empty() && hosts_named.is_empty() {
             return Ok(vec![]);
         }
-        let notice = |message: String| Finding {
-            severity: Severity::Notice,
-            line: None,
-            column: None,
-            path: String::new(),
-            message,
-        };
+        let notice = |message| without_place(Severity::Notice, "", message);
         let more = (hosts_named.len() > LOOKED_UP).then(|| {
             notice(format!(
                 "The builder was asked for {LOOKED_UP} of the {} hosts only.",
@@ -355,6 +340,16 @@ impl Orchestrator {
             .chain(hosts.iter().filter_map(host))
             .chain(more)
             .collect())
+    }
+}
+
+fn without_place(severity: Severity, path: &str, message: String) -> Finding {
+    Finding {
+        severity,
+        line: None,
+        column: None,
+        path: path.into(),
+        message,
     }
 }
 

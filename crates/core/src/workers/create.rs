@@ -30,13 +30,7 @@ impl Orchestrator {
     /// Starts a worker. It comes back in Provisioning; see [`Orchestrator::worker_wait`].
     pub async fn worker_create(&self, cx: &OpContext, config: WorkerConfig) -> Result<WorkerView> {
         let image = config.worker_image.clone();
-        let size = config.worker_size.clone();
         let result = self.worker_create_checked(cx, config).await;
-        if let (Err(Error::InvalidInput { fields, .. }), Some(size)) = (&result, size)
-            && fields.iter().any(|wrong| wrong.field == "worker_size")
-        {
-            self.worker_size_audit(cx, &image, &size).await?;
-        }
         self.audit_refusal(cx, "worker.create", &image, result).await
     }
 

@@ -52,10 +52,6 @@ pub fn ImageCard(
             </ul>
         }
     };
-    let services = vec![
-        Choice::new(ServiceType::CloudWorker.name(), "Cloud Worker"),
-        Choice::new(ServiceType::Workspace.name(), "Workspace"),
-    ];
     let version_hint = format!(
         "Given to an image of an exact rule that is asked for without a tag. Empty: {}.",
         editor.platform_version
@@ -71,7 +67,7 @@ pub fn ImageCard(
                 hint=image_hint
                 on:input=move |event| image.set(event_target_value(&event))
             />
-            <SelectField path="service_type" label="Service type" choices=services value=values.service_type.name() />
+            <SelectField path="service_type" label="Service type" choices=service_choices() value=values.service_type.name() />
             <TextField path="name" label="Name" value=values.name hint=|| "Shown to users. Empty: the image itself." />
             <TextField path="description" label="Description" value=values.description />
             <TextField path="version" label="Version" mono=true value=values.version hint=move || version_hint.clone() />
@@ -167,4 +163,14 @@ pub fn RunCard(
             />
         </Card>
     }
+}
+
+/// The service types to pick from.
+pub fn service_choices() -> Vec<Choice> {
+    [
+        (ServiceType::CloudWorker, "Cloud Worker"),
+        (ServiceType::Workspace, "Workspace"),
+    ]
+    .map(|(service, label)| Choice::new(service.name(), label))
+    .into()
 }

@@ -11,6 +11,7 @@ mod try_it;
 
 pub use access::AccessLists;
 pub use editor::{ContainerImageNewPage, ContainerImagePage};
+pub use fields::service_choices;
 pub use list::{Access, ContainerImagesPage};
 #[cfg(feature = "ssr")]
 pub use server_fns::candidates;

@@ -8,7 +8,7 @@ use prt_types::{
 };
 use time::{Date, macros::format_description};
 
-use super::text;
+use super::{owner::Owner, text};
 use crate::{
     error::{CliError, Result},
     params::credentials,
@@ -28,15 +28,8 @@ pub struct Args {
     /// File with the password; default: PRT_REGISTRY_PASSWORD, else standard input or a prompt
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
-    /// For another user (admins only)
-    #[arg(long = "for-user", value_name = "NAME", conflicts_with_all = ["for_group", "everyone"])]
-    for_user: Option<String>,
-    /// For the members of a group (admins only)
-    #[arg(long = "for-group", value_name = "NAME", conflicts_with = "everyone")]
-    for_group: Option<String>,
-    /// For all users (admins only)
-    #[arg(long)]
-    everyone: bool,
+    #[command(flatten)]
+    owner: Owner,
     /// The last day on which it may be used, in UTC
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = last_moment)]
     expires: Option<i64>,
@@ -47,11 +40,7 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
         Some(path) => password_of_file(path)?,
         None => credentials::password_of(&args.username, &args.registry)?,
     };
-    let (scope, owner) = match (args.for_user, args.for_group, args.everyone) {
-        (_, _, true) => (CredentialScope::Everyone, String::new()),
-        (_, Some(group), false) => (CredentialScope::Group, group),
-        (user, None, false) => (CredentialScope::User, user.unwrap_or_default()),
-    };
+    let (scope, owner) = args.owner.named().unwrap_or((CredentialScope::User, String::new()));
     let input = RegistryCredentialInput {
         name: args.name,
         host: args.registry,

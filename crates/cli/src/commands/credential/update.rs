@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
-use prt_types::registry_credentials::{CredentialScope, RegistryCredentialInput};
+use prt_types::registry_credentials::RegistryCredentialInput;
 
 use super::{
     create::{last_moment, password_of_file},
-    find, text,
+    find,
+    owner::Owner,
+    text,
 };
 use crate::{error::Result, params::credentials, session::Session};
 
@@ -33,15 +35,8 @@ pub struct Args {
     /// File with a new password
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
-    /// For this user instead (admins only)
-    #[arg(long = "for-user", value_name = "NAME", conflicts_with_all = ["for_group", "everyone"])]
-    for_user: Option<String>,
-    /// For the members of this group instead (admins only)
-    #[arg(long = "for-group", value_name = "NAME", conflicts_with = "everyone")]
-    for_group: Option<String>,
-    /// For all users instead (admins only)
-    #[arg(long)]
-    everyone: bool,
+    #[command(flatten)]
+    owner: Owner,
     /// The last day on which it may be used, in UTC; --expires= for no end
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = end)]
     expires: Option<End>,
@@ -58,12 +53,7 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
         ))?),
         None => None,
     };
-    let (scope, owner) = match (args.for_user, args.for_group, args.everyone) {
-        (_, _, true) => (CredentialScope::Everyone, String::new()),
-        (_, Some(group), false) => (CredentialScope::Group, group),
-        (Some(user), None, false) => (CredentialScope::User, user),
-        (None, None, false) => (before.scope, before.owner),
-    };
+    let (scope, owner) = args.owner.named().unwrap_or((before.scope, before.owner));
     let input = RegistryCredentialInput {
         name: args.rename.unwrap_or(before.name),
         host,

@@ -3,6 +3,8 @@
 use clap::ValueEnum;
 use prt_types::security_contexts::{SeccompProfile, SecurityContextInput, SecurityContextView};
 
+use crate::params::merge::{list, put};
+
 /// As Kubernetes spells it.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Seccomp {
@@ -89,11 +91,6 @@ pub struct Fields {
 impl Fields {
     /// Puts what was named over `input`.
     pub fn over(self, mut input: SecurityContextInput) -> SecurityContextInput {
-        fn put<T>(place: &mut T, value: Option<T>) {
-            if let Some(value) = value {
-                *place = value;
-            }
-        }
         put(&mut input.description, self.description);
         put(&mut input.run_as_user, self.run_as_user.map(|user| user.0));
         put(&mut input.run_as_non_root, self.run_as_non_root);
@@ -125,14 +122,6 @@ pub fn unchanged(context: SecurityContextView) -> SecurityContextInput {
         confirm_privileged: false,
         revision: Some(context.revision),
     }
-}
-
-/// None if it was not named; a single empty one is an empty list.
-fn list(values: Vec<String>) -> Option<Vec<String>> {
-    if values.is_empty() {
-        return None;
-    }
-    Some(values.into_iter().filter(|value| !value.is_empty()).collect())
 }
 
 fn user(text: &str) -> Result<User, String> {

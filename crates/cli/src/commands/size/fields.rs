@@ -2,6 +2,8 @@
 
 use prt_types::{security_contexts::SecurityContext, worker_sizes::WorkerSizeInput};
 
+use crate::params::merge::{list, put};
+
 /// Each is left as it is if it is not named.
 #[derive(Debug, clap::Args)]
 pub struct SizeFields {
@@ -49,11 +51,6 @@ pub struct SizeFields {
 impl SizeFields {
     /// Puts what was named over `input`.
     pub fn over(self, mut input: WorkerSizeInput) -> Result<WorkerSizeInput, String> {
-        fn put<T>(place: &mut T, value: Option<T>) {
-            if let Some(value) = value {
-                *place = value;
-            }
-        }
         put(&mut input.cpu_millis, self.cpu);
         put(&mut input.cpu_net_millis, self.cpu_net);
         put(&mut input.memory_mib, self.memory);
@@ -80,14 +77,6 @@ impl SizeFields {
         input.confirm_privileged = self.confirm_privileged;
         Ok(input)
     }
-}
-
-/// None if it was not named; a single empty one is an empty list.
-fn list(values: Vec<String>) -> Option<Vec<String>> {
-    if values.is_empty() {
-        return None;
-    }
-    Some(values.into_iter().filter(|value| !value.is_empty()).collect())
 }
 
 fn millis(text: &str) -> Result<i64, String> {
