@@ -4,8 +4,9 @@ import type { Page, Request } from '@playwright/test';
 /** With a worker the machine gets a network, or loses it. What Chromium is connecting just then fails with this. */
 export const NETWORK_CHANGED = 'net::ERR_NETWORK_CHANGED';
 
-/** What Playwright says of a page that was cut off so, and of one that is loaded while Chromium still shows its own page about that. */
-const CUT = /net::ERR_NETWORK_CHANGED|chrome-error:|Not attached to an active page/;
+/** What Playwright says of a page that was cut off so, and of one that is loaded while the former try or Chromium's own page still is. */
+const CUT =
+  /net::ERR_NETWORK_CHANGED|chrome-error:|Not attached to an active page|Navigation to "([^"]+)" is interrupted by another navigation to "\1"/;
 
 /** Loads a page; where a part of it was cut off, again, as a reader would. `go` ends when the page can be used. */
 export async function load(page: Page, go: () => Promise<unknown>): Promise<void> {
