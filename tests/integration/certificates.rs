@@ -9,13 +9,10 @@ use prt_types::{
     builds::{BuildRequest, BuildStatus, BuildView},
     certificates::{BUNDLE_PATH, CertificateState, CertificatesInput, WorkerCertificates},
     security_contexts::SecurityContext,
-    worker_sizes::WorkerSizeInput,
     workers::WorkerView,
 };
 
-use crate::helpers::{Authority, Console, OwnRegistry, builder_container, builder_worker, docker, said};
-
-const PRIVILEGED: &str = "Medium-privileged";
+use crate::helpers::{Authority, Console, OwnRegistry, PRIVILEGED, builder_container, builder_worker, docker, said};
 
 fn bundle(pem: impl Into<String>) -> CertificatesInput {
     CertificatesInput {
@@ -276,17 +273,7 @@ async fn a_privileged_builder_trusts_them_by_itself() {
     let alice = console.user("alice", &[]).await;
     let refused = alice.worker_create(&builder_worker(PRIVILEGED)).await.unwrap_err();
     assert!(said(&refused, "worker_size").contains(PRIVILEGED), "{refused}");
-    let sizes = admin.worker_sizes_all().await.unwrap();
-    let size = sizes.into_iter().find(|one| one.size.name == PRIVILEGED).unwrap();
-    let (id, granted) = (
-        size.size.id,
-        WorkerSizeInput {
-            users: vec!["alice".into()],
-            confirm_privileged: true,
-            ..size.into()
-        },
-    );
-    admin.worker_size_update(id, &granted).await.unwrap();
+    console.grant_privileged("alice").await;
     admin
         .certificates_set(&inject(registry.authority().pem()))
         .await

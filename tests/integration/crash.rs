@@ -10,8 +10,8 @@ use prt_types::{
 };
 
 use crate::helpers::{
-    Console, LocalImage, builder_container, builder_worker, canary, docker, eventually, holds, plain_worker, sh,
-    shell_image,
+    Console, LocalImage, WORKER_IMAGE, builder_container, builder_worker, canary, docker, eventually, holds,
+    plain_worker, sh, shell_image,
 };
 
 fn lines(records: &[BuildRecord]) -> Vec<String> {
@@ -166,7 +166,7 @@ async fn a_console_that_was_killed_before_it_gave_secrets_and_logins() {
     // Workers get logins where a worker can reach the console; this one's is used from here.
     let mut console = Console::start_with(&[("PRT_WORKER_URL", "http://console.invalid")]).await;
     console.allow_all().await;
-    let image = LocalImage::with_program("/usr/local/bin/sh", SHELL_THAT_HANGS_ONCE);
+    let image = LocalImage::with_file(WORKER_IMAGE, "/usr/local/bin/sh", SHELL_THAT_HANGS_ONCE);
     let value = canary("late");
     let secret = NamedSecretInput {
         name: "LATE".into(),

@@ -11,8 +11,8 @@ use prt_types::{
 };
 
 use crate::helpers::{
-    ADMIN_PASSWORD, Console, LocalImage, WORKER_IMAGE, builder_worker, docker, eventually, forward, plain_worker,
-    registry, sh,
+    ADMIN_PASSWORD, Console, LocalImage, PRIVILEGED, WORKER_IMAGE, builder_worker, docker, eventually, forward,
+    plain_worker, registry, sh,
 };
 
 #[tokio::test]
@@ -173,18 +173,20 @@ async fn what_is_wrong_with_a_request_is_said_field_by_field() {
     let size = alice.worker_create(&plain_worker("Huge")).await.unwrap_err();
     let message = size.api().unwrap().field("worker_size").unwrap().to_owned();
     assert!(
-        message.contains("Medium-restricted") && !message.contains("Medium-privileged"),
+        message.contains("Medium-restricted") && !message.contains(PRIVILEGED),
         "{message}"
     );
     assert!(
-        alice.worker_create(&plain_worker("Medium-privileged")).await.is_err(),
+        alice.worker_create(&plain_worker(PRIVILEGED)).await.is_err(),
         "a size that is not granted"
     );
     let rows = console.admin.audit(None, None).await.unwrap();
     let refused: Vec<_> = rows.iter().filter(|row| row.outcome == Outcome::Refused).collect();
     assert_eq!(refused.len(), 1, "one size exists, the other does not: {refused:?}");
     assert!(
-        refused[0].details.contains("Medium-privileged is not granted to alice"),
+        refused[0]
+            .details
+            .contains(&format!("{PRIVILEGED} is not granted to alice")),
         "{refused:?}"
     );
     let image_config = ImageConfig {
@@ -333,7 +335,7 @@ async fn an_unsuitable_image_is_told_within_seconds() {
         (
             LocalImage::new(None, r#"["sh", "-c", "echo no config >&2; exit 3"]"#),
             WorkerReason::Exited,
-            "ended with exit code 3. It printed last: no config",
+            "ended with exit code 3. It printed last: no config. Perhaps because the image has no user 1000",
         ),
         (
             LocalImage::new(Some(FOREIGN), r#"["/bin/sh"]"#),
@@ -345,12 +347,36 @@ async fn an_unsuitable_image_is_told_within_seconds() {
             WorkerReason::Exited,
             "\"start-notebook\": executable file not found",
         ),
+        // As many images with Jupyter are: they know root alone, and a worker does not run as root.
+        (
+            LocalImage::with_file(WORKER_IMAGE, "/etc/passwd", "root:x:0:0:root:/root:/bin/bash\n"),
+            WorkerReason::Exited,
+            "the image has no user 1000, as which the security context Default runs it",
+        ),
+        (
+            LocalImage::with_instruction(WORKER_IMAGE, r#"CMD ["sh", "-c", "echo full >&2; exit 4"]"#),
+            WorkerReason::Exited,
+            "ended with exit code 4. It printed last: full\n",
+        ),
     ] {
         let worker = fails(&console, &image.worker(), reason).await;
-        assert!(worker.message.contains(words), "{}", worker.message);
+        // With a line end behind it, so that words can ask to be the last ones.
+        let message = format!("{}\n", worker.message);
+        assert!(message.contains(words), "{message}");
         let took = worker.ended_ms.expect("it has ended") - worker.created_ms;
         assert!(took < 30_000, "the limit is two minutes, and it took {took} ms");
     }
+
+    // Where the security context leaves the user to the image.
+    console.grant_privileged("admin").await;
+    let image = LocalImage::with_instruction(WORKER_IMAGE, "USER nobody-knows");
+    let config = WorkerConfig {
+        worker_size: Some(PRIVILEGED.into()),
+        ..image.worker()
+    };
+    let worker = fails(&console, &config, WorkerReason::Exited).await;
+    let words = "USER instruction names a user or group that it does not have";
+    assert!(worker.message.contains(words), "{}", worker.message);
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ use prt_types::{
     access::{LoginRequest, Role, TokenInput, UserInput},
     builds::{BuildRequest, BuildView},
     container_images::ContainerImageInput,
+    worker_sizes::WorkerSizeInput,
     workers::{ImageConfig, WorkerConfig, WorkerView},
 };
 use tempfile::TempDir;
@@ -23,6 +24,8 @@ use super::{docker, docker_remove, eventually, http_registry, registry};
 
 pub const ADMIN_PASSWORD: &str = "admin-password-of-tests";
 pub const USER_PASSWORD: &str = "user-password-of-tests";
+/// The size with the privileged security context.
+pub const PRIVILEGED: &str = "Medium-privileged";
 
 /// A running console. Dropping it ends the program and removes what it left in the engine.
 pub struct Console {
@@ -199,6 +202,23 @@ impl Console {
             .container_image_create(&rule)
             .await
             .expect("the rule is added");
+    }
+
+    /// Grants the size with the privileged security context, which at first nobody has.
+    pub async fn grant_privileged(&self, username: &str) {
+        let sizes = self.admin.worker_sizes_all().await.expect("the sizes can be listed");
+        let size = sizes.into_iter().find(|one| one.size.name == PRIVILEGED);
+        let size = size.unwrap_or_else(|| panic!("no size {PRIVILEGED}"));
+        let id = size.size.id;
+        let granted = WorkerSizeInput {
+            users: vec![username.into()],
+            confirm_privileged: true,
+            ..size.into()
+        };
+        self.admin
+            .worker_size_update(id, &granted)
+            .await
+            .expect("the size is granted");
     }
 
     /// Starts a worker and waits until it answers.

@@ -11,6 +11,8 @@ use super::{docker, own_registry::busybox_layer, plain_worker, remove_image};
 
 /// The platform's worker image, as the engine has it.
 pub const WORKER_IMAGE: &str = "ghcr.io/practicusai/practicus-minimal:25.5.3";
+/// The platform's builder image, as the engine has it.
+pub const BUILDER_IMAGE: &str = "ghcr.io/practicusai/practicus-builder:25.5.3";
 
 /// Gone with the value.
 pub struct LocalImage {
@@ -29,14 +31,14 @@ impl LocalImage {
         Self { name }
     }
 
-    /// The platform's worker image with a program more.
-    pub fn with_program(path: &str, text: &str) -> Self {
+    /// An image with another file, which can be run.
+    pub fn with_file(base: &str, path: &str, text: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let file = folder.path().join("program");
-        fs::write(&file, text).expect("the program can be written");
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("the program can be run");
+        let file = folder.path().join("file");
+        fs::write(&file, text).expect("the file can be written");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("the file can be run");
         let file = file.display().to_string();
-        Self::changed(WORKER_IMAGE, &[], |container| {
+        Self::changed(base, &[], |container| {
             docker(&["cp", &file, &format!("{container}:{path}")]);
         })
     }

@@ -16,12 +16,14 @@ mod registry;
 pub use authority::Authority;
 pub use browser::Browser;
 pub use cli::Cli;
-pub use console::{ADMIN_PASSWORD, Console, USER_PASSWORD, builder_worker, canary, plain_worker, token_input};
+pub use console::{
+    ADMIN_PASSWORD, Console, PRIVILEGED, USER_PASSWORD, builder_worker, canary, plain_worker, token_input,
+};
 pub use docker::{builder_container, docker, docker_remove, holds, remove_image};
 pub use fake_registry::FakeRegistry;
 pub use forward::forward;
 pub use gate::{Account, Asks, Gate};
-pub use local_image::{LocalImage, WORKER_IMAGE};
+pub use local_image::{BUILDER_IMAGE, LocalImage, WORKER_IMAGE};
 pub use own_registry::OwnRegistry;
 pub use postgres::postgres_database;
 pub use registry::{base_image, http_registry, registry, shell_image};

@@ -12,8 +12,16 @@ use crate::{
 /// Exit codes of a program that is not there, or cannot be run.
 const NO_PROGRAM: [i64; 2] = [126, 127];
 
-/// The engine could not start the containers. That a builder's image has nothing to start is worth other words than the engine's.
-pub(super) fn refused(worker: &Worker, error: EngineError) -> Failure {
+/// The engine could not start the containers. What is wrong with an image is worth more words than the engine's.
+pub(super) fn refused(worker: &Worker, mut error: EngineError) -> Failure {
+    // The engine's words for a name in the image's USER that is not in its /etc/passwd or /etc/group.
+    let nobody = ["unable to find user", "unable to find group"];
+    if error.kind == EngineErrorKind::CannotStart && nobody.iter().any(|words| error.message.contains(words)) {
+        error.message.push_str(
+            ". The image's USER instruction names a user or group that it does not have: add it to the image, or write a number.",
+        );
+        return error.into();
+    }
     let builders = error.kind == EngineErrorKind::CannotStart && error.message.contains("the builder container");
     if builders {
         no_buildkit(worker, &error.message)

@@ -1,7 +1,8 @@
 //! Waiting for the notebook, and why it does not start, in words that say what to do.
 
-use std::time::Duration;
+use std::{io::Read as _, time::Duration};
 
+use futures::StreamExt as _;
 use prt_types::workers::{ContainerRole, WorkerReason};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -11,7 +12,8 @@ use tokio::{
 use super::provision::{Failure, NOTEBOOK_PORT};
 use crate::{
     Orchestrator,
-    engine::{ExecSpec, exec_collect},
+    engine::{EngineError, EngineErrorKind, ExecSpec, exec_collect},
+    security_contexts::WORKER_UID,
     store::Worker,
 };
 
@@ -26,6 +28,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// A container that shows no sign of a notebook is looked into so often, and called unsuitable after so many looks.
 const LOOK_INTO_EVERY: Duration = Duration::from_secs(1);
 const LOOKS: u32 = 4;
+
+/// The users of an image, and how much of that is read.
+const PASSWD: &str = "/etc/passwd";
+const PASSWD_LIMIT: usize = 1024 * 1024;
 
 /// Exit code of [`SIGN`] where there is none.
 const EXIT_NO_SIGN: i64 = 9;
@@ -102,6 +108,69 @@ impl Orchestrator {
         let looked = exec_collect(&*self.inner.engine, worker.id, ContainerRole::Primary, look, 1024).await;
         !matches!(looked, Ok(done) if done.exit_code == EXIT_NO_SIGN)
     }
+
+    /// The user that a worker's image lacks, of a primary that ended before the worker was ready: many programs end without one.
+    pub(super) async fn lacks_user(&self, worker: &Worker) -> Option<u32> {
+        let uid = worker.rights.run_as_user.filter(|_| worker.ready_ms.is_none())?;
+        let has = match self.passwd(worker).await {
+            Ok(users) => has_user(&users, uid),
+            Err(error) if error.kind == EngineErrorKind::NoSuchFile => false,
+            // Of what cannot be read nothing can be said.
+            Err(_) => return None,
+        };
+        (!has).then_some(uid)
+    }
+
+    async fn passwd(&self, worker: &Worker) -> Result<String, EngineError> {
+        let mut pieces = self
+            .inner
+            .engine
+            .copy_out(worker.id, ContainerRole::Primary, PASSWD)
+            .await?;
+        let mut packed = vec![];
+        while let Some(piece) = pieces.next().await {
+            packed.extend_from_slice(&piece?);
+            if packed.len() > PASSWD_LIMIT {
+                return Err(EngineError::new(
+                    EngineErrorKind::Other,
+                    format!("{PASSWD} is too long"),
+                ));
+            }
+        }
+        let unpacked = || {
+            let mut archive = tar::Archive::new(packed.as_slice());
+            let entry = archive.entries()?.next().transpose()?;
+            // A link comes as one, without what it leads to.
+            let mut file = entry
+                .filter(|entry| entry.header().entry_type().is_file())
+                .ok_or_else(|| std::io::Error::other("it is no file"))?;
+            let mut text = vec![];
+            file.read_to_end(&mut text)?;
+            Ok(String::from_utf8_lossy(&text).into_owned())
+        };
+        unpacked().map_err(|error: std::io::Error| {
+            EngineError::new(EngineErrorKind::Other, format!("{PASSWD} cannot be read")).caused_by(error)
+        })
+    }
+}
+
+/// Lines as in passwd(5): the third field is the number.
+fn has_user(passwd: &str, uid: u32) -> bool {
+    passwd
+        .lines()
+        .any(|line| line.split(':').nth(2).and_then(|field| field.parse().ok()) == Some(uid))
+}
+
+/// What to say of an image that lacks the user that a worker runs as.
+fn no_user(uid: u32, security_context: &str) -> String {
+    let what_to_do = if uid == WORKER_UID {
+        "Build the image on practicus-minimal, or make a user with this number and a home in it."
+    } else {
+        "Make a user with this number and a home in it, or ask an admin for a size with another security context."
+    };
+    format!(
+        "Perhaps because the image has no user {uid}, as which the security context {security_context} runs it. {what_to_do}"
+    )
 }
 
 /// The time is over.
@@ -115,9 +184,14 @@ pub(super) fn silent(seconds: u64) -> Failure {
     }
 }
 
-/// The primary's main process has ended: what its last words mean.
-pub(super) fn ended(message: String) -> Failure {
-    if message.contains("exec format error") {
+/// Whether a container's last words are that its program is for another kind of processor.
+pub(super) fn is_foreign(message: &str) -> bool {
+    message.contains("exec format error")
+}
+
+/// The primary's main process has ended: what its last words mean. `lacking`: the user that its image lacks.
+pub(super) fn ended(worker: &Worker, message: String, lacking: Option<u32>) -> Failure {
+    if is_foreign(&message) {
         return Failure {
             reason: WorkerReason::WrongArchitecture,
             message: format!(
@@ -125,6 +199,14 @@ pub(super) fn ended(message: String) -> Failure {
             ),
         };
     }
+    let message = match lacking {
+        Some(uid) => format!(
+            "{}. {}",
+            message.trim_end_matches('.'),
+            no_user(uid, worker.security_context.name())
+        ),
+        None => message,
+    };
     Failure {
         reason: WorkerReason::Exited,
         message,
@@ -167,12 +249,28 @@ mod tests {
     }
 
     #[test]
-    fn another_processor_is_named() {
+    fn users_are_known_by_their_number() {
+        let passwd = "root:x:0:0:root:/root:/bin/sh\n\n# 1000\nubuntu:x:1000:1001::/home/ubuntu:/bin/bash\nbroken:x\n";
+        for (uid, has) in [(0, true), (1000, true), (1001, false), (100, false)] {
+            assert_eq!(has_user(passwd, uid), has, "{uid}");
+        }
+        assert!(!has_user("", 0));
+    }
+
+    #[test]
+    fn who_lacks_a_user_is_sent_where_there_is_one() {
+        assert!(no_user(WORKER_UID, "Default").contains("practicus-minimal"));
+        let other = no_user(2000, "hardened");
+        assert!(other.contains("no user 2000, as which the security context hardened runs it"));
         assert!(
-            ended("exec /bin/sh: exec format error".into())
-                .message
-                .contains("processor")
+            !other.contains("practicus-minimal"),
+            "it has only the one user: {other}"
         );
-        assert_eq!(ended("It printed nothing.".into()).message, "It printed nothing.");
+    }
+
+    #[test]
+    fn another_processor_is_named() {
+        assert!(is_foreign("exec /bin/sh: exec format error"));
+        assert!(!is_foreign("It printed nothing."));
     }
 }

@@ -349,7 +349,11 @@ impl Orchestrator {
             let message = format!("The main process of the {} container ended{code}. {words}", role.name());
             let message = message.trim_end().to_owned();
             return Err(match role {
-                ContainerRole::Primary => notebook_start::ended(message),
+                ContainerRole::Primary => {
+                    let told = container.error.is_some() || notebook_start::is_foreign(&message);
+                    let lacking = if told { None } else { self.lacks_user(worker).await };
+                    notebook_start::ended(worker, message, lacking)
+                }
                 ContainerRole::Builder => builder_start::ended(worker, container.exit_code, message),
             });
         }
