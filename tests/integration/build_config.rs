@@ -8,11 +8,12 @@ use prt_types::{
     build_config::{BuildConfigInput, BuildConfigMode, BuildConfigState, Severity, WhenBusy},
     build_events::{BuildEvent, Step, StepState},
     builds::{BuildStatus, BuildView},
-    workers::{ContainerRole, WorkerView},
+    workers::{ContainerRole, WorkerReason, WorkerStatus, WorkerView},
 };
 
 use crate::helpers::{
-    Console, OwnRegistry, builder_container, builder_worker, docker, eventually, holds, plain_worker, sh,
+    BUILDER_IMAGE, Console, LocalImage, OwnRegistry, builder_container, builder_worker, docker, eventually, holds,
+    plain_worker, sh,
 };
 
 fn full(text: impl Into<String>) -> BuildConfigInput {
@@ -257,7 +258,9 @@ async fn parallel_stages_run_as_many_at_a_time_as_configured() {
     let registry = OwnRegistry::http().start().await;
     registry.push_busybox("demo/base", "1").await;
     let admin = &console.admin;
-    let worker = console.worker(admin, &builder_worker("Medium-restricted")).await.name;
+    let worker = console.worker(admin, &builder_worker("Medium-restricted")).await;
+    let builder = builder_container(&worker);
+    let worker = worker.name;
     for (parallel, overlap) in [(1, false), (2, true)] {
         let text = format!(
             "[registry.\"{}\"]\n  http = true\n[worker.oci]\n  max-parallelism={parallel}\n  snapshotter=\"overlayfs\"\n  gc=true\n",
@@ -265,6 +268,9 @@ async fn parallel_stages_run_as_many_at_a_time_as_configured() {
         );
         let view = admin.build_config_update(&worker, &full(text)).await.unwrap();
         assert_eq!(view.state, BuildConfigState::Active, "{}", view.message);
+        let (told, snapshotter) = daemon(&builder);
+        assert_eq!(snapshotter, "overlayfs");
+        assert!(told.contains("GC Policy rule#0:"), "{told}");
         let base = registry.reference("demo/base", "1");
         let dockerfile = format!(
             "FROM {base} AS a\nRUN sleep 1; echo {parallel} > /bin/a\nFROM {base} AS b\nRUN sleep 1; echo {parallel} > /bin/b\n\
@@ -276,6 +282,94 @@ async fn parallel_stages_run_as_many_at_a_time_as_configured() {
         assert_eq!(spans.len(), 2);
         assert_eq!(spans[1].0 < spans[0].1, overlap, "{parallel}: {spans:?}");
     }
+    let other = "[worker.oci]\n  snapshotter = \"native\"\n  gc = false\n";
+    let view = admin.build_config_update(&worker, &full(other)).await.unwrap();
+    assert_eq!(view.state, BuildConfigState::Active, "{}", view.message);
+    let (told, snapshotter) = daemon(&builder);
+    assert_eq!(snapshotter, "native");
+    assert!(!told.contains("GC Policy"), "{told}");
+}
+
+/// What the build service says of itself, and its snapshotter. The number of parallel steps it tells nobody.
+fn daemon(builder: &str) -> (String, String) {
+    let told = docker(&["exec", builder, "buildctl", "debug", "workers", "--verbose"]);
+    let snapshotter = told
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("org.mobyproject.buildkit.worker.snapshotter:"))
+        .unwrap_or_else(|| panic!("no snapshotter in {told}"))
+        .trim()
+        .to_owned();
+    (told, snapshotter)
+}
+
+/// Takes every configuration that is tried; one of two it does not start with when it counts, as with a full disk, and after the other
+/// it never starts again.
+const UNSTEADY: &str = r#"#!/bin/sh
+PATH=/usr/local/bin:/usr/bin:/bin
+config=/tmp/prt-buildkitd/buildkitd.toml
+case "$*" in
+  *prt-try.*) ;;
+  *)
+    grep -q 'max-parallelism = 8' "$config" && touch /tmp/broken
+    if [ -e /tmp/broken ] || grep -q 'max-parallelism = 7' "$config"; then
+      echo >>/tmp/ends
+      exit 1
+    fi
+    ;;
+esac
+exec buildkitd "$@"
+"#;
+
+#[tokio::test]
+async fn a_service_that_does_not_come_up_gets_its_former_configuration_back() {
+    let image = LocalImage::with_file(BUILDER_IMAGE, "/usr/local/sbin/buildkitd", UNSTEADY);
+    let console = Console::start_with(&[("PRT_BUILDER_IMAGE", &image.name)]).await;
+    let admin = &console.admin;
+    let worker = console.worker(admin, &builder_worker("Medium-restricted")).await;
+    let name = worker.name.as_str();
+    let parallel = |steps: u32| format!("[worker.oci]\n  max-parallelism = {steps}\n");
+    let former = parallel(3);
+    let view = admin.build_config_update(name, &full(&*former)).await.unwrap();
+    assert_eq!(view.state, BuildConfigState::Active, "{}", view.message);
+    let (pid, starts) = processes(&console, &worker);
+
+    let view = admin.build_config_update(name, &full(parallel(7))).await.unwrap();
+    assert_eq!((view.state, &view.active), (BuildConfigState::Failed, &former));
+    let words = "The build service did not come up with the configuration; the former one is back.";
+    assert!(view.message.starts_with(words), "{}", view.message);
+    let (pid_after, starts_after) = processes(&console, &worker);
+    assert_ne!(pid, pid_after);
+    assert_eq!(starts, starts_after, "the containers went on");
+    let in_place = docker(&[
+        "exec",
+        &builder_container(&worker),
+        "cat",
+        "/tmp/prt-buildkitd/buildkitd.toml",
+    ]);
+    assert_eq!(in_place.trim_end(), former.trim_end());
+    let ends = docker(&["exec", &builder_container(&worker), "wc", "-l", "/tmp/ends"]);
+    let ends: u32 = ends.split_whitespace().next().unwrap().parse().unwrap();
+    assert!((3..8).contains(&ends), "it was given up after {ends} starts");
+    let built = build(&console, admin, name, "FROM scratch\nCOPY Dockerfile /\n").await;
+    assert_eq!(built.status, BuildStatus::Succeeded, "{}", built.message);
+
+    let view = admin.build_config_update(name, &full(parallel(8))).await.unwrap();
+    assert_eq!((view.state, &view.active), (BuildConfigState::Failed, &former));
+    // The worker may have ended with its builder by then.
+    let words = ["not even with its former configuration", "The worker ended meanwhile."];
+    assert!(
+        words.iter().any(|words| view.message.contains(words)),
+        "{}",
+        view.message
+    );
+    let failed = eventually("the worker fails with its builder", || async {
+        let worker = admin.worker(name).await.unwrap();
+        (worker.status == WorkerStatus::Failed).then_some(worker)
+    })
+    .await;
+    assert_eq!(failed.reason, Some(WorkerReason::BuilderFailed), "{}", failed.message);
+    let primary = format!("prt-{}-primary", worker.instance_id);
+    assert_eq!(docker(&["inspect", "-f", "{{.State.Running}}", &primary]), "true");
 }
 
 fn refusal(error: ClientError) -> prt_types::ApiError {
@@ -363,6 +457,24 @@ async fn what_is_wrong_changes_nothing() {
     assert!(lint.translated.unwrap().contains("[[registry.\"h.invalid\".keypair]]"));
     // The host, both files, and what becomes of the pair.
     assert_eq!(lint.findings.len(), 4, "{:?}", lint.findings);
+
+    let lint = admin
+        .build_config_lint(
+            name,
+            "[registry.\"127.0.0.1:9\"]\ntlsconfigdir = [\"/build/certs\", \"/build\", \"/etc/passwd\"]\n",
+        )
+        .await
+        .unwrap();
+    assert_eq!(lint.findings.len(), 2, "{:?}", lint.findings);
+    assert_eq!(lint.findings[0].line, Some(2));
+    assert!(
+        lint.findings[1].message.contains("no folder /etc/passwd"),
+        "{:?}",
+        lint.findings
+    );
+    let words =
+        "The builder has no folder /build/certs: builds that use 127.0.0.1:9 do without its certificates, or fail.";
+    assert!(lint.findings[0].message.starts_with(words), "{:?}", lint.findings);
 
     let many: Vec<String> = (0..33)
         .map(|n| format!("[registry.\"h{n}.invalid\"]\nhttp = true\n"))

@@ -4,6 +4,7 @@ use prt_client::Client;
 use prt_types::{
     ErrorCode,
     access::GroupInput,
+    audit::Outcome,
     ids::WorkerSizeId,
     security_contexts::{PodSecurityLevel, SecurityContextInput},
     worker_sizes::{WorkerSizeCloneRequest, WorkerSizeInput},
@@ -277,6 +278,20 @@ async fn an_own_context_reaches_the_engine_word_by_word() {
         .await
         .unwrap();
     assert!(!shown_equals_inspected(&softer));
+    // Another admin, who had read what was there before.
+    let late = SecurityContextInput {
+        revision: Some(context.revision),
+        ..hardened()
+    };
+    let stale = console
+        .admin
+        .security_context_update("hardened", &late)
+        .await
+        .unwrap_err();
+    assert_eq!(stale.code(), Some(ErrorCode::Conflict), "{stale}");
+    assert!(!shown_equals_inspected(
+        &console.admin.security_context("hardened").await.unwrap()
+    ));
     let again = inspect(&console);
     assert_eq!(again["HostConfig"]["ReadonlyRootfs"], true);
 
@@ -288,6 +303,23 @@ async fn an_own_context_reaches_the_engine_word_by_word() {
         .await
         .unwrap();
     ended(&alice, &worker.name).await;
+    let hard = id_of(&console, "hard").await;
+    console.admin.worker_size_delete(hard).await.unwrap();
+    console.admin.security_context_delete("hardened").await.unwrap();
+
+    let audit = console.admin.audit(None, None).await.unwrap();
+    let details = |action: &str| {
+        let row = audit
+            .iter()
+            .find(|row| row.action == action && row.object == "hardened" && row.outcome == Outcome::Done)
+            .unwrap_or_else(|| panic!("{action} is not in the audit log"));
+        serde_json::from_str::<serde_json::Value>(&row.details).unwrap()
+    };
+    assert_eq!(details("security_context.create")["after"]["name"], "hardened");
+    assert_eq!(details("security_context.delete")["before"]["name"], "hardened");
+    let update = details("security_context.update");
+    assert_eq!(update["before"]["rights"]["read_only_root"], true, "{update}");
+    assert_eq!(update["after"]["rights"]["read_only_root"], false, "{update}");
 }
 
 #[tokio::test]

@@ -48,7 +48,7 @@ pub fn configured() -> ExecSpec {
     ExecSpec::new(["sh", "-c", &format!("{COMMON}{CONFIGURED}"), "prt-configured", FOLDER])
 }
 
-/// Prints those files and host names that the builder does not have, each with a NUL behind it.
+/// Prints those files, folders (with a slash at their end) and host names that the builder does not have, each with a NUL behind it.
 pub fn missing<'a>(names: impl IntoIterator<Item = &'a str>) -> ExecSpec {
     ExecSpec::new(["sh", "-c", MISSING, "prt-missing"].into_iter().chain(names))
 }

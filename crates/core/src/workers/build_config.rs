@@ -20,7 +20,7 @@ use serde_json::json;
 use crate::{
     Orchestrator,
     buildkit::{
-        config::{self, NamedFile, NamedHost, buildkitd_toml, docker_hub, registry_host},
+        config::{self, FileKind, NamedFile, NamedHost, buildkitd_toml, docker_hub, registry_host},
         service,
     },
     builds::builds_in,
@@ -64,7 +64,7 @@ impl Orchestrator {
         })
     }
 
-    /// What would be said of a text; changes nothing. Of a worker that runs, also whether it has the files.
+    /// What would be said of a text; changes nothing. Of a worker that runs, also what of it the builder lacks.
     pub async fn build_config_lint(&self, cx: &OpContext, name: &str, text: &str) -> Result<BuildConfigLint> {
         let worker = self.worker_visible(&mut *self.read().await?, cx, name).await?;
         has_builder(&worker)?;
@@ -287,9 +287,9 @@ impl Orchestrator {
         }
     }
 
-    /// A warning for each file and host that the builder does not have: a build that needs it would fail.
+    /// A warning for each file, folder and host that the builder does not have.
     async fn missing(&self, worker: &Worker, files: &[NamedFile], hosts: &[NamedHost]) -> Result<Vec<Finding>> {
-        let files_named: BTreeSet<&str> = files.iter().map(|named| named.file.as_str()).collect();
+        let files_named: BTreeSet<String> = files.iter().map(asked_as).collect();
         let hosts_named: BTreeSet<&str> = hosts.iter().map(|named| named.name.as_str()).collect();
         if files_named.is_empty() && hosts_named.is_empty() {
             return Ok(vec![]);
@@ -301,26 +301,41 @@ impl Orchestrator {
                 hosts_named.len()
             ))
         });
-        let ask = service::missing(files_named.into_iter().chain(hosts_named.into_iter().take(LOOKED_UP)));
+        let ask = service::missing(
+            files_named
+                .iter()
+                .map(String::as_str)
+                .chain(hosts_named.into_iter().take(LOOKED_UP)),
+        );
         let done = match exec_collect(&*self.inner.engine, worker.id, ContainerRole::Builder, ask, 256 * 1024).await {
             Ok(done) => done,
             // What that means for the worker is for those to say who watch it.
             Err(error) if error.kind == EngineErrorKind::NoSuchContainer => {
-                let message =
-                    "The builder does not run: whether it has the files and finds the hosts was not looked at.";
+                let message = "The builder does not run: whether it has the files and folders and finds the hosts was not looked at.";
                 return Ok(vec![notice(message.into())]);
             }
             Err(error) => return Err(error.into()),
         };
         let missing: Vec<&[u8]> = done.stdout.split(|byte| *byte == 0).collect();
-        let file = |NamedFile { file, place, host }: &NamedFile| {
+        let file = |named: &NamedFile| {
+            let NamedFile {
+                file,
+                kind,
+                place,
+                host,
+            } = named;
+            let (what, then) = match kind {
+                FileKind::File => ("file", "will fail"),
+                // What is not there counts as empty, and a file in its place is an error.
+                FileKind::Folder => ("folder", "do without its certificates, or fail"),
+            };
             let advice = if file == BUNDLE_PATH {
                 "An admin switches private certificate injection on under Infrastructure > Certificates; workers that start then have it."
             } else {
                 "Put it into the build folder, which is /build there, before you build."
             };
-            let message = format!("The builder has no file {file}: builds that use {host} will fail. {advice}");
-            missing.contains(&file.as_bytes()).then(|| Finding {
+            let message = format!("The builder has no {what} {file}: builds that use {host} {then}. {advice}");
+            missing.contains(&asked_as(named).as_bytes()).then(|| Finding {
                 message,
                 ..place.clone()
             })
@@ -410,5 +425,13 @@ fn view(row: WorkerBuildConfig) -> BuildConfigView {
         revision: row.revision,
         updated_ms: Some(row.updated_ms),
         updated_by: Some(row.updated_by),
+    }
+}
+
+/// A file or folder as the builder is asked for it.
+fn asked_as(named: &NamedFile) -> String {
+    match named.kind {
+        FileKind::File => named.file.clone(),
+        FileKind::Folder => format!("{}/", named.file),
     }
 }

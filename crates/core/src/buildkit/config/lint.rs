@@ -22,7 +22,7 @@ pub struct Linted {
     pub findings: Vec<Finding>,
     /// The text for BuildKit; absent if there is an error.
     pub text: Option<String>,
-    /// Files that the text names: whether they are there can only be seen in the builder.
+    /// Files and folders that the text names: whether they are there can only be seen in the builder.
     pub files: Vec<NamedFile>,
     /// Hosts that the text would have BuildKit ask: whether they are known can only be seen in the builder.
     pub hosts: Vec<NamedHost>,
@@ -35,11 +35,32 @@ impl Linted {
     }
 }
 
-/// A file that a configuration names.
+/// What a configuration names by a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// Without it BuildKit does not reach the registry.
+    File,
+    /// BuildKit takes the certificates in it; one that is not there counts as empty.
+    Folder,
+}
+
+impl FileKind {
+    /// A path as people write it.
+    pub(super) fn example(self) -> &'static str {
+        match self {
+            Self::File => "/build/my.crt",
+            Self::Folder => "/build/certs",
+        }
+    }
+}
+
+/// A file or folder that a configuration names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamedFile {
     /// As written.
     pub file: String,
+    /// Which of them.
+    pub kind: FileKind,
     /// The place, without words.
     pub place: Finding,
     /// The registry that needs it.

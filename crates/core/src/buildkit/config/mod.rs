@@ -14,7 +14,7 @@ mod render;
 mod schema;
 mod translate;
 
-pub use lint::{Linted, NamedFile, NamedHost, lint};
+pub use lint::{FileKind, Linted, NamedFile, NamedHost, lint};
 pub use registries::{docker_hub, registry_host};
 pub use render::buildkitd_toml;
 

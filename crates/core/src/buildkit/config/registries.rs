@@ -6,7 +6,7 @@ use prt_types::build_config::{Finding, Severity};
 use toml_edit::{Item, TableLike};
 
 use super::{
-    lint::{Look, NamedFile, NamedHost, join, start, tables, texts},
+    lint::{FileKind, Look, NamedFile, NamedHost, join, start, tables, texts},
     schema::REGISTRY,
     translate::Edit,
 };
@@ -126,8 +126,8 @@ fn registry(look: &mut Look<'_>, host: &str, table: &dyn TableLike, path: &str, 
                 insecure = item.as_bool().map(|value| (value, key));
             }
             "mirrors" => mirrors(look, item, at, &path, registries),
-            "ca" => files(look, host, item, at, &path),
-            "tlsconfigdir" => look.must(texts(item).is_some(), at, &path, "an array of texts", item),
+            "ca" => files(look, host, item, at, &path, FileKind::File),
+            "tlsconfigdir" => files(look, host, item, at, &path, FileKind::Folder),
             "keypair" => keypairs(look, host, item, at, &path),
             "client" => client(look, host, item, key, &path, table),
             _ => look.unknown(key, &path, name, REGISTRY),
@@ -207,30 +207,31 @@ impl NamedHost {
     }
 }
 
-fn files(look: &mut Look<'_>, host: &str, item: &Item, at: Option<usize>, path: &str) {
-    match texts(item) {
-        Some(files) => {
-            for (file, at) in files {
-                named(look, host, file, at, path);
-            }
+fn files(look: &mut Look<'_>, host: &str, item: &Item, at: Option<usize>, path: &str, kind: FileKind) {
+    if let Some(files) = texts(item) {
+        for (file, at) in files {
+            named(look, host, file, at, path, kind);
         }
-        None => look.wrong(at, path, "an array of texts, as in [\"/build/my.crt\"]", item),
+    } else {
+        let expected = format!("an array of texts, as in [{:?}]", kind.example());
+        look.wrong(at, path, &expected, item);
     }
 }
 
-fn named(look: &mut Look<'_>, host: &str, file: &str, at: Option<usize>, path: &str) {
+fn named(look: &mut Look<'_>, host: &str, file: &str, at: Option<usize>, path: &str, kind: FileKind) {
     if !file.starts_with('/') || file.contains('\0') || file.contains('\n') {
         look.add(
             Severity::Error,
             at,
             path,
-            format!("{file:?} is no path from the root, such as \"/build/my.crt\"."),
+            format!("{file:?} is no path from the root, such as {:?}.", kind.example()),
         );
         return;
     }
     let place = look.place(Severity::Warning, at, path, String::new());
     look.files.push(NamedFile {
         file: file.to_owned(),
+        kind,
         place,
         host: host.to_owned(),
     });
@@ -246,7 +247,14 @@ fn keypairs(look: &mut Look<'_>, host: &str, item: &Item, at: Option<usize>, pat
             let key = pair.get_key_value(name).and_then(|(key, item)| start(key, item));
             let path = join(path, name);
             match (name.to_ascii_lowercase().as_str(), item.as_str()) {
-                ("key" | "cert", Some(file)) => named(look, host, file, item.span().map(|span| span.start), &path),
+                ("key" | "cert", Some(file)) => named(
+                    look,
+                    host,
+                    file,
+                    item.span().map(|span| span.start),
+                    &path,
+                    FileKind::File,
+                ),
                 ("key" | "cert", None) => look.wrong(key, &path, "a text", item),
                 _ => look.unknown(key, &path, name, &["key", "cert"]),
             }
@@ -279,8 +287,8 @@ fn client(look: &mut Look<'_>, host: &str, item: &Item, key: Option<usize>, path
         );
         return;
     }
-    named(look, host, cert, cert_at, path);
-    named(look, host, private, private_at, path);
+    named(look, host, cert, cert_at, path, FileKind::File);
+    named(look, host, private, private_at, path, FileKind::File);
     look.add(
         Severity::Notice,
         key,

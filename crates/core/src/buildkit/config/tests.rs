@@ -111,6 +111,12 @@ fn a_client_pair_becomes_a_keypair() {
             "/etc/ssl/private/client-key.pem"
         ]
     );
+    let folder = lint("[registry.\"h\"]\ntlsconfigdir = [\"/build/certs\"]\n").files;
+    assert_eq!(
+        (folder[0].file.as_str(), folder[0].kind, folder[0].place.line),
+        ("/build/certs", FileKind::Folder, Some(2))
+    );
+    assert!(lint("[registry.\"h\"]\ntlsconfigdir = [\"certs\"]\n").text.is_none());
     let inline = "registry = { \"h\" = { client = [\"/c\", \"/k\"] } }\n";
     let again = translated(inline);
     assert_eq!(said(&again), Vec::<String>::new(), "{again}");

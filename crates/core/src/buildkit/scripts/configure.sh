@@ -45,24 +45,29 @@ if [ -z "$taken" ]; then
 fi
 
 read -r before <"$dir/pid" || exit 83
-# renew PID: ends the service of that process id and waits until the next one answers.
+# renew PID [STARTS]: ends the service of that process id and waits until the next one answers; not after more than so many starts.
 renew() {
   kill -TERM "$1" 2>/dev/null
-  left=$((patience * 20))
+  left=$((patience * 20)) service=$1 latest=$1 starts=0
   while [ "$left" -gt 0 ]; do
-    read -r service <"$dir/pid" && [ "$service" != "$1" ] && answers && return 0
+    if read -r service <"$dir/pid" && [ "$service" != "$latest" ]; then
+      latest=$service starts=$((starts + 1))
+      [ "$starts" -le "${2:-$starts}" ] || return 1
+    fi
+    [ "$service" != "$1" ] && answers && return 0
     left=$((left - 1))
     nap 0.02
   done
   return 1
 }
 cp "$now" "$old" && mv "$new" "$now" || exit 81
-if renew "$before"; then
+if renew "$before" 3; then
   rm -f "$old"
   echo "$service"
   exit 0
 fi
 mv "$old" "$now"
+# This one is known to work: it gets all the time.
 read -r service <"$dir/pid"
 renew "$service" && exit 82
 exit 83

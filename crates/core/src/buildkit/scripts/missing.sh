@@ -1,4 +1,5 @@
-# What of the arguments the builder does not have: files, from the root, and names of hosts.
+# What of the arguments the builder does not have: files and, with a slash at their end, folders,
+# both from the root, and names of hosts.
 
 # 2 is getent's answer where it found no address. No answer in time, or no getent, says nothing.
 unknown() {
