@@ -271,6 +271,7 @@ async fn parallel_stages_run_as_many_at_a_time_as_configured() {
         let (told, snapshotter) = daemon(&builder);
         assert_eq!(snapshotter, "overlayfs");
         assert!(told.contains("GC Policy rule#0:"), "{told}");
+        assert!(in_place(&builder).contains(&format!("max-parallelism={parallel}\n")));
         let base = registry.reference("demo/base", "1");
         let dockerfile = format!(
             "FROM {base} AS a\nRUN sleep 1; echo {parallel} > /bin/a\nFROM {base} AS b\nRUN sleep 1; echo {parallel} > /bin/b\n\
@@ -288,6 +289,11 @@ async fn parallel_stages_run_as_many_at_a_time_as_configured() {
     let (told, snapshotter) = daemon(&builder);
     assert_eq!(snapshotter, "native");
     assert!(!told.contains("GC Policy"), "{told}");
+}
+
+/// The file that the build service was started with.
+fn in_place(builder: &str) -> String {
+    docker(&["exec", builder, "cat", "/tmp/prt-buildkitd/buildkitd.toml"])
 }
 
 /// What the build service says of itself, and its snapshotter. The number of parallel steps it tells nobody.
@@ -340,14 +346,9 @@ async fn a_service_that_does_not_come_up_gets_its_former_configuration_back() {
     let (pid_after, starts_after) = processes(&console, &worker);
     assert_ne!(pid, pid_after);
     assert_eq!(starts, starts_after, "the containers went on");
-    let in_place = docker(&[
-        "exec",
-        &builder_container(&worker),
-        "cat",
-        "/tmp/prt-buildkitd/buildkitd.toml",
-    ]);
-    assert_eq!(in_place.trim_end(), former.trim_end());
-    let ends = docker(&["exec", &builder_container(&worker), "wc", "-l", "/tmp/ends"]);
+    let builder = builder_container(&worker);
+    assert_eq!(in_place(&builder).trim_end(), former.trim_end());
+    let ends = docker(&["exec", &builder, "wc", "-l", "/tmp/ends"]);
     let ends: u32 = ends.split_whitespace().next().unwrap().parse().unwrap();
     assert!((3..8).contains(&ends), "it was given up after {ends} starts");
     let built = build(&console, admin, name, "FROM scratch\nCOPY Dockerfile /\n").await;
