@@ -8,6 +8,7 @@ mod helpers;
 mod access;
 mod api;
 mod build_config;
+mod build_config_apply;
 mod build_options;
 mod builders;
 mod builds;

@@ -1,0 +1,180 @@
+//! How a change of a build service's configuration goes: put back, waiting, and going on after a crash.
+
+use prt_types::{
+    ErrorCode,
+    build_config::{BuildConfigInput, BuildConfigState, WhenBusy},
+    builds::BuildStatus,
+    workers::{ContainerRole, WorkerReason, WorkerStatus},
+};
+
+use super::build_config::{build, full, in_place, processes, put, refusal, simple, start};
+use crate::helpers::{
+    BUILDER_IMAGE, Console, LocalImage, OwnRegistry, builder_container, builder_worker, docker, eventually, holds,
+};
+
+/// Takes every configuration that is tried; one of two it does not start with when it counts, as with a full disk, and after the other
+/// it never starts again.
+const UNSTEADY: &str = r#"#!/bin/sh
+PATH=/usr/local/bin:/usr/bin:/bin
+config=/tmp/prt-buildkitd/buildkitd.toml
+case "$*" in
+  *prt-try.*) ;;
+  *)
+    grep -q 'max-parallelism = 8' "$config" && touch /tmp/broken
+    if [ -e /tmp/broken ] || grep -q 'max-parallelism = 7' "$config"; then
+      echo >>/tmp/ends
+      exit 1
+    fi
+    ;;
+esac
+exec buildkitd "$@"
+"#;
+
+#[tokio::test]
+async fn a_service_that_does_not_come_up_gets_its_former_configuration_back() {
+    let image = LocalImage::with_file(BUILDER_IMAGE, "/usr/local/sbin/buildkitd", UNSTEADY);
+    let console = Console::start_with(&[("PRT_BUILDER_IMAGE", &image.name)]).await;
+    let admin = &console.admin;
+    let worker = console.worker(admin, &builder_worker("Medium-restricted")).await;
+    let name = worker.name.as_str();
+    let parallel = |steps: u32| format!("[worker.oci]\n  max-parallelism = {steps}\n");
+    let former = parallel(3);
+    let view = admin.build_config_update(name, &full(&*former)).await.unwrap();
+    assert_eq!(view.state, BuildConfigState::Active, "{}", view.message);
+    let (pid, starts) = processes(&console, &worker);
+
+    let view = admin.build_config_update(name, &full(parallel(7))).await.unwrap();
+    assert_eq!((view.state, &view.active), (BuildConfigState::Failed, &former));
+    let words = "The build service did not come up with the configuration; the former one is back.";
+    assert!(view.message.starts_with(words), "{}", view.message);
+    let (pid_after, starts_after) = processes(&console, &worker);
+    assert_ne!(pid, pid_after);
+    assert_eq!(starts, starts_after, "the containers went on");
+    let builder = builder_container(&worker);
+    assert_eq!(in_place(&builder).trim_end(), former.trim_end());
+    let ends = docker(&["exec", &builder, "wc", "-l", "/tmp/ends"]);
+    let ends: u32 = ends.split_whitespace().next().unwrap().parse().unwrap();
+    assert!((3..8).contains(&ends), "it was given up after {ends} starts");
+    let built = build(&console, admin, name, "FROM scratch\nCOPY Dockerfile /\n").await;
+    assert_eq!(built.status, BuildStatus::Succeeded, "{}", built.message);
+
+    let view = admin.build_config_update(name, &full(parallel(8))).await.unwrap();
+    assert_eq!((view.state, &view.active), (BuildConfigState::Failed, &former));
+    // The worker may have ended with its builder by then.
+    let words = ["not even with its former configuration", "The worker ended meanwhile."];
+    assert!(
+        words.iter().any(|words| view.message.contains(words)),
+        "{}",
+        view.message
+    );
+    let failed = eventually("the worker fails with its builder", || async {
+        let worker = admin.worker(name).await.unwrap();
+        (worker.status == WorkerStatus::Failed).then_some(worker)
+    })
+    .await;
+    assert_eq!(failed.reason, Some(WorkerReason::BuilderFailed), "{}", failed.message);
+    let primary = format!("prt-{}-primary", worker.instance_id);
+    assert_eq!(docker(&["inspect", "-f", "{{.State.Running}}", &primary]), "true");
+}
+
+#[tokio::test]
+async fn a_change_waits_for_a_build_or_is_refused() {
+    let console = Console::start().await;
+    let registry = OwnRegistry::http().start().await;
+    registry.push_busybox("demo/base", "1").await;
+    let admin = &console.admin;
+    let worker = console.worker(admin, &builder_worker("Medium-restricted")).await.name;
+    admin
+        .build_config_update(&worker, &simple(&[&registry.host]))
+        .await
+        .unwrap();
+    // The build goes on until its worker's owner lets it.
+    let dockerfile = format!(
+        "FROM {}\nCOPY go /go\nRUN while true; do sleep 0.1; done\n",
+        registry.reference("demo/base", "1")
+    );
+    put(admin, &worker, "go", "1".into()).await;
+    let running = start(&console, admin, &worker, &dockerfile).await;
+    let text = "[worker.oci]\n  max-parallelism = 2\n";
+    let refuse = BuildConfigInput {
+        when_busy: WhenBusy::Refuse,
+        ..full(text)
+    };
+    let error = refusal(admin.build_config_update(&worker, &refuse).await.unwrap_err());
+    assert_eq!(error.code, ErrorCode::Conflict);
+    assert!(
+        error.message.contains(&format!("build #{}", running.number)),
+        "{}",
+        error.message
+    );
+
+    let view = admin.build_config_update(&worker, &full(text)).await.unwrap();
+    assert_eq!(view.state, BuildConfigState::Waiting);
+    assert_eq!(view.message, format!("Waits for the end of build #{}.", running.number));
+    let again = admin.build_config_update(&worker, &full(text)).await.unwrap();
+    assert_eq!(
+        (again.state, again.revision),
+        (BuildConfigState::Waiting, view.revision)
+    );
+    let other = full("[worker.oci]\n  max-parallelism = 3\n");
+    let error = refusal(admin.build_config_update(&worker, &other).await.unwrap_err());
+    assert!(
+        error.message.contains("is being configured already"),
+        "{}",
+        error.message
+    );
+    admin.build_cancel(running.number).await.unwrap();
+    let view = admin.build_config_settled(&worker).await.unwrap();
+    assert_eq!(
+        (view.state, view.active.as_str()),
+        (BuildConfigState::Active, text),
+        "{}",
+        view.message
+    );
+    assert_eq!(admin.build(running.number).await.unwrap().status, BuildStatus::Canceled);
+}
+
+#[tokio::test]
+async fn a_killed_console_finishes_the_change_at_its_next_start() {
+    let mut console = Console::start().await;
+    let admin = console.admin.clone();
+    let worker = console.worker(&admin, &builder_worker("Medium-restricted")).await;
+    let text = "[worker.oci]\n  max-parallelism = 5\n";
+    let (client, name) = (admin.clone(), worker.name.clone());
+    let asked = tokio::spawn(async move { client.build_config_update(&name, &full(text)).await });
+    eventually("the change is under way", || async {
+        let view = admin.build_config(&worker.name).await.ok()?;
+        (view.revision == 1).then_some(())
+    })
+    .await;
+    console.kill();
+    _ = asked.await.unwrap();
+    console.run().await;
+    let view = admin.build_config_settled(&worker.name).await.unwrap();
+    assert_eq!(
+        (view.state, view.active.as_str()),
+        (BuildConfigState::Active, text),
+        "{}",
+        view.message
+    );
+    let built = build(&console, &admin, &worker.name, "FROM scratch\nCOPY Dockerfile /\n").await;
+    assert_eq!(built.status, BuildStatus::Succeeded, "{}", built.message);
+
+    // A service that dies by itself takes its container along, as ever, and with it perhaps the command that killed it.
+    let (pid, _) = processes(&console, &worker);
+    _ = holds(&builder_container(&worker), &format!("kill -KILL {pid}"));
+    eventually("the worker's failure is known", || async {
+        let view = admin.worker(&worker.name).await.ok()?;
+        view.reason.map(|reason| assert_eq!(reason.name(), "BuilderFailed"))
+    })
+    .await;
+    assert!(
+        admin
+            .worker(&worker.name)
+            .await
+            .unwrap()
+            .containers
+            .iter()
+            .any(|c| c.role == ContainerRole::Builder)
+    );
+}
