@@ -6,6 +6,7 @@ pub mod extract;
 pub mod functions;
 pub mod idempotency;
 pub mod input;
+pub mod linger;
 pub mod metrics;
 pub mod notebook;
 pub mod openapi;

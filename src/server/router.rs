@@ -18,7 +18,7 @@ use tower_http::{compression::CompressionLayer, services::ServeDir};
 
 use super::{
     extract::{self, RequestId},
-    functions, idempotency, metrics, notebook, openapi,
+    functions, idempotency, linger, metrics, notebook, openapi,
     problem::Problem,
     rest, security, session,
     state::AppState,
@@ -103,6 +103,7 @@ pub fn router(state: AppState) -> Router {
         .layer(middleware::from_fn(security::headers))
         .layer(middleware::from_fn(metrics::measure))
         .layer(middleware::from_fn_with_state(notebooks, notebook::by_host))
+        .layer(middleware::map_request(linger::read_on))
         .with_state(state)
 }
 

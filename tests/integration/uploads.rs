@@ -37,16 +37,15 @@ async fn files(console: &Console, worker: &str) -> Vec<(String, u64)> {
     files.iter().map(|found| file(found).unwrap()).collect()
 }
 
-/// Sends a folder over a connection of our own; `announced` bytes are promised. The status, if there is an answer.
-async fn put_context(console: &Console, worker: &str, path: &str, body: &[u8], announced: usize) -> Option<u16> {
+/// Sends a body over a connection of our own and reads only then; `announced` bytes are promised. The answer, if there is one.
+async fn put(console: &Console, path: &str, token: &str, body: &[u8], announced: usize) -> Option<String> {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     let host = console.url.strip_prefix("http://").unwrap();
     let mut stream = tokio::net::TcpStream::connect(host).await.unwrap();
     let head = format!(
-        "PUT /api/v1/workers/{worker}/context?path={path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\
-         Authorization: Bearer {}\r\nContent-Type: application/x-tar\r\nContent-Length: {announced}\r\n\r\n",
-        console.token("admin", ADMIN_PASSWORD).await.expose()
+        "PUT /api/v1/workers/{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: application/x-tar\r\nContent-Length: {announced}\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).await.unwrap();
     stream.write_all(body).await.unwrap();
@@ -56,7 +55,35 @@ async fn put_context(console: &Console, worker: &str, path: &str, body: &[u8], a
     }
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.ok()?;
+    Some(answer)
+}
+
+/// The status of what was answered to a folder's content.
+async fn put_context(console: &Console, worker: &str, path: &str, body: &[u8], announced: usize) -> Option<u16> {
+    let token = console.token("admin", ADMIN_PASSWORD).await;
+    let path = format!("{worker}/context?path={path}");
+    let answer = put(console, &path, token.expose(), body, announced).await?;
     answer.split(' ').nth(1)?.parse().ok()
+}
+
+#[tokio::test]
+async fn a_refusal_reaches_who_reads_it_after_sending_all() {
+    let console = Console::start().await;
+    let token = console.token("admin", ADMIN_PASSWORD).await;
+    let body = vec![7; 65 * 1024 * 1024];
+    for (path, token, words) in [
+        ("nobodys/context?path=x", "prt_wrong", "401 Unauthorized"),
+        ("nobodys/context?path=x", token.expose(), "404 Not Found"),
+        (
+            "nobodys/files?path=x",
+            token.expose(),
+            "larger than a single file may be",
+        ),
+    ] {
+        let answer = put(&console, path, token, &body, body.len()).await;
+        let answer = answer.expect("the connection is not reset");
+        assert!(answer.contains(words), "{path}: {answer}");
+    }
 }
 
 #[tokio::test]
@@ -64,8 +91,8 @@ async fn a_folder_is_replaced_by_a_whole_upload_or_not_at_all() {
     let mut console = Console::start().await;
     let admin = console.admin.clone();
     let worker = console.worker(&admin, &plain_worker("X-Small")).await.name;
-    let put = async |body: &[u8]| put_context(&console, &worker, "deep/keep", body, body.len()).await;
-    assert_eq!(put(&tar_of(&[("a", "one"), ("sub/b", "two")])).await, Some(204));
+    let keep = async |body: &[u8]| put_context(&console, &worker, "deep/keep", body, body.len()).await;
+    assert_eq!(keep(&tar_of(&[("a", "one"), ("sub/b", "two")])).await, Some(204));
     let kept = async || {
         let done = sh(
             &admin,
@@ -105,7 +132,7 @@ async fn a_folder_is_replaced_by_a_whole_upload_or_not_at_all() {
         })
         .await;
     }
-    assert_eq!(put(&whole).await, Some(204));
+    assert_eq!(keep(&whole).await, Some(204));
     assert_eq!(kept().await, "new./deep\n./deep/keep\n./deep/keep/a\n./deep/keep/c\n");
 
     // A console that is killed in the middle of an upload.
