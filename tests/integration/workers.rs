@@ -322,6 +322,11 @@ async fn a_failed_start_says_why() {
 /// The header of a 64-bit ELF program for a processor that no machine here has (EM_S390).
 const FOREIGN: &[u8] = b"\x7fELF\x02\x02\x01\0\0\0\0\0\0\0\0\0\0\x02\0\x16\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x40\0\x38\0\0\0\x40\0\0\0\0";
 
+fn in_time(failed: &WorkerView) {
+    let took = failed.ended_ms.expect("it has ended") - failed.created_ms;
+    assert!(took < 30_000, "the limit is two minutes, and it took {took} ms");
+}
+
 #[tokio::test]
 async fn an_unsuitable_image_is_told_within_seconds() {
     let console = Console::start().await;
@@ -358,13 +363,18 @@ async fn an_unsuitable_image_is_told_within_seconds() {
             WorkerReason::Exited,
             "ended with exit code 4. It printed last: full\n",
         ),
+        // Killed, so it is not for want of a user.
+        (
+            LocalImage::new(None, r#"["sh", "-c", "echo killed >&2; exit 137"]"#),
+            WorkerReason::Exited,
+            "ended with exit code 137. It printed last: killed\n",
+        ),
     ] {
         let worker = fails(&console, &image.worker(), reason).await;
         // With a line end behind it, so that words can ask to be the last ones.
         let message = format!("{}\n", worker.message);
         assert!(message.contains(words), "{message}");
-        let took = worker.ended_ms.expect("it has ended") - worker.created_ms;
-        assert!(took < 30_000, "the limit is two minutes, and it took {took} ms");
+        in_time(&worker);
     }
 
     // Where the security context leaves the user to the image.
@@ -377,6 +387,7 @@ async fn an_unsuitable_image_is_told_within_seconds() {
     let worker = fails(&console, &config, WorkerReason::Exited).await;
     let words = "USER instruction names a user or group that it does not have";
     assert!(worker.message.contains(words), "{}", worker.message);
+    in_time(&worker);
 }
 
 #[tokio::test]

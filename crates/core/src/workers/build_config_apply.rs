@@ -15,12 +15,20 @@ use serde_json::json;
 use crate::{
     Orchestrator,
     buildkit::service,
-    engine::{EngineError, exec_collect},
+    engine::exec_collect,
     error::Result,
     op_context::OpContext,
     orchestrator::Change,
     store::{BuildServiceConfig, Worker},
 };
+
+/// Why a configuration is not in place.
+enum Undone {
+    /// The builder has said so.
+    Said(String),
+    /// Nobody knows what became of it.
+    Unsaid(String),
+}
 
 /// Words of a builder that are kept.
 const WORDS: usize = 16 * 1024;
@@ -51,7 +59,7 @@ impl Orchestrator {
                     "a build service's configuration is not changed"
                 );
                 let message = format!("{error} The build service goes on with its former configuration.");
-                _ = this.build_config_end(&worker, Err(message)).await;
+                _ = this.build_config_end(&worker, Err(Undone::Unsaid(message))).await;
             }
         });
     }
@@ -70,32 +78,34 @@ impl Orchestrator {
             Err(error) => {
                 let outcome = match self.build_config_in_place(worker).await {
                     Ok(Some(text)) if text == wanted.text => Ok(()),
-                    Ok(_) | Err(_) => Err(unreachable_words(&error)),
+                    Ok(_) | Err(_) => Err(Undone::Unsaid(format!("The builder cannot be reached: {error}."))),
                 };
                 return self.build_config_end(worker, outcome).await;
             }
         };
         let words = String::from_utf8_lossy(&done.stderr).trim().to_owned();
-        let outcome = match done.exit_code {
-            0 => Ok(()),
-            service::EXIT_REFUSED => Err(refused(wanted.config_content.as_deref(), refusal(&words))),
-            service::EXIT_BACK => Err(format!(
-                "The build service did not come up with the configuration; the former one is back. {words}"
-            )),
-            service::EXIT_DOWN => Err(format!(
-                "The build service does not answer any more, not even with its former configuration. Start another worker. {words}"
-            )),
-            service::EXIT_CHANGING => Err("Another change was under way in the builder. Try again.".into()),
-            service::EXIT_UNKNOWN => {
-                Err("This builder was started in a way that cannot be configured. Start another worker.".into())
+        let said = match done.exit_code {
+            0 => return self.build_config_end(worker, Ok(())).await,
+            service::EXIT_REFUSED => refused(wanted.config_content.as_deref(), refusal(&words)),
+            service::EXIT_BACK => {
+                format!("The build service did not come up with the configuration; the former one is back. {words}")
             }
-            service::EXIT_CUT => Err("The configuration did not reach the builder. Try again.".into()),
-            code => Err(format!(
-                "The builder could not change its configuration (exit code {code}). {words}"
-            )),
+            service::EXIT_DOWN => format!(
+                "The build service does not answer any more, not even with its former configuration. Start another worker. {words}"
+            ),
+            service::EXIT_CHANGING => "Another change was under way in the builder. Try again.".into(),
+            service::EXIT_UNKNOWN => {
+                "This builder was started in a way that cannot be configured. Start another worker.".into()
+            }
+            service::EXIT_CUT => "The configuration did not reach the builder. Try again.".into(),
+            code => {
+                let unsaid = format!("The builder could not change its configuration (exit code {code}). {words}");
+                let undone = Undone::Unsaid(unsaid.trim_end().to_owned());
+                return self.build_config_end(worker, Err(undone)).await;
+            }
         };
-        self.build_config_end(worker, outcome.map_err(|message| message.trim_end().to_owned()))
-            .await
+        let undone = Undone::Said(said.trim_end().to_owned());
+        self.build_config_end(worker, Err(undone)).await
     }
 
     /// Waits until no build runs, and holds new ones off. What is wanted; `None` = nothing any more.
@@ -138,7 +148,7 @@ impl Orchestrator {
         Ok((done.exit_code == 0).then(|| String::from_utf8_lossy(&done.stdout).into_owned()))
     }
 
-    async fn build_config_end(&self, worker: &Worker, outcome: std::result::Result<(), String>) -> Result<()> {
+    async fn build_config_end(&self, worker: &Worker, outcome: std::result::Result<(), Undone>) -> Result<()> {
         let mut tx = self.write().await?;
         let Some(mut row) = tx.build_config(worker.id).await? else {
             return Ok(());
@@ -158,12 +168,11 @@ impl Orchestrator {
                     "The build service runs with another configuration.".to_owned(),
                 ))
             }
-            Err(message) => {
+            Err(undone) => {
                 row.state = BuildConfigState::Failed;
-                row.message = if ended {
-                    "The worker ended meanwhile.".into()
-                } else {
-                    message
+                row.message = match undone {
+                    Undone::Unsaid(_) if ended => "The worker ended meanwhile.".into(),
+                    Undone::Said(message) | Undone::Unsaid(message) => message,
                 };
                 (!ended).then(|| ("NotConfigured", row.message.clone()))
             }
@@ -188,10 +197,6 @@ impl Orchestrator {
         self.changed(Some(&worker.owner), Change::Worker { name: worker.name() });
         Ok(())
     }
-}
-
-fn unreachable_words(error: &EngineError) -> String {
-    format!("The builder cannot be reached: {error}.")
 }
 
 /// BuildKit's words without its own name before them.

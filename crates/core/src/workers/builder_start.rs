@@ -5,30 +5,12 @@ use prt_types::workers::{ContainerRole, WorkerReason};
 use super::provision::Failure;
 use crate::{
     builders,
-    engine::{EngineError, EngineErrorKind, EngineResult, ExecDone},
+    engine::{EngineErrorKind, EngineResult, ExecDone},
     store::Worker,
 };
 
 /// Exit codes of a program that is not there, or cannot be run.
 const NO_PROGRAM: [i64; 2] = [126, 127];
-
-/// The engine could not start the containers. What is wrong with an image is worth more words than the engine's.
-pub(super) fn refused(worker: &Worker, mut error: EngineError) -> Failure {
-    // The engine's words for a name in the image's USER that is not in its /etc/passwd or /etc/group.
-    let nobody = ["unable to find user", "unable to find group"];
-    if error.kind == EngineErrorKind::CannotStart && nobody.iter().any(|words| error.message.contains(words)) {
-        error.message.push_str(
-            ". The image's USER instruction names a user or group that it does not have: add it to the image, or write a number.",
-        );
-        return error.into();
-    }
-    let builders = error.kind == EngineErrorKind::CannotStart && error.message.contains("the builder container");
-    if builders {
-        no_buildkit(worker, &error.message)
-    } else {
-        error.into()
-    }
-}
 
 /// The builder runs, but what asks for its daemon is not there.
 pub(super) fn lacks_buildctl(worker: &Worker, asked: &EngineResult<ExecDone>) -> Option<Failure> {
@@ -67,7 +49,8 @@ pub(super) fn silent(seconds: u64) -> Failure {
     }
 }
 
-fn no_buildkit(worker: &Worker, words: &str) -> Failure {
+/// What ran or should have run is no builder; `words` say how that is known.
+pub(super) fn no_buildkit(worker: &Worker, words: &str) -> Failure {
     let image = worker
         .planned
         .iter()

@@ -12,7 +12,7 @@ use tokio::{
 use super::provision::{Failure, NOTEBOOK_PORT};
 use crate::{
     Orchestrator,
-    engine::{EngineError, EngineErrorKind, ExecSpec, exec_collect},
+    engine::{EngineErrorKind, ExecSpec, ObservedContainer, exec_collect},
     security_contexts::WORKER_UID,
     store::Worker,
 };
@@ -32,6 +32,8 @@ const LOOKS: u32 = 4;
 /// The users of an image, and how much of that is read.
 const PASSWD: &str = "/etc/passwd";
 const PASSWD_LIMIT: usize = 1024 * 1024;
+/// An exit code from this one on tells of a signal.
+const FIRST_SIGNAL: i64 = 128;
 
 /// Exit code of [`SIGN`] where there is none.
 const EXIT_NO_SIGN: i64 = 9;
@@ -109,48 +111,66 @@ impl Orchestrator {
         !matches!(looked, Ok(done) if done.exit_code == EXIT_NO_SIGN)
     }
 
-    /// The user that a worker's image lacks, of a primary that ended before the worker was ready: many programs end without one.
-    pub(super) async fn lacks_user(&self, worker: &Worker) -> Option<u32> {
-        let uid = worker.rights.run_as_user.filter(|_| worker.ready_ms.is_none())?;
-        let has = match self.passwd(worker).await {
-            Ok(users) => has_user(&users, uid),
-            Err(error) if error.kind == EngineErrorKind::NoSuchFile => false,
-            // Of what cannot be read nothing can be said.
-            Err(_) => return None,
+    /// The primary's main process has ended: what its last words mean.
+    pub(super) async fn primary_ended(
+        &self,
+        worker: &Worker,
+        container: &ObservedContainer,
+        message: String,
+    ) -> Failure {
+        if is_foreign(&message) {
+            return Failure {
+                reason: WorkerReason::WrongArchitecture,
+                message: format!(
+                    "{message} The image is for another kind of processor than this machine's: build it for this one's platform."
+                ),
+            };
+        }
+        // The engine's own error says why, and a signal came from somewhere else.
+        let by_itself = container.error.is_none() && container.exit_code.is_none_or(|code| code < FIRST_SIGNAL);
+        let lacking = if by_itself { self.lacks_user(worker).await } else { None };
+        let message = match lacking {
+            Some(uid) => format!(
+                "{}. {}",
+                message.trim_end_matches('.'),
+                no_user(uid, worker.security_context.name())
+            ),
+            None => message,
         };
-        (!has).then_some(uid)
+        Failure {
+            reason: WorkerReason::Exited,
+            message,
+        }
     }
 
-    async fn passwd(&self, worker: &Worker) -> Result<String, EngineError> {
-        let mut pieces = self
-            .inner
-            .engine
-            .copy_out(worker.id, ContainerRole::Primary, PASSWD)
-            .await?;
+    /// The user that a worker's image lacks, of a primary that ended before the worker was ready: many programs end without one.
+    async fn lacks_user(&self, worker: &Worker) -> Option<u32> {
+        let uid = worker.rights.run_as_user.filter(|_| worker.ready_ms.is_none())?;
+        let users = self.passwd(worker).await?;
+        (!has_user(&users, uid)).then_some(uid)
+    }
+
+    /// An image without that file has no users. Of what cannot be read nothing can be said.
+    async fn passwd(&self, worker: &Worker) -> Option<String> {
+        let engine = &self.inner.engine;
+        let mut pieces = match engine.copy_out(worker.id, ContainerRole::Primary, PASSWD).await {
+            Ok(pieces) => pieces,
+            Err(error) if error.kind == EngineErrorKind::NoSuchFile => return Some(String::new()),
+            Err(_) => return None,
+        };
         let mut packed = vec![];
         while let Some(piece) = pieces.next().await {
-            packed.extend_from_slice(&piece?);
+            packed.extend_from_slice(&piece.ok()?);
             if packed.len() > PASSWD_LIMIT {
-                return Err(EngineError::new(
-                    EngineErrorKind::Other,
-                    format!("{PASSWD} is too long"),
-                ));
+                return None;
             }
         }
-        let unpacked = || {
-            let mut archive = tar::Archive::new(packed.as_slice());
-            let entry = archive.entries()?.next().transpose()?;
-            // A link comes as one, without what it leads to.
-            let mut file = entry
-                .filter(|entry| entry.header().entry_type().is_file())
-                .ok_or_else(|| std::io::Error::other("it is no file"))?;
-            let mut text = vec![];
-            file.read_to_end(&mut text)?;
-            Ok(String::from_utf8_lossy(&text).into_owned())
-        };
-        unpacked().map_err(|error: std::io::Error| {
-            EngineError::new(EngineErrorKind::Other, format!("{PASSWD} cannot be read")).caused_by(error)
-        })
+        let mut archive = tar::Archive::new(packed.as_slice());
+        let mut entry = archive.entries().ok()?.next()?.ok()?;
+        let mut text = vec![];
+        // A link comes as one, without what it leads to.
+        let is_file = entry.header().entry_type().is_file();
+        (is_file && entry.read_to_end(&mut text).is_ok()).then(|| String::from_utf8_lossy(&text).into_owned())
     }
 }
 
@@ -185,32 +205,8 @@ pub(super) fn silent(seconds: u64) -> Failure {
 }
 
 /// Whether a container's last words are that its program is for another kind of processor.
-pub(super) fn is_foreign(message: &str) -> bool {
+fn is_foreign(message: &str) -> bool {
     message.contains("exec format error")
-}
-
-/// The primary's main process has ended: what its last words mean. `lacking`: the user that its image lacks.
-pub(super) fn ended(worker: &Worker, message: String, lacking: Option<u32>) -> Failure {
-    if is_foreign(&message) {
-        return Failure {
-            reason: WorkerReason::WrongArchitecture,
-            message: format!(
-                "{message} The image is for another kind of processor than this machine's: build it for this one's platform."
-            ),
-        };
-    }
-    let message = match lacking {
-        Some(uid) => format!(
-            "{}. {}",
-            message.trim_end_matches('.'),
-            no_user(uid, worker.security_context.name())
-        ),
-        None => message,
-    };
-    Failure {
-        reason: WorkerReason::Exited,
-        message,
-    }
 }
 
 #[cfg(test)]

@@ -164,7 +164,7 @@ impl Orchestrator {
         started
             .await
             .map_err(|error| Error::internal("starting the containers", error))?
-            .map_err(|error| builder_start::refused(worker, error))?;
+            .map_err(|error| not_started(worker, error))?;
         self.give_secrets(worker, &provision.secrets).await?;
         self.give_tokens(worker, provision.token.as_ref()).await;
         self.worker_event(
@@ -349,11 +349,7 @@ impl Orchestrator {
             let message = format!("The main process of the {} container ended{code}. {words}", role.name());
             let message = message.trim_end().to_owned();
             return Err(match role {
-                ContainerRole::Primary => {
-                    let told = container.error.is_some() || notebook_start::is_foreign(&message);
-                    let lacking = if told { None } else { self.lacks_user(worker).await };
-                    notebook_start::ended(worker, message, lacking)
-                }
+                ContainerRole::Primary => self.primary_ended(worker, container, message).await,
                 ContainerRole::Builder => builder_start::ended(worker, container.exit_code, message),
             });
         }
@@ -465,4 +461,21 @@ fn over_memory(container: &ObservedContainer) -> String {
         container.role.name(),
         container.limits.memory_mib
     )
+}
+
+/// The engine could not start the containers. What is wrong with an image is worth more words than the engine's.
+fn not_started(worker: &Worker, mut error: EngineError) -> Failure {
+    if error.kind != EngineErrorKind::CannotStart {
+        return error.into();
+    }
+    // The engine's words for a name in the image's USER that is not in its /etc/passwd or /etc/group.
+    let nobody = ["unable to find user", "unable to find group"];
+    if nobody.iter().any(|words| error.message.contains(words)) {
+        error.message.push_str(
+            ". The image's USER instruction names a user or group that it does not have: add it to the image, or write a number.",
+        );
+    } else if error.message.contains("the builder container") {
+        return builder_start::no_buildkit(worker, &error.message);
+    }
+    error.into()
 }

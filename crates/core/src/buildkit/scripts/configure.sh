@@ -15,7 +15,8 @@ now=$dir/buildkitd.toml new=$dir/new.toml old=$dir/old.toml log=$dir/try.log
 echo "$$" >"$dir/changing"
 try=
 done_with() {
-  rm -rf "$new" "$log" "$dir/changing" "$dir/try.sock" ${try:+"$try"}
+  # The last is what others wait for.
+  rm -rf "$new" "$log" "$dir/try.sock" ${try:+"$try"} "$dir/changing"
 }
 trap done_with EXIT
 
@@ -45,14 +46,14 @@ if [ -z "$taken" ]; then
 fi
 
 read -r before <"$dir/pid" || exit 83
-# renew PID [STARTS]: ends the service of that process id and waits until the next one answers; not after more than so many starts.
+# renew PID STARTS: ends the service of that process id and waits until the next one answers; not after more than so many starts.
 renew() {
   kill -TERM "$1" 2>/dev/null
   left=$((patience * 20)) service=$1 latest=$1 starts=0
   while [ "$left" -gt 0 ]; do
     if read -r service <"$dir/pid" && [ "$service" != "$latest" ]; then
       latest=$service starts=$((starts + 1))
-      [ "$starts" -le "${2:-$starts}" ] || return 1
+      [ "$starts" -le "$2" ] || return 1
     fi
     [ "$service" != "$1" ] && answers && return 0
     left=$((left - 1))
@@ -67,7 +68,7 @@ if renew "$before" 3; then
   exit 0
 fi
 mv "$old" "$now"
-# This one is known to work: it gets all the time.
+# This one is known to work: it gets more of them.
 read -r service <"$dir/pid"
-renew "$service" && exit 82
+renew "$service" 20 && exit 82
 exit 83

@@ -21,6 +21,9 @@ while :; do
   do :; done
   [ -z "$ended" ] || exit "$code"
   # Whoever changes the configuration leaves its process id for as long as that takes.
-  { read -r changer <"$dir/changing" && kill -0 "$changer"; } 2>/dev/null || exit "$code"
+  { read -r changer <"$dir/changing" && kill -0 "$changer"; } 2>/dev/null || break
   nap 0.1
 done
+# All processes end with this one: whoever has just found out that the service does not come up gets to say so.
+nap 0.1
+exit "$code"
