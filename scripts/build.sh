@@ -7,9 +7,9 @@ cd "$PRT_ROOT"
 
 profile="${1:-debug}"
 case "$profile" in
-  debug) server=() wasm=() wasm_profile=debug front=() ;;
+  debug) server=() wasm_profile=wasm-dev front=() ;;
   release)
-    server=(--release) wasm=(--profile wasm-release) wasm_profile=wasm-release
+    server=(--release) wasm_profile=wasm-release
     front=(--release --wasm-opt "$WASM_OPT_DIR/node_modules/.bin/wasm-opt")
     ;;
   *) die "scripts/build.sh $profile: the profile is debug or release" ;;
@@ -21,7 +21,7 @@ esac
 say "build: console, prtcli ($profile)"
 cargo build "${server[@]}" --workspace --bins --features prt-console/ssr
 say "build: wasm ($wasm_profile)"
-"$PRT_ROOT/scripts/wasm-cargo" build "${wasm[@]}" -p prt-console --lib --no-default-features --features hydrate --target wasm32-unknown-unknown
+"$PRT_ROOT/scripts/wasm-cargo" build --profile "$wasm_profile" -p prt-console --lib --no-default-features --features hydrate --target wasm32-unknown-unknown
 
 site="$CARGO_TARGET_DIR/site-$profile"
 file="$CARGO_TARGET_DIR/front/wasm32-unknown-unknown/$wasm_profile/prt_console.wasm"
