@@ -10,9 +10,9 @@ use std::{
 };
 
 use axum::{
+    BoxError,
     body::{Body, Bytes, HttpBody},
     extract::Request,
-    http::header,
 };
 use futures::StreamExt as _;
 use hyper::body::{Frame, SizeHint};
@@ -23,11 +23,12 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// How long without a byte.
 const SILENCE: Duration = Duration::from_secs(5);
 
-/// For every request.
+/// What is dropped of the request's body will be read on.
 pub async fn read_on(request: Request) -> Request {
-    // Who waits for leave to send has nothing on its way before the first byte is asked for.
-    let coming = !request.headers().contains_key(header::EXPECT);
-    request.map(|body| Body::new(Lingering { body, coming }))
+    if request.body().is_end_stream() {
+        return request;
+    }
+    request.map(|body| Body::new(Lingering { body, coming: true }))
 }
 
 struct Lingering {
@@ -37,13 +38,12 @@ struct Lingering {
 
 impl HttpBody for Lingering {
     type Data = Bytes;
-    type Error = axum::Error;
+    type Error = BoxError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        self.coming = true;
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
         self.coming = matches!(frame, Some(Ok(_)));
-        Poll::Ready(frame)
+        Poll::Ready(frame.map(|frame| frame.map_err(axum::Error::into_inner)))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -60,12 +60,32 @@ impl Drop for Lingering {
         if !self.coming || self.body.is_end_stream() {
             return;
         }
-        let mut rest = std::mem::take(&mut self.body).into_data_stream();
+        let rest = std::mem::take(&mut self.body);
         // Without a runtime there is no connection either.
         if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(timeout(LONGEST, async move {
-                while let Ok(Some(Ok(_))) = timeout(SILENCE, rest.next()).await {}
-            }));
+            runtime.spawn(timeout(LONGEST, until_silent(rest, SILENCE)));
         }
+    }
+}
+
+async fn until_silent(rest: Body, silence: Duration) {
+    let mut rest = rest.into_data_stream();
+    while let Ok(Some(Ok(_))) = timeout(silence, rest.next()).await {}
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::stream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_sends_no_more_is_not_waited_for() {
+        let begun = stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"a"))]);
+        let body = Body::from_stream(begun.chain(stream::pending()));
+        let read = until_silent(body, Duration::from_millis(20));
+        timeout(Duration::from_secs(20), read)
+            .await
+            .expect("it comes to an end");
     }
 }

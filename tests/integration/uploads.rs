@@ -1,5 +1,10 @@
 //! Files and folders put into a worker's build folder.
 
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
 use crate::helpers::{ADMIN_PASSWORD, Console, eventually, plain_worker, sh};
 
 /// A tar archive of small files, with its end.
@@ -37,18 +42,26 @@ async fn files(console: &Console, worker: &str) -> Vec<(String, u64)> {
     files.iter().map(|found| file(found).unwrap()).collect()
 }
 
+async fn connect(console: &Console) -> TcpStream {
+    TcpStream::connect(console.url.strip_prefix("http://").unwrap())
+        .await
+        .unwrap()
+}
+
+/// The head of a request that puts a body.
+fn head(path: &str, token: &str, size: usize, connection: &str) -> String {
+    format!(
+        "PUT /api/v1/workers/{path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: application/x-tar\r\nContent-Length: {size}\r\nConnection: {connection}\r\n\r\n"
+    )
+}
+
 /// Sends a body over a connection of our own and reads only then; `announced` bytes are promised. The answer, if there is one.
 async fn put(console: &Console, path: &str, token: &str, body: &[u8], announced: usize) -> Option<String> {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-
-    let host = console.url.strip_prefix("http://").unwrap();
-    let mut stream = tokio::net::TcpStream::connect(host).await.unwrap();
-    let head = format!(
-        "PUT /api/v1/workers/{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\
-         Content-Type: application/x-tar\r\nContent-Length: {announced}\r\n\r\n"
-    );
+    let mut stream = connect(console).await;
+    let head = head(path, token, announced, "close");
     stream.write_all(head.as_bytes()).await.unwrap();
-    stream.write_all(body).await.unwrap();
+    stream.write_all(body).await.ok()?;
     if body.len() < announced {
         // Nothing more comes from us: the body has broken off.
         stream.shutdown().await.unwrap();
@@ -84,6 +97,22 @@ async fn a_refusal_reaches_who_reads_it_after_sending_all() {
         let answer = answer.expect("the connection is not reset");
         assert!(answer.contains(words), "{path}: {answer}");
     }
+
+    // The connection can be used again.
+    let mut stream = connect(&console).await;
+    let refused = head("nobodys/context?path=x", "prt_wrong", body.len(), "keep-alive");
+    stream.write_all(refused.as_bytes()).await.unwrap();
+    stream.write_all(&body).await.unwrap();
+    stream
+        .write_all(b"GET /health/liveness/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        .await
+        .unwrap();
+    let mut answers = String::new();
+    stream.read_to_string(&mut answers).await.unwrap();
+    assert!(
+        answers.contains("401 Unauthorized") && answers.ends_with("alive\n"),
+        "{answers}"
+    );
 }
 
 #[tokio::test]
