@@ -36,7 +36,7 @@ step_layers() {
   direct="$(cargo tree -p prt-console --features ssr -e normal --depth 1 --prefix none --format '{p}' |
     awk 'NR > 1 { print $1 }' | grep -xE 'prt-store|prt-engine-.*|prt-cli|sqlx|bollard|kube' | paste -sd' ' || true)"
   [ -z "$direct" ] || die "layers: prt-console names $direct itself: go through prt-boot"
-  "$PRT_ROOT/scripts/wasm-cargo" check -q -p prt-types --target wasm32-unknown-unknown
+  "$PRT_ROOT/scripts/wasm-cargo" check -q --profile wasm-dev -p prt-types --target wasm32-unknown-unknown
 }
 
 step_clippy() { cargo clippy --workspace --all-targets --features prt-console/ssr -- -D warnings; }
@@ -47,8 +47,8 @@ step_wasm() {
   if grep -qx kind=native "$PRT_CACHE/wasm-toolchain/env" && ! cargo clippy --version >/dev/null 2>&1; then command=check; fi
   local lints=()
   [ "$command" = check ] || lints=(-- -D warnings)
-  "$PRT_ROOT/scripts/wasm-cargo" "$command" -p prt-console --lib --no-default-features --features hydrate \
-    --target wasm32-unknown-unknown "${lints[@]}"
+  "$PRT_ROOT/scripts/wasm-cargo" "$command" --profile wasm-dev -p prt-console --lib --no-default-features \
+    --features hydrate --target wasm32-unknown-unknown "${lints[@]}"
 }
 
 step_docs() { RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --features prt-console/ssr --document-private-items; }
