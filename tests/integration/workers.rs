@@ -363,6 +363,12 @@ async fn an_unsuitable_image_is_told_within_seconds() {
             WorkerReason::Exited,
             "ended with exit code 4. It printed last: full\n",
         ),
+        // As a program ends that does not expect to have no name.
+        (
+            LocalImage::new(None, r#"["sh", "-c", "exit 139"]"#),
+            WorkerReason::Exited,
+            "ended with exit code 139. It printed nothing. Perhaps because the image has no user 1000",
+        ),
         // Killed, so it is not for want of a user.
         (
             LocalImage::new(None, r#"["sh", "-c", "echo killed >&2; exit 137"]"#),

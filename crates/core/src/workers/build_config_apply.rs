@@ -24,9 +24,9 @@ use crate::{
 
 /// Why a configuration is not in place.
 enum Undone {
-    /// The builder has said so.
+    /// What the builder has found out about it.
     Said(String),
-    /// Nobody knows what became of it.
+    /// It was not tried, or nobody knows. If the worker has ended, that is why.
     Unsaid(String),
 }
 
@@ -84,28 +84,29 @@ impl Orchestrator {
             }
         };
         let words = String::from_utf8_lossy(&done.stderr).trim().to_owned();
-        let said = match done.exit_code {
-            0 => return self.build_config_end(worker, Ok(())).await,
-            service::EXIT_REFUSED => refused(wanted.config_content.as_deref(), refusal(&words)),
-            service::EXIT_BACK => {
-                format!("The build service did not come up with the configuration; the former one is back. {words}")
-            }
-            service::EXIT_DOWN => format!(
+        let outcome = match done.exit_code {
+            0 => Ok(()),
+            service::EXIT_REFUSED => Err(Undone::Said(refused(wanted.config_content.as_deref(), refusal(&words)))),
+            service::EXIT_BACK => Err(Undone::Said(format!(
+                "The build service did not come up with the configuration; the former one is back. {words}"
+            ))),
+            service::EXIT_DOWN => Err(Undone::Said(format!(
                 "The build service does not answer any more, not even with its former configuration. Start another worker. {words}"
-            ),
-            service::EXIT_CHANGING => "Another change was under way in the builder. Try again.".into(),
-            service::EXIT_UNKNOWN => {
-                "This builder was started in a way that cannot be configured. Start another worker.".into()
-            }
-            service::EXIT_CUT => "The configuration did not reach the builder. Try again.".into(),
-            code => {
-                let unsaid = format!("The builder could not change its configuration (exit code {code}). {words}");
-                let undone = Undone::Unsaid(unsaid.trim_end().to_owned());
-                return self.build_config_end(worker, Err(undone)).await;
-            }
+            ))),
+            service::EXIT_CHANGING => Err(Undone::Unsaid(
+                "Another change was under way in the builder. Try again.".into(),
+            )),
+            service::EXIT_UNKNOWN => Err(Undone::Unsaid(
+                "This builder was started in a way that cannot be configured. Start another worker.".into(),
+            )),
+            service::EXIT_CUT => Err(Undone::Unsaid(
+                "The configuration did not reach the builder. Try again.".into(),
+            )),
+            code => Err(Undone::Unsaid(format!(
+                "The builder could not change its configuration (exit code {code}). {words}"
+            ))),
         };
-        let undone = Undone::Said(said.trim_end().to_owned());
-        self.build_config_end(worker, Err(undone)).await
+        self.build_config_end(worker, outcome).await
     }
 
     /// Waits until no build runs, and holds new ones off. What is wanted; `None` = nothing any more.
@@ -172,7 +173,7 @@ impl Orchestrator {
                 row.state = BuildConfigState::Failed;
                 row.message = match undone {
                     Undone::Unsaid(_) if ended => "The worker ended meanwhile.".into(),
-                    Undone::Said(message) | Undone::Unsaid(message) => message,
+                    Undone::Said(message) | Undone::Unsaid(message) => message.trim_end().to_owned(),
                 };
                 (!ended).then(|| ("NotConfigured", row.message.clone()))
             }

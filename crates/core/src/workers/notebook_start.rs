@@ -32,8 +32,8 @@ const LOOKS: u32 = 4;
 /// The users of an image, and how much of that is read.
 const PASSWD: &str = "/etc/passwd";
 const PASSWD_LIMIT: usize = 1024 * 1024;
-/// An exit code from this one on tells of a signal.
-const FIRST_SIGNAL: i64 = 128;
+/// Exit codes after signals that others send: HUP, INT, KILL, TERM.
+const STOPPED: [i64; 4] = [129, 130, 137, 143];
 
 /// Exit code of [`SIGN`] where there is none.
 const EXIT_NO_SIGN: i64 = 9;
@@ -126,8 +126,8 @@ impl Orchestrator {
                 ),
             };
         }
-        // The engine's own error says why, and a signal came from somewhere else.
-        let by_itself = container.error.is_none() && container.exit_code.is_none_or(|code| code < FIRST_SIGNAL);
+        // The engine's own error says why.
+        let by_itself = container.error.is_none() && container.exit_code.is_none_or(|code| !STOPPED.contains(&code));
         let lacking = if by_itself { self.lacks_user(worker).await } else { None };
         let message = match lacking {
             Some(uid) => format!(

@@ -9,9 +9,10 @@ printf '%s\n' "$@" >"$dir/command"
 
 ended='' service=''
 trap 'ended=1; [ -z "$service" ] || kill -TERM "$service" 2>/dev/null' TERM INT
-while :; do
+while [ -z "$ended" ]; do
   "$@" --config "$dir/buildkitd.toml" &
   service=$!
+  [ -z "$ended" ] || kill -TERM "$service"
   echo "$service" >"$dir/pid.new" && mv "$dir/pid.new" "$dir/pid"
   # A signal ends `wait` before its time.
   while
@@ -19,11 +20,10 @@ while :; do
     code=$?
     kill -0 "$service" 2>/dev/null
   do :; done
-  [ -z "$ended" ] || exit "$code"
   # Whoever changes the configuration leaves its process id for as long as that takes.
   { read -r changer <"$dir/changing" && kill -0 "$changer"; } 2>/dev/null || break
   nap 0.1
 done
-# All processes end with this one: whoever has just found out that the service does not come up gets to say so.
-nap 0.1
+# All processes end with this one: whoever has found out that the service does not come up any more gets to say so.
+[ ! -e "$dir/down" ] || nap 2
 exit "$code"
