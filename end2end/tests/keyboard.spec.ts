@@ -1,6 +1,6 @@
 // By keyboard alone, and what screen readers are told.
-import type { Page } from '@playwright/test';
-import { refusal } from '../helpers/pages';
+import type { Locator, Page } from '@playwright/test';
+import { imageField, refusal } from '../helpers/pages';
 import { expect, test } from '../helpers/test';
 
 test('the first stop is a way past the navigation', async ({ enter, open }) => {
@@ -70,6 +70,23 @@ test('after a refusal the first wrong field has the focus, and is said to be wro
   await share.fill('50');
   await refusal(page).getByRole('link', { name: 'Line 1' }).press('Enter');
   await expect(page.getByLabel('Environment')).toBeFocused();
+});
+
+test('what gets the focus is not under the bar at the top', async ({ enter, open }) => {
+  const page = await open(await enter('alice'), '/workers/new');
+  await page.setViewportSize({ width: 1280, height: 300 });
+  const [image, size] = [imageField(page), page.getByLabel('Size')];
+  // The one half out of sight, and the keyboard on the other, below it.
+  await image.evaluate((field) => scrollBy({ top: field.getBoundingClientRect().bottom - 5, behavior: 'instant' }));
+  await size.evaluate((field) => field.focus({ preventScroll: true }));
+  await page.keyboard.press('Shift+Tab');
+  await expect(image).toBeFocused();
+  const edges = async (place: Locator) => {
+    const box = await place.boundingBox();
+    return { top: box?.y ?? 0, bottom: (box?.y ?? 0) + (box?.height ?? 0) };
+  };
+  const bar = await edges(page.locator('.top'));
+  await expect.poll(async () => (await edges(image)).top).toBeGreaterThanOrEqual(bar.bottom);
 });
 
 test('Tab indents in the Dockerfile, and Escape lets it leave', async ({ site, enter, open }) => {
