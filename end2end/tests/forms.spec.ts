@@ -258,7 +258,7 @@ for (const script of BOTH) {
       await row.getByRole('link', { name }).click();
       await page.getByRole('link', { name: 'Delete' }).click();
       const dialog = page.getByRole('dialog');
-      await expect(dialog).toContainText('1 user and 0 groups lose the access');
+      await expect(dialog).toContainText('1 user loses the access');
       await dialog.getByRole('button', { name: 'Delete' }).click();
       await expect(page.getByText('The Container Image was deleted.')).toBeVisible();
       await expect(row).toHaveCount(0);

@@ -102,7 +102,7 @@ fn Check(check: HostCheck) -> impl IntoView {
                 <StatusPill tone text=check.state.name() />
             </Cell>
             <Cell label="Found">{check.found}</Cell>
-            <Cell label="What to do">{check.fix}</Cell>
+            <Cell label="What to do">{(!check.fix.is_empty()).then_some(check.fix)}</Cell>
         </tr>
     }
 }

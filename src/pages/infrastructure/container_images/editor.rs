@@ -151,15 +151,16 @@ fn About(rule: ContainerImageView) -> impl IntoView {
 #[component]
 fn DeleteRuleDialog(rule: ContainerImageView, error: Option<ApiError>) -> impl IntoView {
     let action = ServerAction::<DeleteContainerImage>::new();
-    let access = match (rule.users.len(), rule.groups.len()) {
-        (0, 0) => "Nobody has access by it.".to_owned(),
-        (users, groups) => {
-            format!(
-                "{} and {} lose the access that it gives.",
-                count(users, "user"),
-                count(groups, "group")
-            )
-        }
+    let (users, groups) = (rule.users.len(), rule.groups.len());
+    let losers: Vec<String> = [(users, "user"), (groups, "group")]
+        .into_iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, what)| count(number, what))
+        .collect();
+    let access = match losers.as_slice() {
+        [] => "Nobody has access by it.".to_owned(),
+        _ if users + groups == 1 => format!("{} loses the access that it gives.", losers.join("")),
+        _ => format!("{} lose the access that it gives.", losers.join(" and ")),
     };
     let words = format!("{access} Workers that run are left alone; new ones on these images are refused.");
     view! {
