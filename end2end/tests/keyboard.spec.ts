@@ -81,12 +81,9 @@ test('what gets the focus is not under the bar at the top', async ({ enter, open
   await size.evaluate((field) => field.focus({ preventScroll: true }));
   await page.keyboard.press('Shift+Tab');
   await expect(image).toBeFocused();
-  const edges = async (place: Locator) => {
-    const box = await place.boundingBox();
-    return { top: box?.y ?? 0, bottom: (box?.y ?? 0) + (box?.height ?? 0) };
-  };
-  const bar = await edges(page.locator('.top'));
-  await expect.poll(async () => (await edges(image)).top).toBeGreaterThanOrEqual(bar.bottom);
+  const place = async (what: Locator) => (await what.boundingBox()) ?? { y: 0, height: 0 };
+  const bar = await place(page.locator('.top'));
+  await expect.poll(async () => (await place(image)).y).toBeGreaterThanOrEqual(bar.y + bar.height);
 });
 
 test('Tab indents in the Dockerfile, and Escape lets it leave', async ({ site, enter, open }) => {

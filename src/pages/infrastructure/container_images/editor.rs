@@ -157,10 +157,11 @@ fn DeleteRuleDialog(rule: ContainerImageView, error: Option<ApiError>) -> impl I
         .filter(|(number, _)| *number > 0)
         .map(|(number, what)| count(number, what))
         .collect();
-    let access = match losers.as_slice() {
-        [] => "Nobody has access by it.".to_owned(),
-        _ if users + groups == 1 => format!("{} loses the access that it gives.", losers.join("")),
-        _ => format!("{} lose the access that it gives.", losers.join(" and ")),
+    let verb = if users + groups == 1 { "loses" } else { "lose" };
+    let access = if losers.is_empty() {
+        "Nobody has access by it.".to_owned()
+    } else {
+        format!("{} {verb} the access that it gives.", losers.join(" and "))
     };
     let words = format!("{access} Workers that run are left alone; new ones on these images are refused.");
     view! {
