@@ -177,8 +177,7 @@ async fn this_host_has_what_the_restricted_builder_needs() {
     for check in &found.checks {
         assert_eq!((check.state, check.fix.as_str()), (CheckState::Ok, ""), "{check:?}");
     }
-    assert_eq!(console.containers(), Vec::<String>::new(), "the probe is gone");
-    assert_eq!(console.volumes(), Vec::<String>::new());
+    assert_eq!(console.engine_things(), Vec::<String>::new(), "the probe is gone");
     assert_eq!(admin.builders().await.unwrap().preflight, Some(found));
     let rows = admin.audit(Some(20), None).await.unwrap();
     assert!(rows.iter().any(|row| row.action == "builders.preflight"));

@@ -130,7 +130,7 @@ async fn wrong_workers() {
         }
     }
     assert!(alice.workers(true).await.unwrap().is_empty(), "nothing was made");
-    assert!(console.containers().is_empty() && console.volumes().is_empty());
+    assert_eq!(console.engine_things(), Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -381,7 +381,7 @@ async fn workers_that_cannot_start() {
         console.admin.worker_terminate(&worker.name, &end).await.unwrap();
     }
     eventually("nothing is left of them", || async {
-        (console.containers().is_empty() && console.volumes().is_empty()).then_some(())
+        console.engine_things().is_empty().then_some(())
     })
     .await;
 }

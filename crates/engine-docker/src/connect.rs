@@ -8,7 +8,7 @@ use prt_core::engine::{Duplex, EngineError, EngineErrorKind, EngineInfo, EngineR
 use prt_types::{ids::WorkerId, workers::ContainerRole};
 use tokio::{
     net::TcpStream,
-    sync::{Mutex, OnceCell},
+    sync::{Mutex, OnceCell, RwLock},
 };
 
 use crate::{errors, labels};
@@ -23,8 +23,11 @@ pub struct DockerEngine {
     pub(crate) instance: String,
     host: Option<String>,
     session: OnceCell<Session>,
-    /// Held while the shared network is looked for and made: the engine would make a second one of the same name.
+    /// Held while the shared network is looked for, made or removed: the engine would make a second one of the same name, and of two ends
+    /// at once the second is the one that sees that none is left.
     pub(crate) network_lock: Mutex<()>,
+    /// Read by starts between their look for the network and their containers, which then keep it.
+    pub(crate) network_joining: RwLock<()>,
 }
 
 /// A client whose API version is agreed upon.
@@ -58,6 +61,7 @@ impl DockerEngine {
             host: host.map(Into::into),
             session: OnceCell::new(),
             network_lock: Mutex::new(()),
+            network_joining: RwLock::new(()),
         })
     }
 

@@ -25,6 +25,7 @@ impl DockerEngine {
             .chain(plan.builder.as_ref().map(|builder| (ContainerRole::Builder, builder)))
             .collect();
 
+        let joining = self.network_joining.read().await;
         let (network, ()) = tokio::try_join!(self.ensure_network(), self.create_volumes(plan))?;
         try_join_all(containers.iter().map(|(role, container)| async {
             self.create_container(plan, *role, container, &network).await?;
@@ -32,6 +33,7 @@ impl DockerEngine {
                 .await
         }))
         .await?;
+        drop(joining);
         // Not try_join: a start that is given up half-way would leave a container that runs without anybody knowing.
         join_all(
             containers

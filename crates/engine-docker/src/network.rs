@@ -1,6 +1,7 @@
 //! One bridge network for all workers of an installation, on which containers cannot talk to each other.
 //!
-//! A network per worker would isolate as well, but Docker's default address pools hold only about 31 networks.
+//! A network per worker would isolate as well, but Docker's default address pools hold only about 31 networks. The first worker makes
+//! it, the end of the last one removes it.
 
 use std::{
     collections::HashMap,
@@ -8,10 +9,7 @@ use std::{
     time::Duration,
 };
 
-use bollard::{
-    models::NetworkCreateRequest,
-    query_parameters::{ListContainersOptionsBuilder, ListNetworksOptionsBuilder},
-};
+use bollard::{models::NetworkCreateRequest, query_parameters::ListNetworksOptionsBuilder};
 use prt_core::engine::EngineResult;
 
 use crate::{DockerEngine, errors, labels};
@@ -72,20 +70,13 @@ impl DockerEngine {
         }
     }
 
-    /// Removes the shared network when no container of ours is left. The next start makes it again.
-    pub async fn remove_network_if_unused(&self) -> EngineResult<()> {
+    /// Removes the shared network when no container of ours is left and none is about to join.
+    pub(crate) async fn remove_network_if_unused(&self) -> EngineResult<()> {
         let _alone = self.network_lock.lock().await;
-        let ours = ListContainersOptionsBuilder::new()
-            .all(true)
-            .filters(&labels::filter(&self.instance, None))
-            .build();
-        let containers = self
-            .docker()
-            .await?
-            .list_containers(Some(ours))
-            .await
-            .map_err(|e| errors::from(e, "listing containers"))?;
-        if containers.is_empty() {
+        let Ok(_no_start) = self.network_joining.try_write() else {
+            return Ok(());
+        };
+        if self.containers(None).await?.is_empty() {
             for id in self.networks().await? {
                 self.remove_network(&id).await?;
             }

@@ -21,6 +21,10 @@ impl DockerEngine {
         try_join_all(containers.iter().map(|(id, _)| self.remove_container(id))).await?;
         let volumes = self.volumes(Some(worker)).await?;
         try_join_all(volumes.iter().map(|(name, _)| self.remove_volume(name))).await?;
+        // The worker is gone all the same: somebody else's container may be attached to the network.
+        if let Err(error) = self.remove_network_if_unused().await {
+            tracing::warn!(%error, "the workers' network stays");
+        }
         Ok(())
     }
 

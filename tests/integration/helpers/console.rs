@@ -291,6 +291,17 @@ impl Console {
             .map(str::to_owned)
             .collect()
     }
+
+    /// Everything of this console that the engine lists: containers, volumes, networks.
+    pub fn engine_things(&self) -> Vec<String> {
+        let networks = docker(&["network", "ls", "-q", "--filter", &self.label()]);
+        let networks = networks.lines().map(str::to_owned);
+        self.containers()
+            .into_iter()
+            .chain(self.volumes())
+            .chain(networks)
+            .collect()
+    }
 }
 
 impl Drop for Console {

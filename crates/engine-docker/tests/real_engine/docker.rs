@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use futures::{StreamExt as _, future::join_all};
 use prt_core::{
+    clock::new_id,
     engine::{Engine as _, EngineErrorKind, ExecSpec, SecuritySettings, exec_collect},
     testing::engine_conformance::engine_conformance,
 };
 use prt_engine_docker::DockerEngine;
-use prt_types::workers::ContainerRole;
+use prt_types::{ids::WorkerId, workers::ContainerRole};
 
 use crate::installation::{Installation, security};
 
@@ -89,8 +90,29 @@ async fn two_processes_that_start_at_once_share_one_network() {
                 started.unwrap();
             }
             assert_eq!(home.networks().await, 1);
-            home.engine.remove_network_if_unused().await.unwrap();
+            home.engine.stop(plans[0].worker_id).await.unwrap();
             assert_eq!(home.networks().await, 1, "it is in use");
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn an_end_beside_a_start_leaves_it_the_network() {
+    Installation::new()
+        .await
+        .run(async |home| {
+            let plan = home.plan(security());
+            let other = WorkerId(new_id());
+            let ends = async {
+                loop {
+                    home.engine.stop(other).await.unwrap();
+                }
+            };
+            tokio::select! {
+                started = home.engine.start_worker(&plan) => started.unwrap(),
+                () = ends => {}
+            }
+            assert_eq!(home.networks().await, 1);
         })
         .await;
 }

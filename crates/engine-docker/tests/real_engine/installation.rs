@@ -63,7 +63,6 @@ impl Installation {
         for stopped in join_all(workers.into_iter().map(|worker| self.engine.stop(worker))).await {
             stopped.unwrap();
         }
-        self.engine.remove_network_if_unused().await.unwrap();
         let mut images = std::mem::take(&mut *self.images.lock().unwrap());
         images.push(self.image.clone());
         for image in images {
@@ -74,7 +73,7 @@ impl Installation {
         if let Err(panic) = result {
             std::panic::resume_unwind(panic);
         }
-        assert_eq!(left, 0, "the network is removed");
+        assert_eq!(left, 0, "the last worker's end removes the network");
     }
 
     pub async fn networks(&self) -> usize {
