@@ -62,9 +62,7 @@ impl DockerEngine {
             ));
         };
 
-        if let Some(pieces) = spec.stdin {
-            tokio::spawn(feed(pieces, input));
-        }
+        let feeding = spec.stdin.map(|pieces| tokio::spawn(feed(pieces, input)));
         let (sender, receiver) = mpsc::channel(QUEUE);
         let (ended, end) = oneshot::channel();
         tokio::spawn(async move {
@@ -74,7 +72,12 @@ impl DockerEngine {
         let docker = docker.clone();
         let exit_code = async move {
             let refusal = end.await.unwrap_or_default();
-            exit_code(&docker, &id, refusal).await
+            let code = exit_code(&docker, &id, refusal).await;
+            // A command that ended before its input did reads no more of it, and engines do not say so.
+            if let Some(feeding) = feeding {
+                feeding.abort();
+            }
+            code
         };
         Ok(ExecHandle {
             output: ReceiverStream::new(receiver).boxed(),

@@ -107,6 +107,14 @@ pub(super) async fn dropped_command(bed: &Bed) {
         "completed\ntyped"
     );
 
+    // A command that does not want its input lets go of it with its end.
+    let (sender, receiver) = tokio::sync::mpsc::channel::<Bytes>(1);
+    let unread = shell("exit 3").stdin_stream(ReceiverStream::new(receiver).boxed());
+    let done = exec_collect(&*bed.engine, worker, PRIMARY, unread, 1000).await.unwrap();
+    assert_eq!(done.exit_code, 3);
+    let let_go = tokio::time::timeout(Duration::from_secs(30), sender.closed()).await;
+    let_go.expect("the input is let go of");
+
     // The output is given up, the exit code is not.
     let ExecHandle { output, exit_code } = bed
         .engine
