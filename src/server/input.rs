@@ -2,9 +2,8 @@
 
 use axum::{
     RequestPartsExt as _,
-    body::Bytes,
     extract::{self, FromRequest, FromRequestParts, RawPathParams, Request, path::ErrorKind, rejection::PathRejection},
-    http::{StatusCode, request::Parts},
+    http::request::Parts,
 };
 use prt_types::{ErrorCode, FieldError};
 use serde::de::DeserializeOwned;
@@ -13,9 +12,6 @@ use super::{extract::RequestId, problem::Problem};
 
 /// A JSON body.
 pub struct Body<T>(pub T);
-
-/// A body as it is, up to the route's limit.
-pub struct Content(pub Bytes);
 
 /// A part of the address.
 pub struct Path<T>(pub T);
@@ -43,25 +39,6 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
                 ))
             }
         }
-    }
-}
-
-impl<S: Send + Sync> FromRequest<S> for Content {
-    type Rejection = Problem;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let id = RequestId::of(request.extensions());
-        Bytes::from_request(request, state)
-            .await
-            .map(Self)
-            .map_err(|rejection| {
-                let message = if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                    "This is larger than a single file may be. Send it in a tar stream as a folder's content."
-                } else {
-                    "The upload broke off."
-                };
-                wrong("The request cannot be read.", "body", message.into(), &id)
-            })
     }
 }
 

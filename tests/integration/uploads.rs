@@ -1,5 +1,8 @@
 //! Files and folders put into a worker's build folder.
 
+use std::time::Duration;
+
+use bytes::Bytes;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -21,7 +24,7 @@ fn tar_of(files: &[(&str, &str)]) -> Vec<u8> {
 
 fn http() -> reqwest::Client {
     reqwest::Client::builder()
-        .timeout(std::time::Duration::from_mins(3))
+        .timeout(Duration::from_mins(3))
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .expect("a client")
@@ -87,14 +90,13 @@ async fn a_refusal_reaches_who_reads_it_after_sending_all() {
     for (path, token, words) in [
         ("nobodys/context?path=x", "prt_wrong", "401 Unauthorized"),
         ("nobodys/context?path=x", token.expose(), "404 Not Found"),
-        (
-            "nobodys/files?path=x",
-            token.expose(),
-            "larger than a single file may be",
-        ),
+        ("nobodys/files?path=x", token.expose(), "404 Not Found"),
     ] {
         let answer = put(&console, path, token, &body, body.len()).await;
         let answer = answer.expect("the connection is not reset");
+        assert!(answer.contains(words), "{path}: {answer}");
+        let answer = put(&console, path, token, &[], body.len()).await;
+        let answer = answer.expect("it is refused before it comes");
         assert!(answer.contains(words), "{path}: {answer}");
     }
 
@@ -161,7 +163,10 @@ async fn a_folder_is_replaced_by_a_whole_upload_or_not_at_all() {
         })
         .await;
     }
-    assert_eq!(keep(&whole).await, Some(204));
+    // More behind the end of the archive than any buffer on the way holds.
+    let long = [whole.as_slice(), &vec![0; 64 * 1024 * 1024]].concat();
+    let sent = tokio::time::timeout(Duration::from_mins(1), keep(&long)).await;
+    assert_eq!(sent.expect("all of it is taken"), Some(204));
     assert_eq!(kept().await, "new./deep\n./deep/keep\n./deep/keep/a\n./deep/keep/c\n");
 
     // A console that is killed in the middle of an upload.
@@ -207,8 +212,9 @@ async fn a_folder_is_replaced_by_a_whole_upload_or_not_at_all() {
 
 #[tokio::test]
 async fn a_file_is_replaced_as_a_whole_and_listed_under_its_own_name() {
-    let console = Console::start().await;
-    let admin = &console.admin;
+    let mut console = Console::start().await;
+    let client = console.admin.clone();
+    let admin = &client;
     let worker = console.worker(admin, &plain_worker("X-Small")).await.name;
     for text in ["first", ""] {
         admin
@@ -222,11 +228,47 @@ async fn a_file_is_replaced_as_a_whole_and_listed_under_its_own_name() {
             format!("{text}644\n")
         );
     }
-    let error = admin
-        .worker_put_file(&worker, "x", "text".to_owned().into())
+    // Of any size; and one that breaks off changes nothing, whether its sender waits for an answer or is gone.
+    let long = vec![b'x'; 65 * 1024 * 1024];
+    admin
+        .worker_put_file(&worker, "x/y.txt", long.clone().into())
         .await
-        .unwrap_err();
-    assert!(error.to_string().contains("folder"), "{error}");
+        .unwrap();
+    let token = console.token("admin", ADMIN_PASSWORD).await;
+    let path = format!("{worker}/files?path=x/y.txt");
+    // Refused while its content comes, not after it.
+    let folder = format!("{worker}/files?path=x");
+    let answer = tokio::time::timeout(
+        Duration::from_mins(1),
+        put(&console, &folder, token.expose(), &long, long.len()),
+    );
+    let answer = answer.await.expect("it does not hang").expect("an answer");
+    assert!(answer.contains("it is a folder"), "{answer}");
+    let half = &long[..long.len() / 2];
+    let answer = put(&console, &path, token.expose(), half, long.len()).await;
+    let answer = answer.expect("an answer");
+    assert!(answer.contains("The upload broke off"), "{answer}");
+    let mut gone = connect(&console).await;
+    let promised = head(&path, token.expose(), long.len(), "close");
+    gone.write_all(promised.as_bytes()).await.unwrap();
+    gone.write_all(half).await.unwrap();
+    drop(gone);
+    eventually("nothing is left of what broke off", || async {
+        let done = sh(admin, &worker, "cd ~/build && ls -A . && wc -c < x/y.txt").await;
+        (done.stdout == format!("x\n{}\n", long.len())).then_some(())
+    })
+    .await;
+    // What a console that is killed leaves goes with the next upload.
+    let mut cut = connect(&console).await;
+    cut.write_all(promised.as_bytes()).await.unwrap();
+    cut.write_all(half).await.unwrap();
+    let listed = async || sh(admin, &worker, "ls -A ~/build").await.stdout;
+    assert!(listed().await.contains(".prt-upload-"), "{}", listed().await);
+    console.kill();
+    console.run().await;
+    assert!(listed().await.contains(".prt-upload-"), "{}", listed().await);
+    admin.worker_put_file(&worker, "x/y.txt", Bytes::new()).await.unwrap();
+    assert_eq!(listed().await, "x\n");
     let script = "cd ~/build && echo 1 > a && printf x > 'a\nb' && echo > ' 7 .'";
     assert_eq!(sh(admin, &worker, &script.replace("\\n", "\n")).await.exit_code, 0);
     let named = [(" 7 .", 1), ("a", 2), ("a\nb", 1), ("x/y.txt", 0)];

@@ -130,7 +130,7 @@ impl Orchestrator {
         self.inner.tasks.close();
         self.inner.builds.detach();
         self.inner.workers.detach();
-        // What only reads may be in the middle of a wait; it is cut off.
+        // What only reads, or receives, may be in the middle of a wait; it is cut off.
         _ = tokio::time::timeout(std::time::Duration::from_secs(2), self.inner.tasks.wait()).await;
     }
 

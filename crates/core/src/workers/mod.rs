@@ -15,7 +15,8 @@
 //! | `terminate.rs` | the end |
 //! | `build_config.rs` | the configuration of a worker's build service: what is asked for, and what is shown |
 //! | `build_config_apply.rs` | the same in the builder: waiting, trying, putting in place |
-//! | `reach.rs` | logs, commands and the build folder of a running worker |
+//! | `reach.rs` | logs, commands and what is in the build folder of a running worker |
+//! | `uploads.rs` | files and folders into the build folder |
 
 mod build_config;
 mod build_config_apply;
@@ -30,6 +31,7 @@ mod provision;
 mod pull;
 mod reach;
 mod terminate;
+mod uploads;
 mod watch;
 
 use std::{
@@ -56,6 +58,7 @@ use prt_types::access::{Role, TokenScope};
 pub use config::LOG_LEVELS;
 pub(crate) use reach::normal_path;
 pub use reach::{BuildFile, confine};
+pub use uploads::ByteStream;
 
 /// Where the build folder is in the primary container.
 pub const BUILD_FOLDER_PRIMARY: &str = "/home/ubuntu/build";

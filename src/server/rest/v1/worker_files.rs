@@ -4,30 +4,32 @@ use std::io;
 
 use axum::{
     body::{Body, Bytes},
-    extract::{DefaultBodyLimit, State},
+    extract::State,
     http::StatusCode,
 };
 use futures::StreamExt;
-use prt_core::Orchestrator;
+use prt_core::{Orchestrator, workers::ByteStream};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::server::{
     extract::Cx,
-    input::{Content, Path, Query},
+    input::{Path, Query},
     problem::Problem,
     state::AppState,
 };
-
-/// Largest single file; folders go as a tar stream without a limit.
-const FILE_MAX: usize = 64 * 1024 * 1024;
 
 pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(context_put))
         .routes(routes!(file_get, file_put))
-        .layer(DefaultBodyLimit::max(FILE_MAX))
+}
+
+/// A body of any size as it comes.
+fn bytes(body: Body) -> ByteStream {
+    let chunks = body.into_data_stream();
+    chunks.map(|chunk| chunk.map_err(io::Error::other)).boxed()
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -46,11 +48,9 @@ async fn context_put(
     Query(query): Query<PathQuery>,
     body: Body,
 ) -> Result<StatusCode, Problem> {
-    let tar = body
-        .into_data_stream()
-        .map(|chunk| chunk.map_err(io::Error::other))
-        .boxed();
-    let put = orchestrator.build_files_put(&cx, &name, &query.path, tar, true).await;
+    let put = orchestrator
+        .build_files_put(&cx, &name, &query.path, bytes(body), true)
+        .await;
     put.map(|()| StatusCode::NO_CONTENT)
         .map_err(|error| Problem::new(error, &cx))
 }
@@ -76,9 +76,9 @@ async fn file_put(
     Cx(cx): Cx,
     Path(name): Path<String>,
     Query(query): Query<PathQuery>,
-    Content(content): Content,
+    body: Body,
 ) -> Result<StatusCode, Problem> {
-    let put = orchestrator.build_file_put(&cx, &name, &query.path, content).await;
+    let put = orchestrator.build_file_put(&cx, &name, &query.path, bytes(body)).await;
     put.map(|()| StatusCode::NO_CONTENT)
         .map_err(|error| Problem::new(error, &cx))
 }

@@ -1,0 +1,349 @@
+//! Uploads into the build folder of a running worker. Until one is whole nothing of what it replaces is touched.
+
+use std::{
+    io,
+    path::Path,
+    pin::Pin,
+    sync::{Arc, LazyLock, Mutex, PoisonError},
+};
+
+use bytes::Bytes;
+use futures::{Stream, StreamExt, stream::BoxStream};
+use prt_types::{audit::Outcome, workers::ContainerRole};
+use serde_json::json;
+
+use super::{
+    BUILD_FOLDER_PRIMARY,
+    reach::{confine, confine_file},
+};
+use crate::{
+    Orchestrator,
+    builds::busy,
+    engine::{Engine, EngineResult, ExecDone, ExecSpec, exec_collect},
+    error::{Error, Result},
+    op_context::OpContext,
+    store::Worker,
+};
+
+/// What an upload is called until it is whole, before its process' word; beside what it replaces, so that a rename is enough.
+const UPLOADS: &str = ".prt-upload-";
+
+/// Tells this process' uploads from those that another one left when it was killed.
+static PROCESS: LazyLock<String> = LazyLock::new(|| hex::encode(crate::crypto::random::<6>()));
+
+/// Goes to the build folder `$1` and removes what another process left; names of living uploads begin with `$3`.
+const SWEEP: &str = r#"set -eu
+cd -- "$1"
+for old in ./.prt-upload-*; do
+  case "$old" in "./$3"*) ;; *) rm -rf -- "$old" ;; esac
+done
+"#;
+
+/// After [`SWEEP`]: unpacks standard input in the new folder `$2`; on any failure nothing of it stays.
+///
+/// The worker's own tar unpacks as the worker's user: a link or a `..` in the stream can reach what that user can, no more.
+const UNPACK: &str = r#"mkdir -- "$2"
+tar -x -C "$2" --no-same-owner -f - || { code=$?; rm -rf -- "$2"; exit "$code"; }
+"#;
+
+/// Puts the unpacked folder `$2` in the place `$3`; `$1` is the build folder, `$4` says whether as a whole or file by file. Renaming is
+/// all that is done, so each file, or the folder, is either the old or the new one.
+const SWAP: &str = r#"set -eu
+cd -- "$1"
+new=$PWD/$2 place=./$3
+trap 'rm -rf -- "$new"' EXIT
+if [ "$4" = replace ]; then
+  mkdir -p -- "$(dirname -- "$place")"
+  if [ -e "$place" ] || [ -L "$place" ]; then
+    mv -- "$place" "$new.old"
+    mv -- "$new" "$place" || { mv -- "$new.old" "$place"; exit 1; }
+    rm -rf -- "$new.old"
+  else
+    mv -- "$new" "$place"
+  fi
+else
+  mkdir -p -- "$place"
+  target=$(cd -- "$place" && pwd)
+  cd -- "$new"
+  find . -type d ! -name . -exec sh -c 'for d; do mkdir -p -- "$0/$d" || exit 1; done' "$target" {} +
+  find . ! -type d -exec sh -c 'for f; do
+    if [ -L "$0/$f" ]; then rm -f -- "$0/$f"; fi
+    if [ -d "$0/$f" ]; then echo "$f is a folder" >&2; exit 1; fi
+    mv -f -- "$f" "$0/$f" || exit 1
+  done' "$target" {} +
+  cd -- "$1"
+fi
+"#;
+
+/// After [`SWEEP`]: writes standard input, which is for the place `$4`, to the new file `$2` and prints its size; on any failure nothing of
+/// it stays.
+const TAKE_FILE: &str = r#"if [ -d "./$4" ]; then echo "it is a folder" >&2; exit 1; fi
+cat > "$2" || { rm -f -- "$2"; exit 1; }
+wc -c < "$2"
+"#;
+
+/// Puts the file `$2` in the place `$3`; `$1` is the build folder.
+const PLACE_FILE: &str = r#"set -eu
+cd -- "$1"
+trap 'rm -f -- "$2"' EXIT
+mkdir -p -- "$(dirname -- "./$3")"
+if [ -d "./$3" ]; then echo "it is a folder" >&2; exit 1; fi
+chmod 644 -- "$2"
+mv -f -- "$2" "./$3"
+"#;
+
+/// Throws away what has come.
+const DISCARD: &str = r#"cd -- "$1" && rm -rf -- "$2""#;
+
+/// Bytes from a client, as they come.
+pub type ByteStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
+
+impl Orchestrator {
+    /// Unpacks a tar stream into a folder of the build folder; `replace` removes what was in that folder.
+    pub async fn build_files_put(
+        &self,
+        cx: &OpContext,
+        name: &str,
+        path: &str,
+        tar: ByteStream,
+        replace: bool,
+    ) -> Result<()> {
+        let worker = self.build_folder_reachable(cx, name).await?;
+        let relative = confine(path)?;
+        if replace && relative.is_empty() {
+            return Err(Error::field("path", "Name a folder below the build folder to replace."));
+        }
+        self.not_read_by_a_build(&worker, &relative).await?;
+        self.upload_begins(cx, name, &relative, replace).await?;
+        let this = self.clone();
+        self.to_its_end(async move { this.folder_receive(&worker, &relative, tar, replace).await })
+            .await
+    }
+
+    /// Writes one file of the build folder.
+    pub async fn build_file_put(&self, cx: &OpContext, name: &str, path: &str, content: ByteStream) -> Result<()> {
+        let relative = confine_file(path)?;
+        let worker = self.build_folder_reachable(cx, name).await?;
+        self.upload_begins(cx, name, &relative, true).await?;
+        let this = self.clone();
+        self.to_its_end(async move { this.file_receive(&worker, &relative, content).await })
+            .await
+    }
+
+    async fn folder_receive(&self, worker: &Worker, relative: &str, tar: ByteStream, replace: bool) -> Result<()> {
+        let upload = Upload::new(&*self.inner.engine, worker);
+        let (done, end) = upload.receive(UNPACK, &[], tar).await?;
+        if done.exit_code == 0 && end.is_whole_archive() {
+            // It took a while to come.
+            if let Err(error) = self.not_read_by_a_build(worker, relative).await {
+                upload.discard().await;
+                return Err(error);
+            }
+            let mode = if replace { "replace" } else { "merge" };
+            let done = upload.run(SWAP, &[relative, mode], None).await?;
+            return if done.exit_code == 0 {
+                Ok(())
+            } else {
+                Err(not_unpacked(worker, &done.stderr))
+            };
+        }
+        if done.exit_code == 0 {
+            // tar took what there was of it for all.
+            upload.discard().await;
+        }
+        Err(match end.broken {
+            Some(broken) => broke_off(&broken),
+            None if done.exit_code != 0 => not_unpacked(worker, &done.stderr),
+            None => Error::field("body", "The upload is no whole tar archive: its end is missing."),
+        })
+    }
+
+    async fn file_receive(&self, worker: &Worker, relative: &str, content: ByteStream) -> Result<()> {
+        let upload = Upload::new(&*self.inner.engine, worker);
+        let (taken, end) = upload.receive(TAKE_FILE, &[relative], content).await?;
+        let not_written = |done: &ExecDone| {
+            let words = String::from_utf8_lossy(&done.stderr).trim().to_owned();
+            Error::field(
+                "path",
+                format!("{relative} cannot be written in {}: {words}", worker.name()),
+            )
+        };
+        if taken.exit_code != 0 {
+            return Err(not_written(&taken));
+        }
+        let written = String::from_utf8_lossy(&taken.stdout).trim().parse();
+        let why = match end.broken {
+            Some(why) => Some(why),
+            None if written == Ok(end.bytes) => None,
+            None => Some("not all of it reached the worker".into()),
+        };
+        if let Some(why) = why {
+            upload.discard().await;
+            return Err(broke_off(&why));
+        }
+        let placed = upload.run(PLACE_FILE, &[relative], None).await?;
+        if placed.exit_code == 0 {
+            Ok(())
+        } else {
+            Err(not_written(&placed))
+        }
+    }
+
+    /// What a sender who is gone has sent is put in place or thrown away, too.
+    async fn to_its_end(&self, upload: impl Future<Output = Result<()>> + Send + 'static) -> Result<()> {
+        match self.inner.tasks.spawn(upload).await {
+            Ok(outcome) => outcome,
+            Err(error) => Err(Error::internal("receiving an upload", error)),
+        }
+    }
+
+    /// In the audit log before anything happens, as with commands: what breaks off was tried all the same.
+    async fn upload_begins(&self, cx: &OpContext, worker: &str, path: &str, replace: bool) -> Result<()> {
+        let details = json!({ "path": path, "replace": replace });
+        let mut tx = self.write().await?;
+        self.audit_add(&mut *tx, cx, "worker.upload", worker, Outcome::Done, details)
+            .await?;
+        tx.save().await?;
+        Ok(())
+    }
+
+    /// The folder that a running build reads is not changed as a whole; single files are for their owner to judge.
+    async fn not_read_by_a_build(&self, worker: &Worker, relative: &str) -> Result<()> {
+        match self.read().await?.build_active(worker.id).await? {
+            Some(build)
+                if Path::new(&build.context).starts_with(relative)
+                    || Path::new(relative).starts_with(&build.context) =>
+            {
+                Err(busy(worker, build.number))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+/// What comes into a worker's build folder under a name of its own.
+struct Upload<'a> {
+    engine: &'a dyn Engine,
+    worker: &'a Worker,
+    name: String,
+}
+
+impl<'a> Upload<'a> {
+    fn new(engine: &'a dyn Engine, worker: &'a Worker) -> Self {
+        let name = format!("{UPLOADS}{}-{}", *PROCESS, hex::encode(crate::crypto::random::<6>()));
+        Self { engine, worker, name }
+    }
+
+    /// Runs a script with the build folder as `$1`, the upload's name as `$2`, and `args` from `$3` on.
+    async fn run(
+        &self,
+        script: &str,
+        args: &[&str],
+        input: Option<BoxStream<'static, Bytes>>,
+    ) -> EngineResult<ExecDone> {
+        let words = ["sh", "-c", script, "prt-upload", BUILD_FOLDER_PRIMARY, &self.name];
+        let mut spec = ExecSpec::new(words.into_iter().chain(args.iter().copied()));
+        spec.stdin = input;
+        exec_collect(self.engine, self.worker.id, ContainerRole::Primary, spec, 64 * 1024).await
+    }
+
+    /// Runs `script` after [`SWEEP`] with what comes from a client as input, and `args` from `$4` on; tells what came of the stream.
+    async fn receive(&self, script: &str, args: &[&str], bytes: ByteStream) -> EngineResult<(ExecDone, StreamEnd)> {
+        let end = Arc::new(Mutex::new(StreamEnd::default()));
+        let living = format!("{UPLOADS}{}", *PROCESS);
+        let args = [&[living.as_str()], args].concat();
+        let input = watched(bytes, Arc::clone(&end));
+        match self.run(&format!("{SWEEP}{script}"), &args, Some(input)).await {
+            Ok(done) => {
+                let end = std::mem::take(&mut *end.lock().unwrap_or_else(PoisonError::into_inner));
+                Ok((done, end))
+            }
+            Err(error) => {
+                self.discard().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Where this fails, the first upload of the next process does it.
+    async fn discard(&self) {
+        if let Err(error) = self.run(DISCARD, &[], None).await {
+            tracing::warn!(worker.name = self.worker.name(), %error, "a part of an upload stays in the build folder");
+        }
+    }
+}
+
+/// What of a stream has come.
+#[derive(Default)]
+struct StreamEnd {
+    broken: Option<String>,
+    bytes: u64,
+    /// Whether the last pieces end in two blocks of zeros, which end an archive: tar itself is content with less.
+    zeros: usize,
+}
+
+impl StreamEnd {
+    const MARK: usize = 1024;
+
+    fn add(&mut self, piece: &[u8]) {
+        let zeros = piece.iter().rev().take_while(|byte| **byte == 0).count();
+        let before = if zeros == piece.len() { self.zeros } else { 0 };
+        self.zeros = (before + zeros).min(Self::MARK);
+        self.bytes += piece.len() as u64;
+    }
+
+    fn is_whole_archive(&self) -> bool {
+        self.broken.is_none() && self.zeros == Self::MARK
+    }
+}
+
+/// The pieces of a stream until it breaks off, noting how it ends.
+fn watched(bytes: ByteStream, end: Arc<Mutex<StreamEnd>>) -> BoxStream<'static, Bytes> {
+    let pieces = bytes.scan(end, |end, piece| {
+        let mut end = end.lock().unwrap_or_else(PoisonError::into_inner);
+        std::future::ready(match piece {
+            Ok(piece) => {
+                end.add(&piece);
+                Some(piece)
+            }
+            Err(error) => {
+                end.broken = Some(error.to_string());
+                None
+            }
+        })
+    });
+    pieces.boxed()
+}
+
+fn broke_off(why: &str) -> Error {
+    Error::field("body", format!("The upload broke off: {why}."))
+}
+
+fn not_unpacked(worker: &Worker, stderr: &[u8]) -> Error {
+    let words = String::from_utf8_lossy(stderr).trim().to_owned();
+    Error::field(
+        "body",
+        format!("The files cannot be unpacked in {}: {words}", worker.name()),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::StreamEnd;
+
+    #[test]
+    fn an_archive_ends_with_two_blocks_of_zeros() {
+        let whole = |pieces: &[&[u8]]| {
+            let mut end = StreamEnd::default();
+            for piece in pieces {
+                end.add(piece);
+            }
+            end.is_whole_archive()
+        };
+        assert!(whole(&[b"x", &[0; 1000], &[0; 24]]));
+        assert!(whole(&[&[0; 10240]]));
+        assert!(!whole(&[]));
+        assert!(!whole(&[&[0; 1023]]));
+        assert!(!whole(&[&[0; 1024], b"x", &[0; 512]]));
+    }
+}
