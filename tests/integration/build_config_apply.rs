@@ -4,21 +4,27 @@ use prt_types::{
     ErrorCode,
     build_config::{BuildConfigInput, BuildConfigState, WhenBusy},
     builds::BuildStatus,
-    workers::{ContainerRole, WorkerReason, WorkerStatus},
+    workers::{ContainerRole, WorkerReason, WorkerStatus, WorkerView},
 };
 
 use super::build_config::{build, full, in_place, processes, put, refusal, simple, start};
 use crate::helpers::{
-    BUILDER_IMAGE, Console, LocalImage, OwnRegistry, builder_container, builder_worker, docker, eventually, holds,
+    BUILDER_IMAGE, Console, LocalImage, OwnRegistry, builder_container, builder_worker, docker, engine_behind,
+    eventually, holds,
 };
 
-/// Takes every configuration that is tried; one of two it does not start with when it counts, as with a full disk, and after the other
-/// it never starts again.
+/// Takes every configuration that is tried, one of them not within the test's time; one of two others it does not start with when it
+/// counts, as with a full disk, and after the other it never starts again.
 const UNSTEADY: &str = r#"#!/bin/sh
 PATH=/usr/local/bin:/usr/bin:/bin
 config=/tmp/prt-buildkitd/buildkitd.toml
 case "$*" in
-  *prt-try.*) ;;
+  *prt-try.*)
+    if grep -q 'max-parallelism = 9' /tmp/prt-buildkitd/new.toml; then
+      touch /tmp/trying
+      exec sleep 1000
+    fi
+    ;;
   *)
     grep -q 'max-parallelism = 8' "$config" && touch /tmp/broken
     if [ -e /tmp/broken ] || grep -q 'max-parallelism = 7' "$config"; then
@@ -70,6 +76,52 @@ async fn a_service_that_does_not_come_up_gets_its_former_configuration_back() {
     assert_eq!(failed.reason, Some(WorkerReason::BuilderFailed), "{}", failed.message);
     let primary = format!("prt-{}-primary", worker.instance_id);
     assert_eq!(docker(&["inspect", "-f", "{{.State.Running}}", &primary]), "true");
+}
+
+#[tokio::test]
+async fn a_builder_that_is_killed_in_the_middle_of_a_change_is_told_as_that() {
+    let image = LocalImage::with_file(BUILDER_IMAGE, "/usr/local/sbin/buildkitd", UNSTEADY);
+    let console = Console::start_with(&[("PRT_BUILDER_IMAGE", &image.name)]).await;
+    let admin = &console.admin;
+    let worker = console.worker(admin, &builder_worker("Medium-restricted")).await;
+    let builder = builder_container(&worker);
+    let message = broken_off(&console, &worker, || _ = docker(&["kill", &builder])).await;
+    assert_eq!(message, "The worker ended meanwhile.");
+    let failed = admin.worker(&worker.name).await.unwrap();
+    assert_eq!(failed.status, WorkerStatus::Failed);
+    assert!(failed.message.contains("exit code 137 (SIGKILL)"), "{}", failed.message);
+}
+
+#[tokio::test]
+async fn an_engine_that_goes_away_in_the_middle_of_a_change_ends_no_worker() {
+    let image = LocalImage::with_file(BUILDER_IMAGE, "/usr/local/sbin/buildkitd", UNSTEADY);
+    let (engine, between) = engine_behind().await;
+    let console = Console::start_with(&[("PRT_BUILDER_IMAGE", &image.name), ("PRT_DOCKER_HOST", &engine)]).await;
+    let worker = console
+        .worker(&console.admin, &builder_worker("Medium-restricted"))
+        .await;
+    let message = broken_off(&console, &worker, || between.abort()).await;
+    assert!(message.starts_with("The builder cannot be reached: "), "{message}");
+    let worker = console.admin.worker(&worker.name).await.unwrap();
+    assert_eq!(worker.status, WorkerStatus::Running, "{}", worker.message);
+}
+
+/// Begins a change that does not come to its end and cuts it off; what is said of that.
+async fn broken_off(console: &Console, worker: &WorkerView, cut: impl FnOnce()) -> String {
+    let config = full("[worker.oci]\n  max-parallelism = 9\n");
+    let changed = console.admin.build_config_update(&worker.name, &config);
+    let builder = builder_container(worker);
+    let cut = async {
+        eventually("it is being tried", || async {
+            holds(&builder, "test -e /tmp/trying").then_some(())
+        })
+        .await;
+        cut();
+    };
+    let (changed, ()) = tokio::join!(changed, cut);
+    let changed = changed.unwrap();
+    assert_eq!(changed.state, BuildConfigState::Failed);
+    changed.message
 }
 
 #[tokio::test]

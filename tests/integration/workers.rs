@@ -11,7 +11,7 @@ use prt_types::{
 };
 
 use crate::helpers::{
-    ADMIN_PASSWORD, Console, LocalImage, PRIVILEGED, WORKER_IMAGE, builder_worker, docker, eventually, forward,
+    ADMIN_PASSWORD, Console, LocalImage, PRIVILEGED, WORKER_IMAGE, builder_worker, docker, engine_behind, eventually,
     plain_worker, registry, sh,
 };
 
@@ -110,8 +110,7 @@ async fn a_builder_worker_has_two_containers_that_share_the_size_and_the_build_f
         (ended.status, ended.stop_reason.as_deref()),
         (WorkerStatus::Terminated, Some("done"))
     );
-    assert_eq!(console.containers(), Vec::<String>::new());
-    assert_eq!(console.volumes(), Vec::<String>::new());
+    assert_eq!(console.engine_things(), Vec::<String>::new());
     let again = alice
         .worker_terminate(&worker.name, &TerminateRequest::default())
         .await
@@ -254,8 +253,7 @@ async fn a_worker_that_is_terminated_while_it_starts_leaves_nothing() {
         ended
     });
     futures::future::join_all(ends).await;
-    assert_eq!(console.containers(), Vec::<String>::new());
-    assert_eq!(console.volumes(), Vec::<String>::new());
+    assert_eq!(console.engine_things(), Vec::<String>::new());
     let log = std::fs::read_to_string(console.log_file()).unwrap();
     assert!(
         !log.contains("cannot be repaired") && !log.contains("belong to no worker"),
@@ -367,13 +365,13 @@ async fn an_unsuitable_image_is_told_within_seconds() {
         (
             LocalImage::new(None, r#"["sh", "-c", "exit 139"]"#),
             WorkerReason::Exited,
-            "ended with exit code 139. It printed nothing. Perhaps because the image has no user 1000",
+            "ended with exit code 139 (SIGSEGV). It printed nothing. Perhaps because the image has no user 1000",
         ),
         // Killed, so it is not for want of a user.
         (
             LocalImage::new(None, r#"["sh", "-c", "echo killed >&2; exit 137"]"#),
             WorkerReason::Exited,
-            "ended with exit code 137. It printed last: killed\n",
+            "ended with exit code 137 (SIGKILL). It printed last: killed\n",
         ),
     ] {
         let worker = fails(&console, &image.worker(), reason).await;
@@ -512,13 +510,7 @@ async fn a_restarted_console_finds_its_workers_and_sweeps_what_is_nobodys() {
 
 #[tokio::test]
 async fn while_the_engine_is_away_the_containers_are_unknown() {
-    let socket = std::env::var("DOCKER_HOST").ok();
-    let socket = socket.as_deref().and_then(|host| host.strip_prefix("unix://"));
-    let socket = socket.unwrap_or("/var/run/docker.sock").to_owned();
-    // Between console and engine, so that the connection can be cut without ending the engine.
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = format!("tcp://{}", listener.local_addr().unwrap());
-    let between = forward(listener, move || tokio::net::UnixStream::connect(socket.clone()));
+    let (address, between) = engine_behind().await;
     let console = Console::start_with(&[("PRT_DOCKER_HOST", &address)]).await;
     let worker = console.worker(&console.admin, &plain_worker("X-Small")).await;
     between.abort();

@@ -18,6 +18,7 @@ pub mod builds;
 pub mod certificates;
 pub mod container_images;
 pub mod error;
+pub mod exit_code;
 pub mod ids;
 pub mod named_secrets;
 pub mod plain;

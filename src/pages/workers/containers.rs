@@ -1,5 +1,8 @@
 use leptos::prelude::*;
-use prt_types::workers::{ContainerRole, ContainerState, ContainerView, WorkerEvent};
+use prt_types::{
+    exit_code::exit_code_words,
+    workers::{ContainerRole, ContainerState, ContainerView, WorkerEvent},
+};
 
 use super::limits;
 use crate::components::{Cell, Column, RelativeTime, StatusPill, Table, Tone};
@@ -57,7 +60,7 @@ fn ContainerRow(container: ContainerView) -> impl IntoView {
             </Cell>
             <Cell label="State">
                 <StatusPill tone text=state.to_owned() attr:data-status=state />
-                {exit.map(|code| view! { <span class="muted">{format!(" exit code {code}")}</span> })}
+                {exit.map(|code| view! { <span class="muted">{format!(" {}", exit_code_words(code))}</span> })}
                 {container.error.clone().map(|error| view! { <p class="reason">{error}</p> })}
             </Cell>
             <Cell label="Image">

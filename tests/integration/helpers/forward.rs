@@ -4,9 +4,19 @@ use std::io;
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, copy_bidirectional},
-    net::TcpListener,
+    net::{TcpListener, UnixStream},
     task::{JoinHandle, JoinSet},
 };
+
+/// The address of the engine behind a connection that can be cut without ending the engine.
+pub async fn engine_behind() -> (String, JoinHandle<()>) {
+    let socket = std::env::var("DOCKER_HOST").ok();
+    let socket = socket.as_deref().and_then(|host| host.strip_prefix("unix://"));
+    let socket = socket.unwrap_or("/var/run/docker.sock").to_owned();
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = format!("tcp://{}", listener.local_addr().expect("an address"));
+    (address, forward(listener, move || UnixStream::connect(socket.clone())))
+}
 
 /// Passes each connection on to one that `connect` makes. Aborting the task cuts all of them.
 pub fn forward<S, F>(listener: TcpListener, connect: impl Fn() -> F + Send + 'static) -> JoinHandle<()>

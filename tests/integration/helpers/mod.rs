@@ -21,7 +21,7 @@ pub use console::{
 };
 pub use docker::{builder_container, docker, docker_remove, holds, remove_image};
 pub use fake_registry::FakeRegistry;
-pub use forward::forward;
+pub use forward::{engine_behind, forward};
 pub use gate::{Account, Asks, Gate};
 pub use local_image::{BUILDER_IMAGE, LocalImage, WORKER_IMAGE};
 pub use own_registry::OwnRegistry;

@@ -3,6 +3,7 @@
 use prt_types::{
     build_events::{Step, StepState},
     builds::{BuildReason, CredentialUse, RegistryCredential},
+    exit_code::exit_code_words,
 };
 
 use crate::{
@@ -100,9 +101,12 @@ pub(super) fn classify(evidence: &Evidence<'_>) -> Failure {
     }
     if let Some(code) = after(&error, "did not complete successfully: exit code: ") {
         let code = code.trim_end_matches(':');
+        let words = code
+            .parse()
+            .map_or_else(|_| format!("exit code {code}"), exit_code_words);
         return (
             BuildReason::StepFailed,
-            format!("{step}{place} ended with exit code {code}. The last lines of the step in the log say why."),
+            format!("{step}{place} ended with {words}. The last lines of the step in the log say why."),
         );
     }
     if let Some(path) = missing_file(&error) {
@@ -142,8 +146,8 @@ pub(super) fn classify(evidence: &Evidence<'_>) -> Failure {
     (
         BuildReason::BuildKitError,
         format!(
-            "BuildKit failed with exit code {}: {}.",
-            evidence.exit_code,
+            "BuildKit failed with {}: {}.",
+            exit_code_words(evidence.exit_code),
             sentence(&error)
         ),
     )

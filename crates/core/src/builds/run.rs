@@ -9,6 +9,7 @@ use std::{
 use prt_types::{
     build_events::{BuildEvent, StepState},
     builds::{BuildStatus, RegistryCredential},
+    exit_code::exit_code_words,
     workers::{ContainerRole, ContainerState},
 };
 use tokio::{sync::watch, time::Instant};
@@ -385,7 +386,10 @@ impl<'a> Follower<'a> {
             (_, true, _) => Some(Outcome::Lost(
                 "The builder ended: it needed more memory than it has.".into(),
             )),
-            (_, _, Some(code)) => Some(Outcome::Lost(format!("The builder ended with exit code {code}."))),
+            (_, _, Some(code)) => Some(Outcome::Lost(format!(
+                "The builder ended with {}.",
+                exit_code_words(code)
+            ))),
             (_, _, None) => Some(Outcome::Lost("The builder does not run any more.".into())),
         }
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use prt_types::{
     audit::Outcome,
     build_config::BuildConfigState,
+    exit_code::exit_code_words,
     workers::{ContainerRole, WorkerStatus},
 };
 use serde_json::json;
@@ -16,7 +17,7 @@ use crate::{
     Orchestrator,
     buildkit::service,
     engine::exec_collect,
-    error::Result,
+    error::{Error, Result},
     op_context::OpContext,
     orchestrator::Change,
     store::{BuildServiceConfig, Worker},
@@ -34,6 +35,9 @@ enum Undone {
 const WORDS: usize = 16 * 1024;
 /// A build may end without anybody being told: at least so often it is looked.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// When a container's end is known to the engine, after a command in it was cut off; and how often it is asked.
+const END_KNOWN: Duration = Duration::from_secs(1);
+const END_PAUSE: Duration = Duration::from_millis(100);
 
 impl Orchestrator {
     /// At start: goes on with changes that a former console had begun.
@@ -78,7 +82,9 @@ impl Orchestrator {
             Err(error) => {
                 let outcome = match self.build_config_in_place(worker).await {
                     Ok(Some(text)) if text == wanted.text => Ok(()),
-                    Ok(_) | Err(_) => Err(Undone::Unsaid(format!("The builder cannot be reached: {error}."))),
+                    Ok(_) | Err(_) => Err(self
+                        .build_config_broken_off(worker, format!("The builder cannot be reached: {error}."))
+                        .await),
                 };
                 return self.build_config_end(worker, outcome).await;
             }
@@ -102,9 +108,11 @@ impl Orchestrator {
             service::EXIT_CUT => Err(Undone::Unsaid(
                 "The configuration did not reach the builder. Try again.".into(),
             )),
-            code => Err(Undone::Unsaid(format!(
-                "The builder could not change its configuration (exit code {code}). {words}"
-            ))),
+            code => {
+                let how = exit_code_words(code);
+                let message = format!("The builder could not change its configuration ({how}). {words}");
+                Err(self.build_config_broken_off(worker, message).await)
+            }
         };
         self.build_config_end(worker, outcome).await
     }
@@ -147,6 +155,28 @@ impl Orchestrator {
         )
         .await?;
         Ok((done.exit_code == 0).then(|| String::from_utf8_lossy(&done.stdout).into_owned()))
+    }
+
+    /// What was told to the builder broke off. If the builder has ended, the engine knows that a moment later.
+    async fn build_config_broken_off(&self, worker: &Worker, message: String) -> Undone {
+        let until_known = async {
+            loop {
+                self.worker_examine(worker).await?;
+                let row = self.read().await?.worker(worker.id).await?;
+                if row.is_none_or(|row| row.status != WorkerStatus::Running) {
+                    return Ok::<(), Error>(());
+                }
+                tokio::time::sleep(END_PAUSE).await;
+            }
+        };
+        if let Ok(Err(error)) = tokio::time::timeout(END_KNOWN, until_known).await {
+            tracing::warn!(
+                worker.name = worker.name(),
+                error = &error as &dyn std::error::Error,
+                "whether the worker has ended is not known"
+            );
+        }
+        Undone::Unsaid(message)
     }
 
     async fn build_config_end(&self, worker: &Worker, outcome: std::result::Result<(), Undone>) -> Result<()> {

@@ -6,6 +6,7 @@ use prt_types::{
     Secret,
     certificates::BUNDLE_PATH,
     container_images::PullPolicy,
+    exit_code::exit_code_words,
     workers::{ContainerRole, ContainerState, WorkerReason, WorkerStatus},
 };
 use tracing::Instrument as _;
@@ -17,7 +18,7 @@ use super::{
 use crate::{
     Orchestrator,
     buildkit::config::buildkitd_toml,
-    engine::{EngineError, EngineErrorKind, ExecSpec, ObservedContainer, RegistryLogin, exec_collect},
+    engine::{EngineError, EngineErrorKind, ExecSpec, ObservedContainer, ObservedWorker, RegistryLogin, exec_collect},
     error::{Error, Result},
     images::ImageRef,
     named_secrets::{self, Given},
@@ -307,7 +308,12 @@ impl Orchestrator {
 
     /// An error that says why, once a container of the worker has ended.
     pub(super) async fn still_running(&self, worker: &Worker) -> Result<(), Failure> {
-        let Some(observed) = self.inner.engine.observe(worker.id).await? else {
+        let observed = self.inner.engine.observe(worker.id).await?;
+        self.runs_as_observed(worker, observed).await
+    }
+
+    async fn runs_as_observed(&self, worker: &Worker, observed: Option<ObservedWorker>) -> Result<(), Failure> {
+        let Some(observed) = observed else {
             return Err(Failure {
                 reason: WorkerReason::Lost,
                 message: "The engine has no container of this worker.".into(),
@@ -341,7 +347,7 @@ impl Orchestrator {
             }
             let code = container
                 .exit_code
-                .map_or_else(String::new, |code| format!(" with exit code {code}"));
+                .map_or_else(String::new, |code| format!(" with {}", exit_code_words(code)));
             let words = match &container.error {
                 Some(error) => error.clone(),
                 None => self.last_words(worker, role).await,
@@ -404,9 +410,10 @@ impl Orchestrator {
         )
     }
 
-    /// Fails the worker if one of its containers has ended.
+    /// Fails the worker if one of its containers has ended. That the engine does not answer is no end of a worker.
     pub(super) async fn worker_examine(&self, worker: &Worker) -> Result<()> {
-        match self.still_running(worker).await {
+        let observed = self.inner.engine.observe(worker.id).await?;
+        match self.runs_as_observed(worker, observed).await {
             Ok(()) => Ok(()),
             Err(failure) => self.worker_fail(worker.id, failure.reason, failure.message).await,
         }

@@ -4,6 +4,7 @@ use std::{collections::HashSet, time::Duration};
 
 use futures::StreamExt;
 use prt_types::{
+    exit_code::exit_code_words,
     ids::WorkerId,
     workers::{ContainerRole, ContainerState, WorkerReason, WorkerStatus},
 };
@@ -88,7 +89,10 @@ impl Orchestrator {
         let role = event.role.name();
         let message = match (event.kind.as_str(), event.exit_code) {
             ("oom", _) => format!("A process in the {role} container was killed: out of memory."),
-            ("die", Some(code)) => format!("The main process of the {role} container ended with exit code {code}."),
+            ("die", Some(code)) => format!(
+                "The main process of the {role} container ended with {}.",
+                exit_code_words(code)
+            ),
             ("start", _) => format!("The {role} container started."),
             ("create", _) => format!("The {role} container was created."),
             ("destroy", _) => format!("The {role} container was removed."),
