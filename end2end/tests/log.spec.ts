@@ -1,4 +1,5 @@
 // The log of a build: long, coloured, hostile.
+import { readFileSync } from 'node:fs';
 import { environment } from '../helpers/environment';
 import { counted, Gate } from '../helpers/gate';
 import { expectWhole, logFrame, readLog } from '../helpers/log';
@@ -12,7 +13,7 @@ test('20,000 lines', async ({ site, enter, open }) => {
   const worker = await site.warmBuilder();
   const request = site.console.buildRequest(worker, 'long');
   const build = await site.alice.buildStart(request, `FROM ${environment.baseImage()}\nRUN seq -f 'line number %.0f' 1 ${LINES}\n`);
-  const page = await open(await enter('alice'), `/builds/${build.number}`);
+  const page = await open(await enter('alice', { permissions: ['clipboard-read', 'clipboard-write'] }), `/builds/${build.number}`);
   const frame = logFrame(page);
 
   await test.step('they arrive, and the page answers meanwhile', async () => {
@@ -68,6 +69,19 @@ test('20,000 lines', async ({ site, enter, open }) => {
     await page.locator(`#L${wanted + 1}`).getByRole('link').click();
     await expect(page).toHaveURL(new RegExp(`#L${wanted + 1}$`));
     await expect(page.locator(`#L${wanted + 1}`)).toHaveClass(/log-at/);
+  });
+
+  await test.step('all of them are copied, and downloaded as a file', async () => {
+    const whole = await (await page.request.get(`/api/v1/builds/${build.number}/log`)).text();
+    expect(whole.match(/line number \d+$/gm)).toHaveLength(LINES);
+    await page.getByRole('button', { name: 'Copy', exact: true }).click();
+    await expect(page.getByRole('button', { name: 'Copied' })).toBeVisible();
+    expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(whole);
+    const arrives = page.waitForEvent('download');
+    await page.getByRole('link', { name: 'Download', exact: true }).click();
+    const file = await arrives;
+    expect(file.suggestedFilename()).toBe(`build-${build.number}.log`);
+    expect(readFileSync(await file.path(), 'utf8')).toBe(whole);
   });
 });
 

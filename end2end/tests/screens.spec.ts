@@ -1,8 +1,9 @@
 // Every page in light and dark, wide and narrow: what a program can judge of them, and with PRT_PICTURES=1 pictures for the eye.
 import { readFileSync } from 'node:fs';
-import type { Page } from '@playwright/test';
+import type { Page, TestInfo } from '@playwright/test';
 import { environment } from '../helpers/environment';
 import { Gate } from '../helpers/gate';
+import { load } from '../helpers/load';
 import { expect, hydrated, test } from '../helpers/test';
 
 const LIST = '/infrastructure/container-images';
@@ -43,22 +44,7 @@ test('every page fits, and its text can be read', async ({ site, browser, enter,
   const lines = async () => (await site.alice.build(running.number)).lines;
   await expect.poll(lines, { timeout: 60_000 }).toBeGreaterThan(60);
 
-  const take = async (page: Page, name: string, prepare?: () => Promise<unknown>) => {
-    for (const width of [1280, 390]) {
-      await page.setViewportSize({ width, height: width === 390 ? 844 : 800 });
-      for (const colorScheme of ['light', 'dark'] as const) {
-        await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-        await prepare?.();
-        const shot = `${name}, ${colorScheme}, ${width}`;
-        const found = { sideways: await sideways(page), faint: await faint(page) };
-        expect.soft(found.sideways, `${shot}: scrolls sideways`).toEqual([]);
-        expect.soft(found.faint, `${shot}: hard to read`).toEqual([]);
-        if (process.env.PRT_PICTURES || found.sideways.length > 0 || found.faint.length > 0) {
-          await page.screenshot({ path: info.outputPath(`${name}-${width}-${colorScheme}.png`), fullPage: true, animations: 'disabled' });
-        }
-      }
-    }
-  };
+  const take = (shown: Page, name: string) => judge(shown, name, info);
 
   const anonymous = await browser.newContext();
   const login = await anonymous.newPage();
@@ -168,6 +154,68 @@ test('every page fits, and its text can be read', async ({ site, browser, enter,
   await site.admin.delete(`/secrets/${secret.id}`);
   for (const id of made) await site.admin.delete(`/container-images/${id}`);
 });
+
+test('the documentation and API tokens fit and can be read', async ({ enter, open }, info) => {
+  test.setTimeout(180_000);
+  const page = await enter('alice');
+  await open(page, '/docs');
+  const links = await page.locator('main a[href^="/docs/"]').evaluateAll((all) => all.map((link) => link.getAttribute('href') ?? ''));
+  expect(links.length).toBeGreaterThan(11);
+  for (const path of ['/docs', ...new Set(links)]) {
+    await open(page, path);
+    await judge(page, path.slice(1).replaceAll('/', '-'), info);
+  }
+  await open(page, '/access/tokens');
+  await judge(page, 'tokens', info);
+  await open(page, '/access/tokens/new');
+  await page.getByLabel('Name').fill('pipeline of pictures');
+  await judge(page, 'token-new', info);
+  await page.getByRole('button', { name: 'Make the token' }).click();
+  await expect(page.locator('#token-value')).toBeVisible();
+  await judge(page, 'token-made', info);
+  await open(page, '/access/tokens');
+  await page.getByRole('link', { name: 'Revoke pipeline of pictures' }).click();
+  await expect(page.getByRole('dialog')).toBeVisible();
+  await judge(page, 'token-revoke', info);
+  await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click();
+  await expect(page.getByRole('dialog')).toHaveCount(0);
+});
+
+test('what is shown in place of a notebook fits and can be read', async ({ site, enter, problems }, info) => {
+  problems.allow(/workers\.localhost/);
+  const page = await enter('alice');
+  const at = (host: string) => `http://${host}.workers.localhost:${site.console.port}/lab`;
+  const go = (url: string) => load(page, () => page.goto(url));
+  await go(at('worker-1'));
+  await judge(page, 'notebook-not-in', info);
+  await go(at('no-worker'));
+  await judge(page, 'notebook-no-worker', info);
+  const { name } = await site.alice.workerStart({ worker_size: 'Small' });
+  const { url } = await site.alice.post<{ url: string }>(`/workers/${name}/notebook`, {});
+  await go(url);
+  await expect(page).toHaveTitle(/JupyterLab/);
+  await site.alice.post(`/workers/${name}/terminate`, { stop_reason: 'Enough was seen.' });
+  await go(at(name.toLowerCase()));
+  await expect(page.getByRole('heading', { name: `${name} is Terminated` })).toBeVisible();
+  await judge(page, 'notebook-ended', info);
+});
+
+/** Judges a page in light and dark, wide and narrow. Pictures of what is wrong are kept, and with PRT_PICTURES of all. */
+async function judge(page: Page, name: string, info: TestInfo): Promise<void> {
+  for (const width of [1280, 390]) {
+    await page.setViewportSize({ width, height: width === 390 ? 844 : 800 });
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+      const shot = `${name}, ${colorScheme}, ${width}`;
+      const found = { sideways: await sideways(page), faint: await faint(page) };
+      expect.soft(found.sideways, `${shot}: scrolls sideways`).toEqual([]);
+      expect.soft(found.faint, `${shot}: hard to read`).toEqual([]);
+      if (process.env.PRT_PICTURES || found.sideways.length > 0 || found.faint.length > 0) {
+        await page.screenshot({ path: info.outputPath(`${name}-${width}-${colorScheme}.png`), fullPage: true, animations: 'disabled' });
+      }
+    }
+  }
+}
 
 /** What sticks out at the side, if the page can be scrolled there. */
 function sideways(page: Page): Promise<string[]> {

@@ -106,6 +106,23 @@ async fn health_metrics_and_headers() {
 }
 
 #[tokio::test]
+async fn the_console_s_own_log_can_be_json() {
+    let console = Console::start_with(&[("PRT_LOG_FORMAT", "json")]).await;
+    console.admin.me().await.unwrap();
+    let log = fs::read_to_string(console.log_file()).unwrap();
+    let lines: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
+        .collect();
+    assert!(
+        lines
+            .iter()
+            .any(|line| line["level"] == "INFO" && line["message"].is_string() && line["timestamp"].is_string()),
+        "{log}"
+    );
+}
+
+#[tokio::test]
 async fn answers_are_compressed_and_files_sent_as_the_build_made_them() {
     let site = tempfile::tempdir().unwrap();
     fs::write(site.path().join("large.js"), "// plain\n".repeat(1000)).unwrap();
