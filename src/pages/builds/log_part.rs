@@ -116,7 +116,7 @@ fn CopyLog(number: i64) -> impl IntoView {
         });
     };
     view! {
-        <button type="button" class="button button-small js-only" on:click=copy>
+        <button type="button" class="button button-small js-only" on:click=copy aria-label="Copy the log">
             <Icon glyph=Glyph::Copy />
             <span role="status">{move || state.get()}</span>
         </button>
