@@ -197,6 +197,7 @@ test('what is shown in place of a notebook fits and can be read', async ({ site,
   await site.alice.post(`/workers/${name}/terminate`, { stop_reason: 'Enough was seen.' });
   await go(at(name.toLowerCase()));
   await expect(page.getByRole('heading', { name: `${name} is Terminated` })).toBeVisible();
+  await expect(page.getByText('It was terminated: Enough was seen.')).toBeVisible();
   await judge(page, 'notebook-ended', info);
 });
 

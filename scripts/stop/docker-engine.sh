@@ -2,6 +2,8 @@
 # Stops the Docker Engine, only if scripts/setup/docker-engine.sh started it.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
+# Whoever starts one meanwhile waits until this one is gone.
+lock docker-engine 120
 
 run=/run/prt-docker
 process_pid "$run/started" >/dev/null || exit 0

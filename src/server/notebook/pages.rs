@@ -7,6 +7,7 @@ use axum::{
     response::{Html, IntoResponse, Response},
 };
 use prt_core::notebooks::NotebookVisit;
+use prt_types::workers::WorkerStatus;
 
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -16,6 +17,8 @@ const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:0;min-height
     background:light-dark(#fff,#161a21)}h1{font-size:1.2rem;margin:0 0 .5rem}p{margin:.5rem 0}\
     ol{margin:.75rem 0 0;padding:0;list-style:none;font-size:.85rem;color:light-dark(#59636f,#98a2b0)}\
     a{color:light-dark(#2f4fd8,#8ea4ff)}progress{width:100%}";
+
+const GONE: &str = "What was not pushed or downloaded is gone with it.";
 
 /// The link was used, or is over.
 pub fn used(public_url: &str, number: i64) -> Response {
@@ -94,13 +97,18 @@ pub fn starting(visit: &NotebookVisit) -> Response {
 /// Not there any more.
 pub fn ended(public_url: &str, visit: &NotebookVisit) -> Response {
     let worker = &visit.worker;
-    let reason = worker
-        .reason
-        .map_or_else(String::new, |reason| format!("{}: ", reason.name()));
+    let words = match (worker.status, worker.reason, &worker.stop_reason) {
+        // It keeps its volumes until it is terminated.
+        (WorkerStatus::Failed, Some(reason), _) => format!("{}: {}", reason.name(), worker.message),
+        (WorkerStatus::Failed, None, _) => worker.message.clone(),
+        (_, _, Some(reason)) => format!("It was terminated: {}. {GONE}", reason.trim_end_matches('.')),
+        (_, _, None) => format!("It was terminated. {GONE}"),
+    };
+    let console = escape(public_url);
     let words = format!(
-        "<p>{reason}{}</p><p><a href=\"{}/workers/{}\">The worker in the console</a></p>",
-        escape(&worker.message),
-        escape(public_url),
+        "<p>{}</p><p><a href=\"{console}/workers/{}\">See the worker in the console</a>, \
+         or <a href=\"{console}/workers/new\">start another one</a>.</p>",
+        escape(&words),
         escape(&worker.name())
     );
     let title = format!("{} is {}", escape(&worker.name()), worker.status.name());
