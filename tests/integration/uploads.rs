@@ -8,7 +8,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::helpers::{ADMIN_PASSWORD, Console, eventually, plain_worker, sh};
+use crate::helpers::{ADMIN_PASSWORD, Console, docker, eventually, plain_worker, sh};
 
 /// A tar archive of small files, with its end.
 fn tar_of(files: &[(&str, &str)]) -> Vec<u8> {
@@ -17,6 +17,22 @@ fn tar_of(files: &[(&str, &str)]) -> Vec<u8> {
         let mut header = tar::Header::new_gnu();
         header.set_size(text.len() as u64);
         header.set_mode(0o644);
+        archive.append_data(&mut header, path, text.as_bytes()).unwrap();
+    }
+    archive.into_inner().unwrap()
+}
+
+/// A folder without the right to write to it, with a file in it.
+fn read_only_tar() -> Vec<u8> {
+    let mut archive = tar::Builder::new(Vec::new());
+    for (path, kind, mode, text) in [
+        ("dir/", tar::EntryType::Directory, 0o555, ""),
+        ("dir/file", tar::EntryType::Regular, 0o444, "kept"),
+    ] {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_size(text.len() as u64);
+        header.set_mode(mode);
         archive.append_data(&mut header, path, text.as_bytes()).unwrap();
     }
     archive.into_inner().unwrap()
@@ -169,6 +185,25 @@ async fn a_folder_is_replaced_by_a_whole_upload_or_not_at_all() {
     assert_eq!(sent.expect("all of it is taken"), Some(204));
     assert_eq!(kept().await, "new./deep\n./deep/keep\n./deep/keep/a\n./deep/keep/c\n");
 
+    // Folders that nobody may write to, as in a module cache: replaced, and nothing of them stays.
+    let read_only = read_only_tar();
+    for body in [&read_only, &read_only] {
+        assert_eq!(put_context(&console, &worker, "ro", body, body.len()).await, Some(204));
+    }
+    let cut = &read_only[..read_only.len() - 1024];
+    assert_eq!(put_context(&console, &worker, "ro", cut, cut.len()).await, Some(400));
+    let left = "cd ~/build && cat ro/dir/file && mkdir -p .prt-upload-dead/dir/below && chmod 555 .prt-upload-dead/dir && ls -A";
+    assert_eq!(
+        sh(&admin, &worker, left).await.stdout,
+        "kept.prt-upload-dead\ndeep\nro\n"
+    );
+    assert_eq!(
+        put_context(&console, &worker, "ro", &read_only, read_only.len()).await,
+        Some(204)
+    );
+    let cleared = "cd ~/build && ls -A && chmod -R u+w ro && rm -r ro";
+    assert_eq!(sh(&admin, &worker, cleared).await.stdout, "deep\nro\n");
+
     // A console that is killed in the middle of an upload.
     let address = console.url.clone();
     let token = console.token("admin", ADMIN_PASSWORD).await;
@@ -258,6 +293,19 @@ async fn a_file_is_replaced_as_a_whole_and_listed_under_its_own_name() {
         (done.stdout == format!("x\n{}\n", long.len())).then_some(())
     })
     .await;
+    // Nor does it when its place is on another file system, which is full.
+    let full = "mkdir /dev/shm/k && ln -s /dev/shm/k ~/build/shm && echo precious > ~/build/shm/old";
+    assert_eq!(sh(admin, &worker, full).await.exit_code, 0);
+    let error = admin.worker_put_file(&worker, "shm/old", long.clone().into()).await;
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("No space left on device"), "{error}");
+    let kept = "cd ~/build && cat shm/old && ls -A . shm/ && rm -r shm /dev/shm/k";
+    assert_eq!(
+        sh(admin, &worker, kept).await.stdout,
+        "precious\n.:\nshm\nx\n\nshm/:\nold\n"
+    );
+    let error = admin.worker_put_file(&worker, ".prt-upload-x", Bytes::new()).await;
+    assert!(error.unwrap_err().to_string().contains("for uploads on their way"));
     // What a console that is killed leaves goes with the next upload.
     let mut cut = connect(&console).await;
     cut.write_all(promised.as_bytes()).await.unwrap();
@@ -275,5 +323,21 @@ async fn a_file_is_replaced_as_a_whole_and_listed_under_its_own_name() {
     assert_eq!(
         files(&console, &worker).await,
         named.map(|(path, size)| (path.to_owned(), size))
+    );
+    // A worker that ends meanwhile is the reason, not the path.
+    let mut cut = connect(&console).await;
+    cut.write_all(promised.as_bytes()).await.unwrap();
+    cut.write_all(half).await.unwrap();
+    eventually("it comes", || async {
+        listed().await.contains(".prt-upload-").then_some(())
+    })
+    .await;
+    let view = admin.worker(&worker).await.unwrap();
+    docker(&["kill", &format!("prt-{}-primary", view.instance_id)]);
+    let mut answer = String::new();
+    cut.read_to_string(&mut answer).await.unwrap();
+    assert!(
+        answer.contains(&format!("{worker} ended during the upload.")),
+        "{answer}"
     );
 }

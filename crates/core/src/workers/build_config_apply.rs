@@ -17,7 +17,7 @@ use crate::{
     Orchestrator,
     buildkit::service,
     engine::exec_collect,
-    error::{Error, Result},
+    error::Result,
     op_context::OpContext,
     orchestrator::Change,
     store::{BuildServiceConfig, Worker},
@@ -35,9 +35,6 @@ enum Undone {
 const WORDS: usize = 16 * 1024;
 /// A build may end without anybody being told: at least so often it is looked.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// When a container's end is known to the engine, after a command in it was cut off; and how often it is asked.
-const END_KNOWN: Duration = Duration::from_secs(1);
-const END_PAUSE: Duration = Duration::from_millis(100);
 
 impl Orchestrator {
     /// At start: goes on with changes that a former console had begun.
@@ -157,23 +154,15 @@ impl Orchestrator {
         Ok((done.exit_code == 0).then(|| String::from_utf8_lossy(&done.stdout).into_owned()))
     }
 
-    /// What was told to the builder broke off. If the builder has ended, the engine knows that a moment later.
+    /// What was told to the builder broke off, perhaps with the worker.
     async fn build_config_broken_off(&self, worker: &Worker, message: String) -> Undone {
-        let until_known = async {
-            loop {
-                self.worker_examine(worker).await?;
-                let row = self.read().await?.worker(worker.id).await?;
-                if row.is_none_or(|row| row.status != WorkerStatus::Running) {
-                    return Ok::<(), Error>(());
-                }
-                tokio::time::sleep(END_PAUSE).await;
-            }
-        };
-        if let Ok(Err(error)) = tokio::time::timeout(END_KNOWN, until_known).await {
-            tracing::warn!(
+        if let Some(ended) = self.ended_meanwhile(worker).await
+            && let Err(error) = self.worker_fail(worker.id, ended.reason, ended.message).await
+        {
+            tracing::error!(
                 worker.name = worker.name(),
                 error = &error as &dyn std::error::Error,
-                "whether the worker has ended is not known"
+                "a worker's end is not recorded"
             );
         }
         Undone::Unsaid(message)

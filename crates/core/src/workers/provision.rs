@@ -27,8 +27,10 @@ use crate::{
 
 /// Where Jupyter listens in the primary container.
 pub const NOTEBOOK_PORT: u16 = 8888;
-/// Between two looks whether a starting builder answers.
+/// Between two looks whether a starting builder answers, or a worker has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(75);
+/// So long after a command in a worker was cut off the engine knows that the worker has ended.
+const END_KNOWN: Duration = Duration::from_secs(1);
 
 /// A worker to bring up.
 pub(super) struct Provision {
@@ -310,6 +312,19 @@ impl Orchestrator {
     pub(super) async fn still_running(&self, worker: &Worker) -> Result<(), Failure> {
         let observed = self.inner.engine.observe(worker.id).await?;
         self.runs_as_observed(worker, observed).await
+    }
+
+    /// How the worker ended in which a command was cut off, if that was why: the engine may know it a moment later.
+    pub(super) async fn ended_meanwhile(&self, worker: &Worker) -> Option<Failure> {
+        let end = async {
+            loop {
+                match self.still_running(worker).await {
+                    Err(ended) if ended.reason != WorkerReason::EngineError => return ended,
+                    Ok(()) | Err(_) => tokio::time::sleep(LOOK_EVERY).await,
+                }
+            }
+        };
+        tokio::time::timeout(END_KNOWN, end).await.ok()
     }
 
     async fn runs_as_observed(&self, worker: &Worker, observed: Option<ObservedWorker>) -> Result<(), Failure> {

@@ -42,7 +42,10 @@ impl Orchestrator {
             WorkerStatus::Terminated | WorkerStatus::Terminating => {}
             WorkerStatus::Provisioning | WorkerStatus::Running | WorkerStatus::Failed => {
                 worker.status = WorkerStatus::Terminating;
-                worker.message = "Removing containers and volumes".into();
+                // Why it failed stays to be read.
+                if worker.reason.is_none() {
+                    worker.message = "Removing containers and volumes".into();
+                }
                 worker.stop_reason.clone_from(&reason);
                 tx.worker_update(&worker).await?;
                 tx.tokens_of_worker_remove(worker.id).await?;
@@ -81,7 +84,9 @@ impl Orchestrator {
             let terminating = worker.status == WorkerStatus::Terminating;
             if terminating {
                 worker.status = WorkerStatus::Terminated;
-                worker.message = "Terminated".into();
+                if worker.reason.is_none() {
+                    worker.message = "Terminated".into();
+                }
                 worker.ended_ms = Some(now);
             }
             terminating

@@ -4,11 +4,18 @@ use std::{
     io,
     path::Path,
     pin::Pin,
-    sync::{Arc, LazyLock, Mutex, PoisonError},
+    sync::{
+        Arc, LazyLock, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use bytes::Bytes;
-use futures::{Stream, StreamExt, stream::BoxStream};
+use futures::{
+    Stream, StreamExt,
+    stream::{self, BoxStream},
+};
 use prt_types::{audit::Outcome, workers::ContainerRole};
 use serde_json::json;
 
@@ -31,11 +38,16 @@ const UPLOADS: &str = ".prt-upload-";
 /// Tells this process' uploads from those that another one left when it was killed.
 static PROCESS: LazyLock<String> = LazyLock::new(|| hex::encode(crate::crypto::random::<6>()));
 
-/// Goes to the build folder `$1` and removes what another process left; names of living uploads begin with `$3`.
-const SWEEP: &str = r#"set -eu
+/// Begins every script: goes to the build folder `$1`. `$2` is the upload's name. What a user unpacked may be read-only, so is made
+/// writable before it is removed.
+const BEGIN: &str = r#"set -eu
 cd -- "$1"
-for old in ./.prt-upload-*; do
-  case "$old" in "./$3"*) ;; *) rm -rf -- "$old" ;; esac
+drop() { chmod -R u+rwX -- "$@" 2>/dev/null || :; rm -rf -- "$@"; }
+"#;
+
+/// Removes what another process left; names of living uploads begin with `$3`.
+const SWEEP: &str = r#"for old in ./.prt-upload-*; do
+  case "$old" in "./$3"*) ;; *) drop "$old" || : ;; esac
 done
 "#;
 
@@ -43,33 +55,38 @@ done
 ///
 /// The worker's own tar unpacks as the worker's user: a link or a `..` in the stream can reach what that user can, no more.
 const UNPACK: &str = r#"mkdir -- "$2"
-tar -x -C "$2" --no-same-owner -f - || { code=$?; rm -rf -- "$2"; exit "$code"; }
+tar -x -C "$2" --no-same-owner -f - || { code=$?; drop "$2"; exit "$code"; }
 "#;
 
-/// Puts the unpacked folder `$2` in the place `$3`; `$1` is the build folder, `$4` says whether as a whole or file by file. Renaming is
-/// all that is done, so each file, or the folder, is either the old or the new one.
-const SWAP: &str = r#"set -eu
-cd -- "$1"
-new=$PWD/$2 place=./$3
-trap 'rm -rf -- "$new"' EXIT
+/// Puts the unpacked folder `$2` in the place `$3`; `$4` says whether as a whole or file by file. Renaming is all that is done, so each
+/// file, or the folder, is either the old or the new one. A place on another file system is copied to first.
+const SWAP: &str = r#"new=$PWD/$2 place=./$3
+trap 'drop "$new"' EXIT
 if [ "$4" = replace ]; then
-  mkdir -p -- "$(dirname -- "$place")"
+  mkdir -p -- "${place%/*}"
+  near=${place%/*}/$2
+  # Only who may write to a folder may rename it.
+  chmod u+w -- "$new"
+  [ "$near" = "./$2" ] || mv -- "$new" "$near" || { drop "$near"; exit 1; }
   if [ -e "$place" ] || [ -L "$place" ]; then
-    mv -- "$place" "$new.old"
-    mv -- "$new" "$place" || { mv -- "$new.old" "$place"; exit 1; }
-    rm -rf -- "$new.old"
+    [ -L "$place" ] || chmod u+w -- "$place" 2>/dev/null || :
+    mv -- "$place" "$near.old"
+    mv -- "$near" "$place" || { mv -- "$near.old" "$place"; drop "$near"; exit 1; }
+    drop "$near.old" || :
   else
-    mv -- "$new" "$place"
+    mv -- "$near" "$place"
   fi
 else
   mkdir -p -- "$place"
   target=$(cd -- "$place" && pwd)
   cd -- "$new"
   find . -type d ! -name . -exec sh -c 'for d; do mkdir -p -- "$0/$d" || exit 1; done' "$target" {} +
+  export UPLOAD="$2.near"
   find . ! -type d -exec sh -c 'for f; do
     if [ -L "$0/$f" ]; then rm -f -- "$0/$f"; fi
     if [ -d "$0/$f" ]; then echo "$f is a folder" >&2; exit 1; fi
-    mv -f -- "$f" "$0/$f" || exit 1
+    near=$0/${f%/*}/$UPLOAD
+    mv -f -- "$f" "$near" && mv -f -- "$near" "$0/$f" || { rm -f -- "$near"; exit 1; }
   done' "$target" {} +
   cd -- "$1"
 fi
@@ -82,18 +99,22 @@ cat > "$2" || { rm -f -- "$2"; exit 1; }
 wc -c < "$2"
 "#;
 
-/// Puts the file `$2` in the place `$3`; `$1` is the build folder.
-const PLACE_FILE: &str = r#"set -eu
-cd -- "$1"
-trap 'rm -f -- "$2"' EXIT
-mkdir -p -- "$(dirname -- "./$3")"
-if [ -d "./$3" ]; then echo "it is a folder" >&2; exit 1; fi
+/// Puts the file `$2` in the place `$3` by renaming it there, on another file system after it was copied.
+const PLACE_FILE: &str = r#"place=./$3
+near=${place%/*}/$2
+trap 'rm -f -- "$2" "$near"' EXIT
+mkdir -p -- "${place%/*}"
+if [ -d "$place" ]; then echo "it is a folder" >&2; exit 1; fi
 chmod 644 -- "$2"
-mv -f -- "$2" "./$3"
+[ "$near" = "./$2" ] || mv -f -- "$2" "$near"
+mv -f -- "$near" "$place"
 "#;
 
 /// Throws away what has come.
-const DISCARD: &str = r#"cd -- "$1" && rm -rf -- "$2""#;
+const DISCARD: &str = r#"drop "$2""#;
+
+/// A sender from whom nothing comes for so long has gone.
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// Bytes from a client, as they come.
 pub type ByteStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
@@ -113,25 +134,37 @@ impl Orchestrator {
         if replace && relative.is_empty() {
             return Err(Error::field("path", "Name a folder below the build folder to replace."));
         }
+        not_ours(&relative)?;
         self.not_read_by_a_build(&worker, &relative).await?;
         self.upload_begins(cx, name, &relative, replace).await?;
         let this = self.clone();
-        self.to_its_end(async move { this.folder_receive(&worker, &relative, tar, replace).await })
-            .await
+        self.to_its_end(async move {
+            let _turn = this.inner.workers.upload_turn(worker.id).await;
+            let upload = Upload::new(&*this.inner.engine, &worker);
+            let put = this.folder_receive(&upload, &relative, tar, replace).await;
+            this.unless_it_ended(&upload, put).await
+        })
+        .await
     }
 
     /// Writes one file of the build folder.
     pub async fn build_file_put(&self, cx: &OpContext, name: &str, path: &str, content: ByteStream) -> Result<()> {
         let relative = confine_file(path)?;
+        not_ours(&relative)?;
         let worker = self.build_folder_reachable(cx, name).await?;
         self.upload_begins(cx, name, &relative, true).await?;
         let this = self.clone();
-        self.to_its_end(async move { this.file_receive(&worker, &relative, content).await })
-            .await
+        self.to_its_end(async move {
+            let _turn = this.inner.workers.upload_turn(worker.id).await;
+            let upload = Upload::new(&*this.inner.engine, &worker);
+            let put = file_receive(&upload, &relative, content).await;
+            this.unless_it_ended(&upload, put).await
+        })
+        .await
     }
 
-    async fn folder_receive(&self, worker: &Worker, relative: &str, tar: ByteStream, replace: bool) -> Result<()> {
-        let upload = Upload::new(&*self.inner.engine, worker);
+    async fn folder_receive(&self, upload: &Upload<'_>, relative: &str, tar: ByteStream, replace: bool) -> Result<()> {
+        let worker = upload.worker;
         let (done, end) = upload.receive(UNPACK, &[], tar).await?;
         if done.exit_code == 0 && end.is_whole_archive() {
             // It took a while to come.
@@ -154,39 +187,11 @@ impl Orchestrator {
         Err(match end.broken {
             Some(broken) => broke_off(&broken),
             None if done.exit_code != 0 => not_unpacked(worker, &done.stderr),
-            None => Error::field("body", "The upload is no whole tar archive: its end is missing."),
+            None => Error::field(
+                "body",
+                "The upload is no whole tar archive: its end is missing, or something comes after it.",
+            ),
         })
-    }
-
-    async fn file_receive(&self, worker: &Worker, relative: &str, content: ByteStream) -> Result<()> {
-        let upload = Upload::new(&*self.inner.engine, worker);
-        let (taken, end) = upload.receive(TAKE_FILE, &[relative], content).await?;
-        let not_written = |done: &ExecDone| {
-            let words = String::from_utf8_lossy(&done.stderr).trim().to_owned();
-            Error::field(
-                "path",
-                format!("{relative} cannot be written in {}: {words}", worker.name()),
-            )
-        };
-        if taken.exit_code != 0 {
-            return Err(not_written(&taken));
-        }
-        let written = String::from_utf8_lossy(&taken.stdout).trim().parse();
-        let why = match end.broken {
-            Some(why) => Some(why),
-            None if written == Ok(end.bytes) => None,
-            None => Some("not all of it reached the worker".into()),
-        };
-        if let Some(why) = why {
-            upload.discard().await;
-            return Err(broke_off(&why));
-        }
-        let placed = upload.run(PLACE_FILE, &[relative], None).await?;
-        if placed.exit_code == 0 {
-            Ok(())
-        } else {
-            Err(not_written(&placed))
-        }
     }
 
     /// What a sender who is gone has sent is put in place or thrown away, too.
@@ -194,6 +199,23 @@ impl Orchestrator {
         match self.inner.tasks.spawn(upload).await {
             Ok(outcome) => outcome,
             Err(error) => Err(Error::internal("receiving an upload", error)),
+        }
+    }
+
+    /// The end of a worker is why an upload into it fails, whatever the command in it said last.
+    async fn unless_it_ended(&self, upload: &Upload<'_>, put: Result<()>) -> Result<()> {
+        if put.is_ok() || !upload.cut_off.load(Ordering::Relaxed) {
+            return put;
+        }
+        match self.ended_meanwhile(upload.worker).await {
+            Some(ended) => {
+                let name = upload.worker.name();
+                Err(Error::conflict(format!(
+                    "{name} ended during the upload. {}",
+                    ended.message
+                )))
+            }
+            None => put,
         }
     }
 
@@ -226,12 +248,19 @@ struct Upload<'a> {
     engine: &'a dyn Engine,
     worker: &'a Worker,
     name: String,
+    /// A command of it did not come to its own end.
+    cut_off: AtomicBool,
 }
 
 impl<'a> Upload<'a> {
     fn new(engine: &'a dyn Engine, worker: &'a Worker) -> Self {
         let name = format!("{UPLOADS}{}-{}", *PROCESS, hex::encode(crate::crypto::random::<6>()));
-        Self { engine, worker, name }
+        Self {
+            engine,
+            worker,
+            name,
+            cut_off: AtomicBool::new(false),
+        }
     }
 
     /// Runs a script with the build folder as `$1`, the upload's name as `$2`, and `args` from `$3` on.
@@ -241,10 +270,15 @@ impl<'a> Upload<'a> {
         args: &[&str],
         input: Option<BoxStream<'static, Bytes>>,
     ) -> EngineResult<ExecDone> {
-        let words = ["sh", "-c", script, "prt-upload", BUILD_FOLDER_PRIMARY, &self.name];
+        let script = format!("{BEGIN}{script}");
+        let words = ["sh", "-c", &script, "prt-upload", BUILD_FOLDER_PRIMARY, &self.name];
         let mut spec = ExecSpec::new(words.into_iter().chain(args.iter().copied()));
         spec.stdin = input;
-        exec_collect(self.engine, self.worker.id, ContainerRole::Primary, spec, 64 * 1024).await
+        let done = exec_collect(self.engine, self.worker.id, ContainerRole::Primary, spec, 64 * 1024).await;
+        if done.as_ref().map_or(true, |done| done.exit_code > 128) {
+            self.cut_off.store(true, Ordering::Relaxed);
+        }
+        done
     }
 
     /// Runs `script` after [`SWEEP`] with what comes from a client as input, and `args` from `$4` on; tells what came of the stream.
@@ -252,7 +286,7 @@ impl<'a> Upload<'a> {
         let end = Arc::new(Mutex::new(StreamEnd::default()));
         let living = format!("{UPLOADS}{}", *PROCESS);
         let args = [&[living.as_str()], args].concat();
-        let input = watched(bytes, Arc::clone(&end));
+        let input = watched(bytes, Arc::clone(&end), SILENCE);
         match self.run(&format!("{SWEEP}{script}"), &args, Some(input)).await {
             Ok(done) => {
                 let end = std::mem::take(&mut *end.lock().unwrap_or_else(PoisonError::into_inner));
@@ -270,6 +304,36 @@ impl<'a> Upload<'a> {
         if let Err(error) = self.run(DISCARD, &[], None).await {
             tracing::warn!(worker.name = self.worker.name(), %error, "a part of an upload stays in the build folder");
         }
+    }
+}
+
+async fn file_receive(upload: &Upload<'_>, relative: &str, content: ByteStream) -> Result<()> {
+    let (taken, end) = upload.receive(TAKE_FILE, &[relative], content).await?;
+    let not_written = |done: &ExecDone| {
+        let words = String::from_utf8_lossy(&done.stderr).trim().to_owned();
+        Error::field(
+            "path",
+            format!("{relative} cannot be written in {}: {words}", upload.worker.name()),
+        )
+    };
+    if taken.exit_code != 0 {
+        return Err(not_written(&taken));
+    }
+    let written = String::from_utf8_lossy(&taken.stdout).trim().parse();
+    let why = match end.broken {
+        Some(why) => Some(why),
+        None if written == Ok(end.bytes) => None,
+        None => Some("not all of it reached the worker".into()),
+    };
+    if let Some(why) = why {
+        upload.discard().await;
+        return Err(broke_off(&why));
+    }
+    let placed = upload.run(PLACE_FILE, &[relative], None).await?;
+    if placed.exit_code == 0 {
+        Ok(())
+    } else {
+        Err(not_written(&placed))
     }
 }
 
@@ -297,9 +361,17 @@ impl StreamEnd {
     }
 }
 
-/// The pieces of a stream until it breaks off, noting how it ends.
-fn watched(bytes: ByteStream, end: Arc<Mutex<StreamEnd>>) -> BoxStream<'static, Bytes> {
-    let pieces = bytes.scan(end, |end, piece| {
+/// The pieces of a stream until it breaks off or falls silent, noting how it ends.
+fn watched(bytes: ByteStream, end: Arc<Mutex<StreamEnd>>, silence: Duration) -> BoxStream<'static, Bytes> {
+    let heard = stream::unfold(bytes, move |mut bytes| async move {
+        let next = tokio::time::timeout(silence, bytes.next()).await;
+        let silent = |_| {
+            let why = format!("nothing came for {} s", silence.as_secs());
+            Some(Err(io::Error::new(io::ErrorKind::TimedOut, why)))
+        };
+        Some((next.unwrap_or_else(silent)?, bytes))
+    });
+    let pieces = heard.scan(end, |end, piece| {
         let mut end = end.lock().unwrap_or_else(PoisonError::into_inner);
         std::future::ready(match piece {
             Ok(piece) => {
@@ -313,6 +385,15 @@ fn watched(bytes: ByteStream, end: Arc<Mutex<StreamEnd>>) -> BoxStream<'static, 
         })
     });
     pieces.boxed()
+}
+
+/// Names of uploads on their way are not for others.
+fn not_ours(relative: &str) -> Result<()> {
+    if relative.starts_with(UPLOADS) {
+        let message = format!("Names that begin with {UPLOADS} are for uploads on their way.");
+        return Err(Error::field("path", message));
+    }
+    Ok(())
 }
 
 fn broke_off(why: &str) -> Error {
@@ -329,7 +410,26 @@ fn not_unpacked(worker: &Worker, stderr: &[u8]) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::StreamEnd;
+    use std::{
+        sync::{Arc, Mutex},
+        time::Duration,
+    };
+
+    use bytes::Bytes;
+    use futures::{StreamExt as _, stream};
+
+    use super::{StreamEnd, watched};
+
+    #[tokio::test]
+    async fn a_sender_who_falls_silent_is_given_up() {
+        let begun = stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"a"))]);
+        let end = Arc::new(Mutex::new(StreamEnd::default()));
+        let bytes = Box::pin(begun.chain(stream::pending()));
+        let pieces = watched(bytes, Arc::clone(&end), Duration::from_millis(20));
+        assert_eq!(pieces.collect::<Vec<_>>().await, ["a"]);
+        let end = end.lock().unwrap();
+        assert_eq!(end.broken.as_deref(), Some("nothing came for 0 s"));
+    }
 
     #[test]
     fn an_archive_ends_with_two_blocks_of_zeros() {
