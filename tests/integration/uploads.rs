@@ -204,6 +204,26 @@ async fn a_folder_is_replaced_by_a_whole_upload_or_not_at_all() {
     let cleared = "cd ~/build && ls -A && chmod -R u+w ro && rm -r ro";
     assert_eq!(sh(&admin, &worker, cleared).await.stdout, "deep\nro\n");
 
+    // A link is replaced, what it leads to is not touched.
+    let link = "mkdir -m 555 ~/aside && ln -s ~/aside ~/build/link";
+    assert_eq!(sh(&admin, &worker, link).await.exit_code, 0);
+    assert_eq!(
+        put_context(&console, &worker, "link", &whole, whole.len()).await,
+        Some(204)
+    );
+    let replaced = "stat -c %a ~/aside && cd ~/build && [ ! -L link ] && cat link/a && rm -r link";
+    assert_eq!(sh(&admin, &worker, replaced).await.stdout, "555\nnew");
+
+    // Two into one place that is not there yet: one comes after the other.
+    for _ in 0..5 {
+        let both = futures::future::join_all(
+            [&whole, &whole].map(|body| put_context(&console, &worker, "both", body, body.len())),
+        );
+        assert_eq!(both.await, [Some(204), Some(204)]);
+        let once = "cd ~/build && find both | sort && rm -r both";
+        assert_eq!(sh(&admin, &worker, once).await.stdout, "both\nboth/a\nboth/c\n");
+    }
+
     // A console that is killed in the middle of an upload.
     let address = console.url.clone();
     let token = console.token("admin", ADMIN_PASSWORD).await;

@@ -18,7 +18,7 @@ const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:0;min-height
     ol{margin:.75rem 0 0;padding:0;list-style:none;font-size:.85rem;color:light-dark(#59636f,#98a2b0)}\
     a{color:light-dark(#2f4fd8,#8ea4ff)}progress{width:100%}";
 
-const GONE: &str = "What was not pushed or downloaded is gone with it.";
+const GONE: &str = "What was not pushed or downloaded goes with it.";
 
 /// The link was used, or is over.
 pub fn used(public_url: &str, number: i64) -> Response {
@@ -97,18 +97,21 @@ pub fn starting(visit: &NotebookVisit) -> Response {
 /// Not there any more.
 pub fn ended(public_url: &str, visit: &NotebookVisit) -> Response {
     let worker = &visit.worker;
-    let words = match (worker.status, worker.reason, &worker.stop_reason) {
+    let failed = worker
+        .reason
+        .map_or_else(String::new, |reason| format!("{}: {} ", reason.name(), worker.message));
+    let ended = match (worker.status, &worker.stop_reason) {
         // It keeps its volumes until it is terminated.
-        (WorkerStatus::Failed, Some(reason), _) => format!("{}: {}", reason.name(), worker.message),
-        (WorkerStatus::Failed, None, _) => worker.message.clone(),
-        (_, _, Some(reason)) => format!("It was terminated: {}. {GONE}", reason.trim_end_matches('.')),
-        (_, _, None) => format!("It was terminated. {GONE}"),
+        (WorkerStatus::Failed, _) => String::new(),
+        (_, Some(reason)) => format!("It was terminated: {}. {GONE}", reason.trim_end_matches('.')),
+        (_, None) => format!("It was terminated. {GONE}"),
     };
     let console = escape(public_url);
     let words = format!(
-        "<p>{}</p><p><a href=\"{console}/workers/{}\">See the worker in the console</a>, \
+        "<p>{}{}</p><p><a href=\"{console}/workers/{}\">See the worker in the console</a>, \
          or <a href=\"{console}/workers/new\">start another one</a>.</p>",
-        escape(&words),
+        escape(&failed),
+        escape(&ended),
         escape(&worker.name())
     );
     let title = format!("{} is {}", escape(&worker.name()), worker.status.name());

@@ -44,10 +44,7 @@ use prt_types::{
     ids::WorkerId,
     workers::{ContainerState, ContainerView, WorkerEvent, WorkerReason, WorkerStatus, WorkerView},
 };
-use tokio::{
-    sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore},
-    task::AbortHandle,
-};
+use tokio::{sync::OwnedMutexGuard, task::AbortHandle};
 
 use crate::{
     Orchestrator,
@@ -67,8 +64,6 @@ pub use uploads::ByteStream;
 pub const BUILD_FOLDER_PRIMARY: &str = "/home/ubuntu/build";
 /// Where the same folder is in the builder.
 pub const BUILD_FOLDER_BUILDER: &str = "/build";
-/// Uploads into one worker that go on at the same time; others wait.
-const UPLOADS_AT_ONCE: usize = 16;
 /// Terminated workers that a list shows at most.
 const LIST_ENDED: i64 = 200;
 
@@ -78,8 +73,7 @@ pub(crate) struct WorkerTasks {
     tasks: Mutex<HashMap<WorkerId, AbortHandle>>,
     /// Held while something is made or removed of a worker in the engine: a call that is given up half-way goes on there.
     engine: Mutex<HashMap<WorkerId, Arc<tokio::sync::Mutex<()>>>>,
-    /// For uploads into a worker: each is a command in it, of which an engine cannot take any number.
-    uploads: Mutex<HashMap<WorkerId, Arc<Semaphore>>>,
+    uploads: Mutex<HashMap<WorkerId, Arc<uploads::Turns>>>,
     /// Found in the engine, without a row, running; said once.
     strangers: Mutex<HashSet<WorkerId>>,
 }
@@ -99,18 +93,11 @@ impl WorkerTasks {
         lock.lock_owned().await
     }
 
-    /// Waits for a turn to upload into a worker. It is over when the permit is dropped.
-    async fn upload_turn(&self, id: WorkerId) -> Option<OwnedSemaphorePermit> {
-        let turns = {
-            let mut uploads = self.uploads.lock().unwrap_or_else(PoisonError::into_inner);
-            uploads.retain(|_, turns| Arc::strong_count(turns) > 1);
-            Arc::clone(
-                uploads
-                    .entry(id)
-                    .or_insert_with(|| Arc::new(Semaphore::new(UPLOADS_AT_ONCE))),
-            )
-        };
-        turns.acquire_owned().await.ok()
+    /// Where uploads into a worker wait for each other.
+    fn uploads(&self, id: WorkerId) -> Arc<uploads::Turns> {
+        let mut uploads = self.uploads.lock().unwrap_or_else(PoisonError::into_inner);
+        uploads.retain(|_, turns| Arc::strong_count(turns) > 1);
+        Arc::clone(uploads.entry(id).or_default())
     }
 
     /// Whether this is the first time that the worker was found without a row.

@@ -18,6 +18,7 @@ use futures::{
 };
 use prt_types::{audit::Outcome, workers::ContainerRole};
 use serde_json::json;
+use tokio::sync::Semaphore;
 
 use super::{
     BUILD_FOLDER_PRIMARY,
@@ -42,7 +43,7 @@ static PROCESS: LazyLock<String> = LazyLock::new(|| hex::encode(crate::crypto::r
 /// writable before it is removed.
 const BEGIN: &str = r#"set -eu
 cd -- "$1"
-drop() { chmod -R u+rwX -- "$@" 2>/dev/null || :; rm -rf -- "$@"; }
+drop() { [ -L "$1" ] || chmod -R u+rwX -- "$1" 2>/dev/null || :; rm -rf -- "$1"; }
 "#;
 
 /// Removes what another process left; names of living uploads begin with `$3`.
@@ -61,17 +62,22 @@ tar -x -C "$2" --no-same-owner -f - || { code=$?; drop "$2"; exit "$code"; }
 /// Puts the unpacked folder `$2` in the place `$3`; `$4` says whether as a whole or file by file. Renaming is all that is done, so each
 /// file, or the folder, is either the old or the new one. A place on another file system is copied to first.
 const SWAP: &str = r#"new=$PWD/$2 place=./$3
-trap 'drop "$new"' EXIT
+near=${place%/*}/$2
+trap 'drop "$new"; drop "$near"' EXIT
 if [ "$4" = replace ]; then
   mkdir -p -- "${place%/*}"
-  near=${place%/*}/$2
-  # Only who may write to a folder may rename it.
-  chmod u+w -- "$new"
-  [ "$near" = "./$2" ] || mv -- "$new" "$near" || { drop "$near"; exit 1; }
+  if [ "$near" = "./$2" ]; then
+    :
+  elif [ "$(stat -c %d -- "$new")" = "$(stat -c %d -- "${place%/*}")" ]; then
+    # Only who may write to a folder may move it to another one.
+    chmod u+w -- "$new"
+    mv -- "$new" "$near"
+  else
+    cp -pPR -- "$new" "$near"
+  fi
   if [ -e "$place" ] || [ -L "$place" ]; then
-    [ -L "$place" ] || chmod u+w -- "$place" 2>/dev/null || :
     mv -- "$place" "$near.old"
-    mv -- "$near" "$place" || { mv -- "$near.old" "$place"; drop "$near"; exit 1; }
+    mv -- "$near" "$place" || { mv -- "$near.old" "$place"; exit 1; }
     drop "$near.old" || :
   else
     mv -- "$near" "$place"
@@ -83,10 +89,11 @@ else
   find . -type d ! -name . -exec sh -c 'for d; do mkdir -p -- "$0/$d" || exit 1; done' "$target" {} +
   export UPLOAD="$2.near"
   find . ! -type d -exec sh -c 'for f; do
-    if [ -L "$0/$f" ]; then rm -f -- "$0/$f"; fi
-    if [ -d "$0/$f" ]; then echo "$f is a folder" >&2; exit 1; fi
+    if [ -d "$0/$f" ] && [ ! -L "$0/$f" ]; then echo "$f is a folder" >&2; exit 1; fi
     near=$0/${f%/*}/$UPLOAD
-    mv -f -- "$f" "$near" && mv -f -- "$near" "$0/$f" || { rm -f -- "$near"; exit 1; }
+    mv -f -- "$f" "$near" || { rm -f -- "$near"; exit 1; }
+    if [ -L "$0/$f" ]; then rm -f -- "$0/$f"; fi
+    mv -f -- "$near" "$0/$f" || { rm -f -- "$near"; exit 1; }
   done' "$target" {} +
   cd -- "$1"
 fi
@@ -113,6 +120,8 @@ mv -f -- "$near" "$place"
 /// Throws away what has come.
 const DISCARD: &str = r#"drop "$2""#;
 
+/// Uploads into one worker that go on at the same time; others wait.
+const AT_ONCE: usize = 16;
 /// A sender from whom nothing comes for so long has gone.
 const SILENCE: Duration = Duration::from_mins(1);
 
@@ -139,8 +148,9 @@ impl Orchestrator {
         self.upload_begins(cx, name, &relative, replace).await?;
         let this = self.clone();
         self.to_its_end(async move {
-            let _turn = this.inner.workers.upload_turn(worker.id).await;
-            let upload = Upload::new(&*this.inner.engine, &worker);
+            let turns = this.inner.workers.uploads(worker.id);
+            let _turn = turns.at_once.acquire().await;
+            let upload = Upload::new(&*this.inner.engine, &worker, &turns);
             let put = this.folder_receive(&upload, &relative, tar, replace).await;
             this.unless_it_ended(&upload, put).await
         })
@@ -155,8 +165,9 @@ impl Orchestrator {
         self.upload_begins(cx, name, &relative, true).await?;
         let this = self.clone();
         self.to_its_end(async move {
-            let _turn = this.inner.workers.upload_turn(worker.id).await;
-            let upload = Upload::new(&*this.inner.engine, &worker);
+            let turns = this.inner.workers.uploads(worker.id);
+            let _turn = turns.at_once.acquire().await;
+            let upload = Upload::new(&*this.inner.engine, &worker, &turns);
             let put = file_receive(&upload, &relative, content).await;
             this.unless_it_ended(&upload, put).await
         })
@@ -173,7 +184,7 @@ impl Orchestrator {
                 return Err(error);
             }
             let mode = if replace { "replace" } else { "merge" };
-            let done = upload.run(SWAP, &[relative, mode], None).await?;
+            let done = upload.place(SWAP, &[relative, mode]).await?;
             return if done.exit_code == 0 {
                 Ok(())
             } else {
@@ -207,16 +218,15 @@ impl Orchestrator {
         if put.is_ok() || !upload.cut_off.load(Ordering::Relaxed) {
             return put;
         }
-        match self.ended_meanwhile(upload.worker).await {
-            Some(ended) => {
-                let name = upload.worker.name();
-                Err(Error::conflict(format!(
-                    "{name} ended during the upload. {}",
-                    ended.message
-                )))
-            }
-            None => put,
+        if let Some(ended) = self.ended_meanwhile(upload.worker).await {
+            let name = upload.worker.name();
+            return Err(Error::conflict(format!(
+                "{name} ended during the upload. {}",
+                ended.message
+            )));
         }
+        upload.discard().await;
+        put
     }
 
     /// In the audit log before anything happens, as with commands: what breaks off was tried all the same.
@@ -243,21 +253,41 @@ impl Orchestrator {
     }
 }
 
+/// Where uploads into one worker wait for each other.
+#[derive(Debug)]
+pub(super) struct Turns {
+    /// Each upload is a command in the worker, of which an engine cannot take any number.
+    at_once: Semaphore,
+    /// Held while one is put in place, which is more than one step.
+    placing: tokio::sync::Mutex<()>,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self {
+            at_once: Semaphore::new(AT_ONCE),
+            placing: tokio::sync::Mutex::default(),
+        }
+    }
+}
+
 /// What comes into a worker's build folder under a name of its own.
 struct Upload<'a> {
     engine: &'a dyn Engine,
     worker: &'a Worker,
+    turns: &'a Turns,
     name: String,
     /// A command of it did not come to its own end.
     cut_off: AtomicBool,
 }
 
 impl<'a> Upload<'a> {
-    fn new(engine: &'a dyn Engine, worker: &'a Worker) -> Self {
+    fn new(engine: &'a dyn Engine, worker: &'a Worker, turns: &'a Turns) -> Self {
         let name = format!("{UPLOADS}{}-{}", *PROCESS, hex::encode(crate::crypto::random::<6>()));
         Self {
             engine,
             worker,
+            turns,
             name,
             cut_off: AtomicBool::new(false),
         }
@@ -287,16 +317,14 @@ impl<'a> Upload<'a> {
         let living = format!("{UPLOADS}{}", *PROCESS);
         let args = [&[living.as_str()], args].concat();
         let input = watched(bytes, Arc::clone(&end), SILENCE);
-        match self.run(&format!("{SWEEP}{script}"), &args, Some(input)).await {
-            Ok(done) => {
-                let end = std::mem::take(&mut *end.lock().unwrap_or_else(PoisonError::into_inner));
-                Ok((done, end))
-            }
-            Err(error) => {
-                self.discard().await;
-                Err(error)
-            }
-        }
+        let done = self.run(&format!("{SWEEP}{script}"), &args, Some(input)).await?;
+        let end = std::mem::take(&mut *end.lock().unwrap_or_else(PoisonError::into_inner));
+        Ok((done, end))
+    }
+
+    async fn place(&self, script: &str, args: &[&str]) -> EngineResult<ExecDone> {
+        let _alone = self.turns.placing.lock().await;
+        self.run(script, args, None).await
     }
 
     /// Where this fails, the first upload of the next process does it.
@@ -329,7 +357,7 @@ async fn file_receive(upload: &Upload<'_>, relative: &str, content: ByteStream) 
         upload.discard().await;
         return Err(broke_off(&why));
     }
-    let placed = upload.run(PLACE_FILE, &[relative], None).await?;
+    let placed = upload.place(PLACE_FILE, &[relative]).await?;
     if placed.exit_code == 0 {
         Ok(())
     } else {
