@@ -314,7 +314,11 @@ fn a_cancel_before_the_start_keeps_it_from_starting() {
 
 #[test]
 fn a_build_that_vanished_is_lost() {
-    let builder = Builder::new(r#"echo one >&2; echo >"$T/reached"; while :; do sleep 0.01; done"#);
+    // The runner notes the command's number after it has started it.
+    let builder = Builder::new(
+        r#"echo one >&2; until [ -s "$T/spool/$B/command" ]; do sleep 0.01; done; echo >"$T/reached"
+while :; do sleep 0.01; done"#,
+    );
     pipe(&builder, "reached");
     let child = builder.start(builder.launch(""));
     await_pipe(&builder, "reached");
