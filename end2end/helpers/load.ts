@@ -11,7 +11,7 @@ const CUT =
 /** Loads a page; where a part of it was cut off, again, as a reader would. `go` ends when the page can be used. */
 export async function load(page: Page, go: () => Promise<unknown>): Promise<void> {
   // Chromium itself also tries again what was cut off: what it is loading comes to its end first, or would end the next try.
-  for (let left = 3; !(await whole(page, go, left === 0)); left--) {
+  for (let left = 9; !(await whole(page, go, left === 0)); left--) {
     await page.waitForLoadState('load', { timeout: 10_000 }).catch(() => undefined);
   }
 }

@@ -118,8 +118,10 @@ async fn broken_off(console: &Console, worker: &WorkerView, cut: impl FnOnce()) 
         .await;
         cut();
     };
-    let (changed, ()) = tokio::join!(changed, cut);
-    let changed = changed.unwrap();
+    let (asked, ()) = tokio::join!(changed, cut);
+    asked.unwrap();
+    // The request itself waits only for a while.
+    let changed = console.admin.build_config_settled(&worker.name).await.unwrap();
     assert_eq!(changed.state, BuildConfigState::Failed);
     changed.message
 }
