@@ -10,32 +10,25 @@ use tokio::{
 
 use crate::helpers::{ADMIN_PASSWORD, Console, docker, eventually, plain_worker, sh};
 
-/// A tar archive of small files, with its end.
-fn tar_of(files: &[(&str, &str)]) -> Vec<u8> {
+/// A tar archive of files, and of folders by a slash at the end of their path, each with its mode.
+fn archive(entries: &[(&str, u32, &str)]) -> Vec<u8> {
     let mut archive = tar::Builder::new(Vec::new());
-    for (path, text) in files {
+    for (path, mode, text) in entries {
         let mut header = tar::Header::new_gnu();
+        if path.ends_with('/') {
+            header.set_entry_type(tar::EntryType::Directory);
+        }
         header.set_size(text.len() as u64);
-        header.set_mode(0o644);
+        header.set_mode(*mode);
         archive.append_data(&mut header, path, text.as_bytes()).unwrap();
     }
     archive.into_inner().unwrap()
 }
 
-/// A folder without the right to write to it, with a file in it.
-fn read_only_tar() -> Vec<u8> {
-    let mut archive = tar::Builder::new(Vec::new());
-    for (path, kind, mode, text) in [
-        ("dir/", tar::EntryType::Directory, 0o555, ""),
-        ("dir/file", tar::EntryType::Regular, 0o444, "kept"),
-    ] {
-        let mut header = tar::Header::new_gnu();
-        header.set_entry_type(kind);
-        header.set_size(text.len() as u64);
-        header.set_mode(mode);
-        archive.append_data(&mut header, path, text.as_bytes()).unwrap();
-    }
-    archive.into_inner().unwrap()
+/// A tar archive of small files, with its end.
+fn tar_of(files: &[(&str, &str)]) -> Vec<u8> {
+    let entries: Vec<_> = files.iter().map(|(path, text)| (*path, 0o644, *text)).collect();
+    archive(&entries)
 }
 
 fn http() -> reqwest::Client {
@@ -186,7 +179,7 @@ async fn a_folder_is_replaced_by_a_whole_upload_or_not_at_all() {
     assert_eq!(kept().await, "new./deep\n./deep/keep\n./deep/keep/a\n./deep/keep/c\n");
 
     // Folders that nobody may write to, as in a module cache: replaced, and nothing of them stays.
-    let read_only = read_only_tar();
+    let read_only = archive(&[("dir/", 0o555, ""), ("dir/file", 0o444, "kept")]);
     for body in [&read_only, &read_only] {
         assert_eq!(put_context(&console, &worker, "ro", body, body.len()).await, Some(204));
     }

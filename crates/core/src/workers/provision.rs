@@ -318,10 +318,12 @@ impl Orchestrator {
     pub(super) async fn ended_meanwhile(&self, worker: &Worker) -> Option<Failure> {
         let end = async {
             loop {
-                match self.still_running(worker).await {
-                    Err(ended) if ended.reason != WorkerReason::EngineError => return ended,
-                    Ok(()) | Err(_) => tokio::time::sleep(LOOK_EVERY).await,
+                if let Ok(observed) = self.inner.engine.observe(worker.id).await
+                    && let Err(ended) = self.runs_as_observed(worker, observed).await
+                {
+                    return ended;
                 }
+                tokio::time::sleep(LOOK_EVERY).await;
             }
         };
         tokio::time::timeout(END_KNOWN, end).await.ok()

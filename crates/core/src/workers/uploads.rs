@@ -146,15 +146,7 @@ impl Orchestrator {
         not_ours(&relative)?;
         self.not_read_by_a_build(&worker, &relative).await?;
         self.upload_begins(cx, name, &relative, replace).await?;
-        let this = self.clone();
-        self.to_its_end(async move {
-            let turns = this.inner.workers.uploads(worker.id);
-            let _turn = turns.at_once.acquire().await;
-            let upload = Upload::new(&*this.inner.engine, &worker, &turns);
-            let put = this.folder_receive(&upload, &relative, tar, replace).await;
-            this.unless_it_ended(&upload, put).await
-        })
-        .await
+        self.to_its_end(worker, relative, tar, Kind::Folder { replace }).await
     }
 
     /// Writes one file of the build folder.
@@ -163,15 +155,7 @@ impl Orchestrator {
         not_ours(&relative)?;
         let worker = self.build_folder_reachable(cx, name).await?;
         self.upload_begins(cx, name, &relative, true).await?;
-        let this = self.clone();
-        self.to_its_end(async move {
-            let turns = this.inner.workers.uploads(worker.id);
-            let _turn = turns.at_once.acquire().await;
-            let upload = Upload::new(&*this.inner.engine, &worker, &turns);
-            let put = file_receive(&upload, &relative, content).await;
-            this.unless_it_ended(&upload, put).await
-        })
-        .await
+        self.to_its_end(worker, relative, content, Kind::File).await
     }
 
     async fn folder_receive(&self, upload: &Upload<'_>, relative: &str, tar: ByteStream, replace: bool) -> Result<()> {
@@ -206,7 +190,18 @@ impl Orchestrator {
     }
 
     /// What a sender who is gone has sent is put in place or thrown away, too.
-    async fn to_its_end(&self, upload: impl Future<Output = Result<()>> + Send + 'static) -> Result<()> {
+    async fn to_its_end(&self, worker: Worker, relative: String, bytes: ByteStream, kind: Kind) -> Result<()> {
+        let this = self.clone();
+        let upload = async move {
+            let turns = this.inner.workers.uploads(worker.id);
+            let _turn = turns.at_once.acquire().await;
+            let upload = Upload::new(&*this.inner.engine, &worker, &turns);
+            let put = match kind {
+                Kind::Folder { replace } => this.folder_receive(&upload, &relative, bytes, replace).await,
+                Kind::File => file_receive(&upload, &relative, bytes).await,
+            };
+            this.unless_it_ended(&upload, put).await
+        };
         match self.inner.tasks.spawn(upload).await {
             Ok(outcome) => outcome,
             Err(error) => Err(Error::internal("receiving an upload", error)),
@@ -251,6 +246,12 @@ impl Orchestrator {
             Some(_) | None => Ok(()),
         }
     }
+}
+
+/// What comes.
+enum Kind {
+    File,
+    Folder { replace: bool },
 }
 
 /// Where uploads into one worker wait for each other.
