@@ -133,8 +133,15 @@ async fn insecure_registries_are_reached_after_a_restart_of_the_service_alone() 
     let again = build(&console, &alice, &worker.name, &dockerfile).await;
     assert_eq!(again.status, BuildStatus::Succeeded, "{}", again.message);
     assert!(again.steps_cached > 0, "{again:?}");
+
+    // A whole configuration wins over the list.
+    let whole = "[worker.oci]\n  max-parallelism = 3\n";
+    let view = alice.build_config_update(&worker.name, &full(whole)).await.unwrap();
+    assert_eq!((view.mode, view.active.as_str()), (BuildConfigMode::Full, whole));
+    assert!(view.insecure_registries.is_empty(), "{:?}", view.insecure_registries);
+    assert_eq!(in_place(&builder_container(&worker)), whole.trim_end());
     let events = alice.worker(&worker.name).await.unwrap().events;
-    assert_eq!(events.iter().filter(|event| event.kind == "Configured").count(), 3);
+    assert_eq!(events.iter().filter(|event| event.kind == "Configured").count(), 4);
     let audit = serde_json::to_string(&console.admin.audit(Some(50), None).await.unwrap()).unwrap();
     assert!(
         audit.contains("build_config.update") && audit.contains("build_config.reset") && audit.contains(&registry.host),
@@ -323,19 +330,16 @@ async fn what_is_wrong_changes_nothing() {
         insecure_registries: Some(vec!["a".into()]),
         ..full(good)
     };
-    let view = admin.build_config_update(name, &both).await.unwrap();
-    assert!(
-        view.findings[0].message.contains("insecure_registries is left out"),
-        "{:?}",
-        view.findings
-    );
-    let (pid_of_both, _) = processes(&console, &worker);
-    assert_ne!(pid, pid_of_both);
     for (input, field, words) in [
         (
             BuildConfigInput::default(),
             "config_content",
             "Give insecure_registries or config_content.",
+        ),
+        (
+            both,
+            "insecure_registries",
+            "Give insecure_registries or config_content, not both",
         ),
         (full(""), "config_content", "The configuration is empty."),
         (full(" \n"), "config_content", "The configuration is empty."),
@@ -366,7 +370,7 @@ async fn what_is_wrong_changes_nothing() {
         assert_eq!(error.fields[0].field, field);
         assert!(error.fields[0].message.starts_with(words), "{:?}", error.fields);
     }
-    assert_eq!(processes(&console, &worker).0, pid_of_both, "nothing was restarted");
+    assert_eq!(processes(&console, &worker).0, pid, "nothing was restarted");
 
     // What only BuildKit itself can tell.
     let refused = full("[worker.oci]\n  networkMode = \"cni\"\n");
@@ -377,7 +381,7 @@ async fn what_is_wrong_changes_nothing() {
         "{}",
         view.message
     );
-    assert_eq!(processes(&console, &worker).0, pid_of_both);
+    assert_eq!(processes(&console, &worker).0, pid);
     let built = build(&console, admin, name, "FROM scratch\nCOPY Dockerfile /\n").await;
     assert_eq!(built.status, BuildStatus::Succeeded, "{}", built.message);
 

@@ -64,7 +64,7 @@ pub enum WhenBusy {
     Refuse,
 }
 
-/// A configuration to apply. `config_content` goes before `insecure_registries`.
+/// A configuration to apply: `insecure_registries` or `config_content`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]

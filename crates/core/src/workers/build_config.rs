@@ -226,16 +226,12 @@ impl Orchestrator {
     fn wanted(&self, input: &BuildConfigInput, bundle: Option<&str>) -> Result<Wanted> {
         match (&input.config_content, &input.insecure_registries) {
             (None, None) => Err(Error::field(CONTENT, "Give insecure_registries or config_content.")),
-            (Some(text), list) => {
-                let mut wanted = wanted_full(text)?;
-                if list.is_some() {
-                    let message = "insecure_registries is left out: config_content goes before it.";
-                    wanted
-                        .findings
-                        .push(without_place(Severity::Notice, INSECURE, message.into()));
-                }
-                Ok(wanted)
-            }
+            (Some(_), Some(_)) => Err(Error::field(
+                INSECURE,
+                "Give insecure_registries or config_content, not both: config_content is the whole file. \
+                 In it, such a registry has http = true and insecure = true.",
+            )),
+            (Some(text), None) => wanted_full(text),
             (None, Some(list)) => self.wanted_simple(list, bundle),
         }
     }

@@ -18,7 +18,6 @@ from ._views import Container, ExecResult, WorkerEvent, container_of
 from .client import Client, as_object, as_objects, is_temporary
 from .config import ImageConfig, WorkerConfig
 from .errors import (
-    FieldError,
     NotOnAWorkerError,
     PrtError,
     UsageError,
@@ -385,9 +384,6 @@ class Worker:
 
         :param wait_for_build: False raises :class:`ConflictError` while a build runs, instead of waiting for its end
         """
-        if insecure_registries is None and config_content is None:
-            message = "Give insecure_registries or config_content."
-            raise UsageError("The build configuration is wrong.", fields=[FieldError("config_content", message)])
         body: dict[str, Any] = {} if wait_for_build else {"when_busy": "refuse"}
         if insecure_registries is not None:
             given = insecure_registries.split(",") if isinstance(insecure_registries, str) else insecure_registries
