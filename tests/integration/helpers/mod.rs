@@ -69,6 +69,8 @@ pub async fn sh(client: &Client, worker: &str, script: &str) -> ExecResult {
 /// Waits until `look` gives something; it is asked again after each short pause, up to three minutes.
 pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> T {
     let mut tick = tokio::time::interval(Duration::from_millis(50));
+    // A look that blocks for longer than a tick must not take the thread from what runs beside it.
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let found = tokio::time::timeout(Duration::from_mins(3), async {
         loop {
             tick.tick().await;
