@@ -51,6 +51,17 @@ test('a question keeps the keyboard, and Escape takes it back', async ({ site, e
   await expect(link).toBeFocused();
 });
 
+test('Enter answers a question of yes or no by leaving things as they are', async ({ enter, open }) => {
+  const page = await open(await enter('admin'), '/infrastructure/worker-sizes');
+  await page.getByRole('link', { name: 'X-Small', exact: true }).click();
+  await page.getByRole('link', { name: 'Delete' }).press('Enter');
+  const dialog = page.getByRole('dialog', { name: 'Delete this worker size?' });
+  await expect(dialog.getByRole('link', { name: 'Cancel' })).toBeFocused();
+  await page.keyboard.press('Enter');
+  await expect(dialog).toHaveCount(0);
+  await expect(page.getByRole('heading', { name: 'X-Small', level: 1 })).toBeVisible();
+});
+
 test('after a refusal the first wrong field has the focus, and is said to be wrong', async ({ enter, open, problems }) => {
   problems.allow(/^(400|422) POST .*\/_fn\/create_worker$/);
   const page = await open(await enter('alice'), '/workers/new');

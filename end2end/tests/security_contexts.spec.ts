@@ -40,7 +40,7 @@ for (const script of BOTH) {
       await page.getByLabel('Allow privilege escalation').check();
       await page.getByRole('button', { name: 'Add' }).click();
       await expect(refusal(page)).toContainText('root on the host');
-      await page.getByLabel('Privileged is meant').check();
+      await page.getByLabel('Yes, give privileged rights').check();
       await page.getByRole('button', { name: 'Add' }).click();
       await expect(page.getByText('The security context was added.')).toBeVisible();
 

@@ -71,7 +71,7 @@ for (const script of BOTH) {
         await page.getByLabel('Security context').selectOption('Privileged');
         await page.getByRole('button', { name: 'Save' }).click();
         await expect(refusal(page)).toContainText('group data-science');
-        await page.getByLabel('Privileged is meant').check();
+        await page.getByLabel('Yes, give privileged rights').check();
         await page.getByRole('button', { name: 'Save' }).click();
         await expect(page.getByText('The worker size was saved.')).toBeVisible();
       });
@@ -80,7 +80,7 @@ for (const script of BOTH) {
         await open(page, `${LIST}/${id}`);
         await page.getByRole('link', { name: 'Clone' }).click();
         await expect(page.getByLabel('Name')).toHaveValue(`${name}-copy`);
-        await page.getByLabel('Privileged is meant').check();
+        await page.getByLabel('Yes, give privileged rights').check();
         await page.getByRole('button', { name: 'Add' }).click();
         await expect(page.getByText('The worker size was added.')).toBeVisible();
         expect(await find(`${name}-copy`)).toMatchObject({ groups: [], cpu_net_millis: 300 });

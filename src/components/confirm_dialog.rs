@@ -1,7 +1,7 @@
 //! "Are you sure?" The question is part of the address (`?confirm=delete`), so that it needs no WebAssembly: the link asks for
 //! the page with the dialog open. With WebAssembly the same dialog becomes a modal one.
 
-use leptos::{html::Dialog, prelude::*};
+use leptos::{html::Dialog, prelude::*, wasm_bindgen::JsCast as _, web_sys::HtmlElement};
 use leptos_router::{
     NavigateOptions,
     hooks::{use_location, use_navigate, use_query_map},
@@ -56,6 +56,13 @@ pub fn ConfirmDialog(
         {
             _ = dialog.remove_attribute("open");
             _ = dialog.show_modal();
+            // Where nothing is to be typed, Enter must not do it by accident.
+            let typed = dialog.query_selector("form :is(input:not([type=hidden]), select, textarea)");
+            if matches!(typed, Ok(None))
+                && let Ok(Some(keep)) = dialog.query_selector(".dialog-keep a")
+            {
+                _ = keep.unchecked_into::<HtmlElement>().focus();
+            }
         }
     });
     let navigate = use_navigate();

@@ -34,7 +34,7 @@ pub fn ErrorView(
         ErrorCode::Unauthenticated => ("Log in first", "Your session has ended or was never begun."),
         ErrorCode::Forbidden => (
             "Not allowed",
-            "Somebody with the role Admin can do this, or give you access.",
+            "The role Admin is needed, or access that an admin gives.",
         ),
         ErrorCode::NotFound => ("Not found", "It may have been removed, or it is not yours to see."),
         ErrorCode::Unavailable => ("Not available right now", "Try again in a moment."),

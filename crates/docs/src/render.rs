@@ -168,6 +168,7 @@ impl Writer<'_> {
     fn events<'e>(&mut self, events: Vec<Event<'e>>) -> Vec<Event<'e>> {
         let mut out = Vec::with_capacity(events.len());
         let mut events = events.into_iter().peekable();
+        let (mut columns, mut column): (Vec<String>, usize) = (vec![], 0);
         while let Some(event) = events.next() {
             match event {
                 Event::Start(Tag::Heading {
@@ -175,22 +176,12 @@ impl Writer<'_> {
                     ..
                 }) => {
                     // The page's own title shows it.
-                    for inside in events.by_ref() {
-                        if matches!(inside, Event::End(TagEnd::Heading(_))) {
-                            break;
-                        }
-                    }
+                    inside(&mut events);
                 }
                 Event::Start(Tag::Heading {
                     level, classes, attrs, ..
                 }) => {
-                    let mut inside = Vec::new();
-                    for event in events.by_ref() {
-                        if matches!(event, Event::End(TagEnd::Heading(_))) {
-                            break;
-                        }
-                        inside.push(event);
-                    }
+                    let inside = inside(&mut events);
                     let text = ways::text_of(&inside);
                     let id = self.anchors.of(&text);
                     if matches!(level, HeadingLevel::H2 | HeadingLevel::H3) {
@@ -230,6 +221,33 @@ impl Writer<'_> {
                 Event::Start(Tag::Table(alignments)) => {
                     out.push(Event::Html("<div class=\"table-frame\" tabindex=\"0\">".into()));
                     out.push(Event::Start(Tag::Table(alignments)));
+                    columns.clear();
+                }
+                Event::Start(Tag::TableHead) => {
+                    out.push(event);
+                    while let Some(Event::Start(Tag::TableCell)) = events.next() {
+                        let inside = inside(&mut events);
+                        columns.push(ways::text_of(&inside));
+                        out.push(Event::Start(Tag::TableCell));
+                        out.extend(self.events(inside));
+                        out.push(Event::End(TagEnd::TableCell));
+                    }
+                    out.push(Event::End(TagEnd::TableHead));
+                }
+                Event::Start(Tag::TableRow) => {
+                    column = 0;
+                    out.push(event);
+                }
+                Event::Start(Tag::TableCell) => {
+                    out.push(event);
+                    // On a narrow screen a row is a block: its first cell is the heading, the others say what they are.
+                    let filled = column > 0 && !matches!(events.peek(), Some(Event::End(_)));
+                    if let Some(label) = columns.get(column).filter(|label| filled && !label.is_empty()) {
+                        out.push(Event::Html("<span class=\"cell-label\">".into()));
+                        out.push(Event::Text(label.clone().into()));
+                        out.push(Event::Html("</span>".into()));
+                    }
+                    column += 1;
                 }
                 Event::End(TagEnd::Table) => {
                     out.push(Event::End(TagEnd::Table));
@@ -264,6 +282,13 @@ impl Writer<'_> {
             None => address.into(),
         }
     }
+}
+
+/// What stands in the heading or cell that has begun.
+fn inside<'e>(events: &mut impl Iterator<Item = Event<'e>>) -> Vec<Event<'e>> {
+    events
+        .take_while(|event| !matches!(event, Event::End(TagEnd::Heading(_) | TagEnd::TableCell)))
+        .collect()
 }
 
 /// `../ci/build.sh` seen from `tutorial/ci-cd` -> `ci/build.sh`.

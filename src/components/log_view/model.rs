@@ -3,6 +3,8 @@
 //! The server folds the records of the past into this and sends it with the page; the browser goes on folding what arrives. Both run
 //! the same code, so that a page looks the same whether it was opened before, during or after the build.
 
+use std::collections::HashSet;
+
 use prt_types::{
     build_events::{BuildEnd, BuildEvent, BuildRecord, Progress, Step, StepState},
     builds::BuildStatus,
@@ -254,8 +256,21 @@ impl LogModel {
                 break;
             }
         }
+        // An export names no inputs, as the first steps do: it is known by beginning when the steps that hang together have ended.
+        let needed: HashSet<u32> = self
+            .steps
+            .iter()
+            .flat_map(|row| row.step.inputs.iter().copied())
+            .collect();
+        let alone = |step: &Step| step.inputs.is_empty() && !needed.contains(&step.step);
+        let together = self.steps.iter().map(|row| &row.step).filter(|step| !alone(step));
+        let ended = together
+            .map(|step| step.completed_ms)
+            .reduce(|one, other| Some(one?.max(other?)))
+            .flatten();
+        let exports = |step: &Step| alone(step) && ended.is_some_and(|end| step.started_ms >= Some(end));
         let mut order: Vec<usize> = (0..self.steps.len()).collect();
-        order.sort_by_key(|at| depths[*at]);
+        order.sort_by_key(|at| (exports(&self.steps[*at].step), depths[*at]));
         order.into_iter().map(|at| self.steps[at].step.step).collect()
     }
 

@@ -111,7 +111,7 @@ pub fn Facts(view: RwSignal<BuildView>, model: RwSignal<LogModel>) -> impl IntoV
                         }
                             .into_any()
                     }
-                    None => view! { <span class="muted">"none took 0.1 s"</span> }.into_any(),
+                    None => view! { <span class="muted">"all took less than 0.1 s"</span> }.into_any(),
                 }}
             </MetaItem>
             {args}

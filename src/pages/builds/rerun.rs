@@ -77,7 +77,7 @@ pub fn RerunDialog(view: RwSignal<BuildView>, drafts: Drafts) -> impl IntoView {
                     let logins = StoredValue::new(logins);
                     view! {
                         <ConfirmDialog name="rerun" title="Run this build again?" keep="Back">
-                            <p>"The inputs are the same; the build folder is taken as it is now."</p>
+                            <p>"With the same settings, and with the build folder as it is now."</p>
                             {kept_text(&logins.get_value()).map(|text| view! { <p>{text}</p> })}
                             <Form action error=error.clone()>
                                 <input type="hidden" name="input[number]" value=number />

@@ -46,7 +46,7 @@ fn WorkerTable(list: WorkerList, all: bool) -> impl IntoView {
     if admin {
         columns.push("Owner".into());
     }
-    columns.push("Age".into());
+    columns.push("Started".into());
     view! {
         <section class="card">
             <Table
@@ -108,7 +108,7 @@ fn WorkerRow(worker: WorkerView, admin: bool) -> impl IntoView {
             </Cell>
             <Cell label="Size">{worker.size}</Cell>
             {admin.then(|| view! { <Cell label="Owner">{worker.owner}</Cell> })}
-            <Cell label="Age">
+            <Cell label="Started">
                 <RelativeTime ms=worker.created_ms />
             </Cell>
         </tr>

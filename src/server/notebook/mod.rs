@@ -55,7 +55,7 @@ pub async fn by_host(State(notebooks): State<Notebooks>, request: Request, next:
     let place = place(host(&request), &notebooks.orchestrator.settings().notebook_host);
     match place {
         Place::Console => next.run(request).await,
-        Place::Nowhere => pages::no_worker(),
+        Place::Nowhere => pages::no_worker(&notebooks.orchestrator.settings().public_url),
         Place::Worker(number) => notebooks.serve(number, request).await,
     }
 }

@@ -18,7 +18,7 @@ const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:0;min-height
     ol{margin:.75rem 0 0;padding:0;list-style:none;font-size:.85rem;color:light-dark(#59636f,#98a2b0)}\
     a{color:light-dark(#2f4fd8,#8ea4ff)}progress{width:100%}";
 
-const GONE: &str = "What was not pushed or downloaded goes with it.";
+const GONE: &str = "What was not pushed or downloaded is gone.";
 
 /// The link was used, or is over.
 pub fn used(public_url: &str, number: i64) -> Response {
@@ -54,11 +54,14 @@ pub fn foreign() -> Response {
 }
 
 /// No worker is called like that.
-pub fn no_worker() -> Response {
+pub fn no_worker(public_url: &str) -> Response {
     page(
         StatusCode::NOT_FOUND,
         "There is no such worker",
-        "<p>A notebook's address is worker-NUMBER before this host name. Open it from the worker's page in the console.</p>",
+        &format!(
+            "<p>Open a notebook from its worker's page: <a href=\"{}/workers\">Workers</a>.</p>",
+            escape(public_url)
+        ),
         None,
     )
 }

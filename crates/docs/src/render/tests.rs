@@ -53,6 +53,18 @@ fn doors_become_tabs_up_to_the_next_heading_or_rule() {
 }
 
 #[test]
+fn cells_say_what_they_are() {
+    let html = rendered("| you want | `do` A&B | |\n|---|---|---|\n| a | *b* | c |\n| d | | f |\n");
+    assert_eq!(
+        html,
+        "<div class=\"table-frame\" tabindex=\"0\"><table><thead><tr><th>you want</th><th><code>do</code> A&amp;B</th><th></th></tr></thead><tbody>\n\
+         <tr><td>a</td><td><span class=\"cell-label\">do A&amp;B</span><em>b</em></td><td>c</td></tr>\n\
+         <tr><td>d</td><td></td><td>f</td></tr>\n\
+         </tbody></table>\n</div>\n"
+    );
+}
+
+#[test]
 fn examples_speak_of_this_console() {
     let html = rendered(
         "`https://console.example.com`\n\n```sh\nprtcli --url https://console.example.com # 25.5.3\n```\n\nghcr.io/practicusai/x",

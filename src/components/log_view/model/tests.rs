@@ -116,6 +116,25 @@ fn steps_stand_after_what_they_need() {
 }
 
 #[test]
+fn an_export_stands_after_what_it_exports() {
+    let ran = |number, inputs: &[u32], from: i64, to: i64| match step(number, StepState::Done) {
+        BuildEvent::Step(step) => BuildEvent::Step(Step {
+            inputs: inputs.to_vec(),
+            started_ms: Some(from),
+            completed_ms: Some(to),
+            ..step
+        }),
+        other => other,
+    };
+    let mut model = LogModel::default();
+    let load = ran(1, &[], 0, 1);
+    let metadata = ran(2, &[], 1, 5);
+    let (from, run, copy) = (ran(3, &[], 5, 6), ran(4, &[5], 8, 9), ran(5, &[3], 6, 8));
+    fold(&mut model, vec![load, metadata, from, run, copy, ran(6, &[], 9, 20)]);
+    assert_eq!(model.order(), [1, 2, 3, 5, 4, 6]);
+}
+
+#[test]
 fn progress_replaces_by_id_and_sums_up() {
     let progress = |id: &str, current, total| {
         BuildEvent::Progress(Progress {

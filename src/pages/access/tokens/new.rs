@@ -61,7 +61,7 @@ fn Shown(made: Made) -> impl IntoView {
     view! {
         <Card title=made.name subtitle=made.scope padded=true>
             <Note tone=NoteTone::Warn>
-                "Keep the token now, for example as a secret of your pipeline. It is shown this once and stored nowhere."
+                "Copy the token now, for example as a secret of your pipeline. It is shown this once and stored nowhere."
             </Note>
             <p class="token-value">
                 <code id="token-value" class="wrap">

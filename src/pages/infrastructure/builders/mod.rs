@@ -31,7 +31,7 @@ pub fn BuildersPage() -> impl IntoView {
                         view! {
                             <PageTitle title="Builders" crumbs=vec![Crumb::text("Infrastructure")] />
                             <p class="lead">
-                                "BuildKit runs beside a worker's own container. Which builder that is decides the security context of the worker's size."
+                                "BuildKit runs beside a worker's own container. The security context of the worker's size decides which builder that is."
                             </p>
                             <Card title="Images">
                                 <MetaList>

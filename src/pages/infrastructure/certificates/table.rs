@@ -34,10 +34,12 @@ pub fn CertificateTable(
             {fingerprint
                 .map(|sha256| {
                     view! {
-                        <p class="hint card-padded">
-                            "SHA-256 of the bundle: " <span class="mono breakable">{sha256.clone()}</span> " "
-                            <CopyButton text=sha256 what="fingerprint" />
-                        </p>
+                        <div class="card-padded">
+                            <p class="hint">
+                                "SHA-256 of the bundle: " <span class="mono breakable">{sha256.clone()}</span> " "
+                                <CopyButton text=sha256 what="fingerprint" />
+                            </p>
+                        </div>
                     }
                 })}
         </Card>

@@ -52,7 +52,9 @@ pub fn Upload(revision: i64, some: bool, refused: Option<Draft<UploadForm>>) -> 
                         rows=6
                         value=values.pem
                         placeholder="-----BEGIN CERTIFICATE-----"
-                        hint=|| "It takes the place of all certificates above. No private keys."
+                        hint=move || {
+                            if some { "It takes the place of all certificates above. No private keys." } else { "No private keys." }
+                        }
                     />
                     <div class="form-actions">
                         <Button kind=ButtonKind::Primary busy=sending>

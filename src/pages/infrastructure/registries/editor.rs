@@ -158,7 +158,7 @@ fn EditorForm(editor: Editor, draft: Option<Draft<RegistryCredentialForm>>) -> i
                     mono=true
                     value=values.name
                     placeholder="corp-robot"
-                    hint=|| "What it is picked by, as repo_secret_name. Unique; lower case."
+                    hint=|| "Workers and builds pick it by this name (repo_secret_name). Unique; lower case."
                 />
                 <TextField
                     path="host"

@@ -160,9 +160,11 @@ fn EditorForm(editor: Editor, draft: Option<Draft<SecretForm>>) -> impl IntoView
             {gives_access
                 .then(|| {
                     view! {
-                        <Card title="Access" subtitle="whose workers may have a shared secret">
-                            <AccessLists people=editor.people teams=editor.teams users=values.users groups=values.groups />
-                        </Card>
+                        <div class="of-shared">
+                            <Card title="Access" subtitle="whose workers may have it">
+                                <AccessLists people=editor.people teams=editor.teams users=values.users groups=values.groups />
+                            </Card>
+                        </div>
                     }
                 })}
             <div class="form-actions">

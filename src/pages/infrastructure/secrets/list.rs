@@ -22,7 +22,7 @@ pub fn SecretsPage() -> impl IntoView {
         <Load from=secrets let:secrets>
             <PageTitle title="Secrets" crumbs=vec![Crumb::text("Infrastructure")] actions=add />
             <p class="lead">
-                "Values that workers get as environment variables, by name. Nobody gets to see one here again; a personal secret is seen by its owner alone."
+                "Values that workers get as environment variables, by name. No value is ever shown again; a personal secret is listed for its owner alone."
             </p>
             <SecretTable secrets />
         </Load>

@@ -193,7 +193,7 @@ fn RightsCard(values: SecurityContextForm) -> impl IntoView {
                 label="Drop capabilities"
                 mono=true
                 value=values.drop_capabilities
-                hint=|| "ALL means all."
+                hint=|| "ALL drops every capability."
             />
             <SelectField path="seccomp" label="Seccomp" choices=profiles value=values.seccomp.name() />
             <CheckField
@@ -210,9 +210,9 @@ fn RightsCard(values: SecurityContextForm) -> impl IntoView {
             />
             <CheckField
                 path="confirm_privileged"
-                label="Privileged is meant"
+                label="Yes, give privileged rights"
                 checked=values.confirm_privileged
-                hint=|| "Asked for when a security context gives the host away."
+                hint=|| "Only needed when a security context makes its users root on the host."
             />
         </Card>
     }

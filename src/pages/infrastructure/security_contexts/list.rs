@@ -22,7 +22,7 @@ pub fn SecurityContextsPage() -> impl IntoView {
         <Load from=contexts let:contexts>
             <PageTitle title="Security Contexts" crumbs=vec![Crumb::text("Infrastructure")] actions=add />
             <p class="lead">
-                "What a worker's containers may do. A worker size names one; its page shows what the engine gets, word by word."
+                "What a worker's containers may do. A worker size names one; its page shows what the engine gets, word for word."
             </p>
             <ContextTable contexts />
         </Load>
@@ -40,7 +40,7 @@ fn ContextTable(contexts: Vec<SecurityContextView>) -> impl IntoView {
     let columns = vec![
         "Name".into(),
         "Pod Security".into(),
-        "Builder".into(),
+        "Builder's Pod Security".into(),
         "User".into(),
         "Worker sizes".into(),
     ];
@@ -82,7 +82,7 @@ fn ContextRow(one: SecurityContextView) -> impl IntoView {
             <Cell label="Pod Security">
                 <Level level=one.primary.level />
             </Cell>
-            <Cell label="Builder">
+            <Cell label="Builder's Pod Security">
                 <Level level=one.builder.level />
             </Cell>
             <Cell label="User">{user}</Cell>

@@ -123,9 +123,9 @@ pub fn AccessCards(values: WorkerSizeForm, editor: Editor) -> impl IntoView {
             />
             <CheckField
                 path="confirm_privileged"
-                label="Privileged is meant"
+                label="Yes, give privileged rights"
                 checked=values.confirm_privileged
-                hint=|| "Asked for when a privileged security context is given to somebody: it makes them root on the host."
+                hint=|| "Only needed when a privileged security context is given to somebody: it makes them root on the host."
             />
         </Card>
         <Card title="Access" subtitle="who may start workers of this size">

@@ -198,12 +198,12 @@ fn Active(view: RwSignal<BuildConfigView>) -> impl IntoView {
         let (text, findings) = (view.active, view.findings);
         let empty = text.trim().is_empty();
         let copied = text.clone();
+        let copy = move || (!empty).then(|| view! { <CopyButton text=copied.clone() what="configuration" /> });
         view! {
-            <Card title="Runs with">
+            <Card title="Runs with" actions=copy>
                 <MetaList>
                     <MetaItem label="Made of">{from}</MetaItem>
                     {changed}
-                    {(!empty).then(|| view! { <MetaItem label="buildkitd.toml"><CopyButton text=copied what="configuration" /></MetaItem> })}
                 </MetaList>
                 {(!findings.is_empty()).then(|| view! { <div class="card-padded"><Findings findings /></div> })}
                 {if empty {

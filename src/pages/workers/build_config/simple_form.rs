@@ -29,7 +29,7 @@ pub fn SimpleForm(name: String, hosts: String, refused: Refused<BuildConfigForm>
                 mono=true
                 value=values.insecure_registries
                 placeholder="my-registry.my-company.com, 10.0.0.5:5000"
-                hint=|| "Reached over HTTP, or over TLS that nobody has to vouch for. Separated by commas. For pulls: a push has its own switch in the build's form."
+                hint=|| "Reached over HTTP, or over TLS whose certificate is not verified. Separated by commas. For pulls: a push has its own switch in the build's form."
             />
             <CheckField
                 path="refuse"

@@ -20,7 +20,7 @@ pub fn CacheCard(cache: BuilderCache, prune: ServerAction<PruneCache>) -> impl I
         <Card title="Cache" padded=true>
             <MetaList>
                 <MetaItem label="Size">{move || bytes_text(cache.get().total_bytes)}</MetaItem>
-                <MetaItem label="A prune frees">{move || bytes_text(cache.get().reclaimable_bytes)}</MetaItem>
+                <MetaItem label="Can be freed now">{move || bytes_text(cache.get().reclaimable_bytes)}</MetaItem>
                 <MetaItem label="Records">{move || cache.get().records}</MetaItem>
             </MetaList>
             <div class="form-actions">

@@ -29,7 +29,7 @@ fn id(text: &str) -> prt_core::Result<WorkerSizeId> {
 }
 
 /// The sizes that the asker may use.
-#[utoipa::path(get, path = "/worker-sizes", operation_id = "worker_size_list", tag = "workers", responses((status = OK, description = "The sizes", body = Vec<WorkerSizeView>)))]
+#[utoipa::path(get, path = "/worker-sizes", operation_id = "worker_size_list", tag = "worker sizes", responses((status = OK, description = "The sizes", body = Vec<WorkerSizeView>)))]
 async fn list(State(orchestrator): State<Orchestrator>, Cx(cx): Cx) -> Answer<Vec<WorkerSizeView>> {
     answer(orchestrator.worker_size_list(&cx).await, &cx)
 }
