@@ -19,6 +19,12 @@ pub struct Draft<T> {
     pub error: ApiError,
 }
 
+/// Which revision an editor has seen; `None` asks to overwrite what somebody else saved meanwhile. One that is no number was never shown to
+/// anybody, so it counts as an old one.
+pub fn seen_revision(revision: &str, overwrite: bool) -> Option<i64> {
+    (!overwrite).then(|| revision.parse().unwrap_or(0))
+}
+
 /// The draft of form `key`, if its last plain POST was refused; gone after this one reading.
 ///
 /// Await it inside `Suspense` beside the page's data and hand `draft.error` to `Form`:
@@ -93,6 +99,15 @@ mod tests {
         );
         assert_eq!(control_name("", "username"), "username");
         assert_eq!(control_id("image_config.builder"), "f-image-config-builder");
+    }
+
+    #[test]
+    fn a_revision_that_nobody_was_shown_is_an_old_one() {
+        assert_eq!(seen_revision("3", false), Some(3));
+        for wrong in ["", "x", "99999999999999999999"] {
+            assert_eq!(seen_revision(wrong, false), Some(0), "{wrong}");
+        }
+        assert_eq!(seen_revision("3", true), None);
     }
 
     #[test]

@@ -176,6 +176,24 @@ async fn wrong_build_configurations() {
             assert!(page.says(words), "{words}: {page:?}");
         }
     }
+    // The page has a form for each of the two, so only who writes a request can send both.
+    let both = build_configurations
+        .iter()
+        .find(|bad| bad.input.config_content.is_some() && bad.input.insecure_registries.is_some());
+    let request = browser
+        .http
+        .post(format!("{}/_fn/apply_build_config", console.url))
+        .header("accept", "text/html")
+        .header("sec-fetch-site", "same-origin")
+        .header("referer", format!("{}{page}", console.url))
+        .form(&[
+            ("input[worker]", name),
+            ("input[full]", "true"),
+            ("input[config_content]", "[worker.oci]\n"),
+            ("input[insecure_registries]", "a"),
+        ]);
+    assert!(request.send().await.unwrap().status().is_redirection());
+    assert!(browser.page(&page).await.says(&both.unwrap().message));
     assert_eq!(alice.build_config(name).await.unwrap(), before, "nothing was changed");
 
     // What is taken, but not in silence. The form first: its page shows what was said last.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use reqwest::multipart;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -207,6 +208,16 @@ async fn a_folder_is_replaced_by_a_whole_upload_or_not_at_all() {
     let replaced = "stat -c %a ~/aside && cd ~/build && [ ! -L link ] && cat link/a && rm -r link";
     assert_eq!(sh(&admin, &worker, replaced).await.stdout, "555\nnew");
 
+    // A file of the former folder may have another name elsewhere.
+    let linked = "cd ~/build && mkdir tied && echo x > keep && chmod 444 keep && ln keep tied/keep && chmod 555 tied";
+    assert_eq!(sh(&admin, &worker, linked).await.exit_code, 0);
+    assert_eq!(
+        put_context(&console, &worker, "tied", &whole, whole.len()).await,
+        Some(204)
+    );
+    let untouched = "cd ~/build && stat -c %a keep && ls tied && rm -rf keep tied";
+    assert_eq!(sh(&admin, &worker, untouched).await.stdout, "444\na\nc\n");
+
     // Two into one place that is not there yet: one comes after the other.
     for _ in 0..5 {
         let both = futures::future::join_all(
@@ -353,4 +364,70 @@ async fn a_file_is_replaced_as_a_whole_and_listed_under_its_own_name() {
         answer.contains(&format!("{worker} ended during the upload.")),
         "{answer}"
     );
+}
+
+/// Sends files as the form of a new build does, without the fields that a build needs; what is said of that.
+async fn form(console: &Console, worker: &str, names: &[&str], text: &'static str) -> String {
+    let fields = multipart::Form::new().text("worker", worker.to_owned());
+    let fields = names.iter().fold(fields, |fields, name| {
+        fields.part("files", multipart::Part::text(text).file_name((*name).to_owned()))
+    });
+    let request = http()
+        .post(format!("{}/_fn/start_build", console.url))
+        .bearer_auth(console.token("admin", ADMIN_PASSWORD).await.expose())
+        .header("accept", "application/json")
+        .multipart(fields);
+    request.send().await.unwrap().text().await.unwrap()
+}
+
+#[tokio::test]
+async fn files_of_a_form_come_among_those_that_are_there() {
+    let console = Console::start().await;
+    let admin = &console.admin;
+    let worker = console.worker(admin, &plain_worker("X-Small")).await.name;
+    let before = "cd ~/build && mkdir q3 aside && for n in $(seq 10 29); do echo old > f$n; done && ln -s aside link &&
+        mkdir /dev/shm/k && ln -s /dev/shm/k shm && echo old > shm/f10";
+    assert_eq!(sh(admin, &worker, before).await.exit_code, 0);
+    let names: Vec<String> = (10..30).map(|n| format!("f{n}")).collect();
+    let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let content = "cd ~/build && cat f* shm/f10 | sort | uniq -c | tr -s ' '";
+
+    // All or none of them, where that can be known before.
+    for (wrong, words) in [("q3", "q3 is a folder"), (".prt-upload-mine", "a name of an upload")] {
+        let said = form(&console, &worker, &[&names[..], &[wrong]].concat(), "new\n").await;
+        assert!(said.contains(words), "{said}");
+        assert_eq!(sh(admin, &worker, content).await.stdout, " 21 old\n");
+    }
+
+    names.extend(["link", "shm/f10", "deep/er/one"]);
+    let said = form(&console, &worker, &names, "new\n").await;
+    assert!(said.contains("fields are wrong"), "{said}");
+    let after = format!("{content} && cat deep/er/one && [ ! -L link ] && cat link && ls -A . aside");
+    let listed: Vec<&str> = names[..20].iter().copied().chain(["link", "q3", "shm"]).collect();
+    assert_eq!(
+        sh(admin, &worker, &after).await.stdout,
+        format!(" 21 new\nnew\nnew\n.:\naside\ndeep\n{}\n\naside:\n", listed.join("\n"))
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_be_a_file_is_not_read_as_one() {
+    let console = Console::start().await;
+    let admin = &console.admin;
+    let worker = console.worker(admin, &plain_worker("X-Small")).await.name;
+    let odd = "cd ~/build && mkfifo fifo && truncate -s 50G sparse && echo x > run.sh && chmod 755 run.sh";
+    assert_eq!(sh(admin, &worker, odd).await.exit_code, 0);
+    for (path, words) in [
+        ("fifo", "fifo is no regular file."),
+        ("sparse", "sparse is larger than 16 MiB."),
+        ("none", "none in the build folder"),
+    ] {
+        let read = tokio::time::timeout(Duration::from_secs(30), admin.worker_file(&worker, path));
+        let error = read.await.expect("an answer").unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+    // A program stays one.
+    admin.worker_put_file(&worker, "run.sh", "y".into()).await.unwrap();
+    let done = sh(admin, &worker, "cd ~/build && stat -c %a run.sh && rm sparse").await;
+    assert_eq!(done.stdout, "755\n");
 }

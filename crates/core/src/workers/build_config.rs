@@ -174,9 +174,14 @@ impl Orchestrator {
                     self.build_config_wait(cx, name, ANSWER_WITHIN).await
                 };
             }
+            let hint = if row.state == BuildConfigState::Waiting {
+                format!("{} Wait for that, or cancel the build.", row.message)
+            } else {
+                "Wait until that is done.".into()
+            };
             return Err(Error::Conflict {
                 message: format!("The build service of {name} is being configured already."),
-                hint: Some("Wait until that is done.".into()),
+                hint: Some(hint),
             });
         }
         let (state, message) = match tx.build_active(worker.id).await? {

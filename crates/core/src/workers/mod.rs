@@ -78,6 +78,13 @@ pub(crate) struct WorkerTasks {
     strangers: Mutex<HashSet<WorkerId>>,
 }
 
+/// What those share who are at a worker; it is forgotten when nobody is.
+fn of_worker<T: Default>(all: &Mutex<HashMap<WorkerId, Arc<T>>>, id: WorkerId) -> Arc<T> {
+    let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+    all.retain(|_, shared| Arc::strong_count(shared) > 1);
+    Arc::clone(all.entry(id).or_default())
+}
+
 impl WorkerTasks {
     fn map(&self) -> std::sync::MutexGuard<'_, HashMap<WorkerId, AbortHandle>> {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
@@ -85,19 +92,12 @@ impl WorkerTasks {
 
     /// Waits for the one right to change what the engine has of a worker.
     async fn engine(&self, id: WorkerId) -> OwnedMutexGuard<()> {
-        let lock = {
-            let mut locks = self.engine.lock().unwrap_or_else(PoisonError::into_inner);
-            locks.retain(|_, lock| Arc::strong_count(lock) > 1);
-            Arc::clone(locks.entry(id).or_default())
-        };
-        lock.lock_owned().await
+        of_worker(&self.engine, id).lock_owned().await
     }
 
     /// Where uploads into a worker wait for each other.
     fn uploads(&self, id: WorkerId) -> Arc<uploads::Turns> {
-        let mut uploads = self.uploads.lock().unwrap_or_else(PoisonError::into_inner);
-        uploads.retain(|_, turns| Arc::strong_count(turns) > 1);
-        Arc::clone(uploads.entry(id).or_default())
+        of_worker(&self.uploads, id)
     }
 
     /// Whether this is the first time that the worker was found without a row.

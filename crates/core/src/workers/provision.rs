@@ -316,17 +316,21 @@ impl Orchestrator {
 
     /// How the worker ended in which a command was cut off, if that was why: the engine may know it a moment later.
     pub(super) async fn ended_meanwhile(&self, worker: &Worker) -> Option<Failure> {
-        let end = async {
-            loop {
-                if let Ok(observed) = self.inner.engine.observe(worker.id).await
-                    && let Err(ended) = self.runs_as_observed(worker, observed).await
-                {
-                    return ended;
-                }
-                tokio::time::sleep(LOOK_EVERY).await;
+        let known = tokio::time::Instant::now() + END_KNOWN;
+        loop {
+            let observed = tokio::time::timeout_at(known, self.inner.engine.observe(worker.id))
+                .await
+                .ok()?;
+            if let Ok(observed) = observed
+                && let Err(ended) = self.runs_as_observed(worker, observed).await
+            {
+                return Some(ended);
             }
-        };
-        tokio::time::timeout(END_KNOWN, end).await.ok()
+            if tokio::time::Instant::now() >= known {
+                return None;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
     }
 
     async fn runs_as_observed(&self, worker: &Worker, observed: Option<ObservedWorker>) -> Result<(), Failure> {

@@ -104,8 +104,14 @@ impl Orchestrator {
         let worker = self.build_folder_reachable(cx, name).await?;
         let relative = confine_file(path)?;
         let file = format!("{BUILD_FOLDER_PRIMARY}/{relative}");
-        let spec = ExecSpec::new(["cat", "--", &file]);
+        // What never ends, or is far too large, is not read.
+        let script = r#"[ -e "$1" ] || exit 1; [ -f "$1" ] || exit 2; head -c "$2" -- "$1""#;
+        let limit = (MAX + 1).to_string();
+        let spec = ExecSpec::new(["sh", "-c", script, "prt-read", &file, &limit]);
         let done = exec_collect(&*self.inner.engine, worker.id, ContainerRole::Primary, spec, MAX).await?;
+        if done.exit_code == 2 {
+            return Err(Error::field("path", format!("{relative} is no regular file.")));
+        }
         if done.exit_code != 0 {
             return Err(Error::not_found(
                 "file",

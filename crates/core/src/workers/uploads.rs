@@ -16,7 +16,10 @@ use futures::{
     Stream, StreamExt,
     stream::{self, BoxStream},
 };
-use prt_types::{audit::Outcome, workers::ContainerRole};
+use prt_types::{
+    audit::Outcome,
+    workers::{ContainerRole, WorkerStatus},
+};
 use serde_json::json;
 use tokio::sync::Semaphore;
 
@@ -33,17 +36,20 @@ use crate::{
     store::Worker,
 };
 
-/// What an upload is called until it is whole, before its process' word; beside what it replaces, so that a rename is enough.
+/// What an upload is called until it is whole, before its process' word.
 const UPLOADS: &str = ".prt-upload-";
 
 /// Tells this process' uploads from those that another one left when it was killed.
 static PROCESS: LazyLock<String> = LazyLock::new(|| hex::encode(crate::crypto::random::<6>()));
 
-/// Begins every script: goes to the build folder `$1`. `$2` is the upload's name. What a user unpacked may be read-only, so is made
-/// writable before it is removed.
+/// Begins every script: goes to the build folder `$1`. `$2` is the upload's name. Folders that a user unpacked may be read-only, so are made
+/// writable before they are removed; files may have other names elsewhere and stay as they are.
 const BEGIN: &str = r#"set -eu
 cd -- "$1"
-drop() { [ -L "$1" ] || chmod -R u+rwX -- "$1" 2>/dev/null || :; rm -rf -- "$1"; }
+drop() {
+  [ -L "$1" ] || find "$1" -type d ! -perm -700 -exec chmod u+rwx {} \; 2>/dev/null || :
+  rm -rf -- "$1"
+}
 "#;
 
 /// Removes what another process left; names of living uploads begin with `$3`.
@@ -68,7 +74,7 @@ if [ "$4" = replace ]; then
   mkdir -p -- "${place%/*}"
   if [ "$near" = "./$2" ]; then
     :
-  elif [ "$(stat -c %d -- "$new")" = "$(stat -c %d -- "${place%/*}")" ]; then
+  elif [ "$(stat -c %d -- "$new")" = "$(stat -L -c %d -- "${place%/*}")" ]; then
     # Only who may write to a folder may move it to another one.
     chmod u+w -- "$new"
     mv -- "$new" "$near"
@@ -86,15 +92,30 @@ else
   mkdir -p -- "$place"
   target=$(cd -- "$place" && pwd)
   cd -- "$new"
-  find . -type d ! -name . -exec sh -c 'for d; do mkdir -p -- "$0/$d" || exit 1; done' "$target" {} +
-  export UPLOAD="$2.near"
+  for own in .prt-upload-*; do
+    if [ -e "$own" ]; then echo "$own is a name of an upload on its way" >&2; exit 1; fi
+  done
+  # Found before anything is moved.
   find . ! -type d -exec sh -c 'for f; do
     if [ -d "$0/$f" ] && [ ! -L "$0/$f" ]; then echo "$f is a folder" >&2; exit 1; fi
-    near=$0/${f%/*}/$UPLOAD
-    mv -f -- "$f" "$near" || { rm -f -- "$near"; exit 1; }
-    if [ -L "$0/$f" ]; then rm -f -- "$0/$f"; fi
-    mv -f -- "$near" "$0/$f" || { rm -f -- "$near"; exit 1; }
   done' "$target" {} +
+  find . -type d ! -name . -exec sh -c 'cd -- "$0" && mkdir -p -- "$@"' "$target" {} +
+  DEVICE=$(stat -c %d .) NEAR="$2.near"
+  RENAME='mv -f -- "$@" "$0/"'
+  COPY='for f; do
+    near=$0/$NEAR old=$0/${f##*/}
+    mv -f -- "$f" "$near" || { rm -f -- "$near"; exit 1; }
+    if [ -L "$old" ]; then rm -f -- "$old"; fi
+    mv -f -- "$near" "$old" || { rm -f -- "$near"; exit 1; }
+  done'
+  # A variable, as find wants {} once in its words.
+  FOLDERS='for d; do
+    move=$COPY
+    if [ "$(stat -L -c %d -- "$0/$d")" = "$DEVICE" ]; then move=$RENAME; fi
+    find "$d" -maxdepth 1 ! -type d -exec sh -c "$move" "$0/$d" {} + || exit 1
+  done'
+  export DEVICE NEAR RENAME COPY FOLDERS
+  find . -type d -exec sh -c 'eval "$FOLDERS"' "$target" {} +
   cd -- "$1"
 fi
 "#;
@@ -106,13 +127,16 @@ cat > "$2" || { rm -f -- "$2"; exit 1; }
 wc -c < "$2"
 "#;
 
-/// Puts the file `$2` in the place `$3` by renaming it there, on another file system after it was copied.
+/// Puts the file `$2` in the place `$3` by renaming it there, on another file system after it was copied. It has the mode of what it
+/// replaces.
 const PLACE_FILE: &str = r#"place=./$3
 near=${place%/*}/$2
 trap 'rm -f -- "$2" "$near"' EXIT
 mkdir -p -- "${place%/*}"
 if [ -d "$place" ]; then echo "it is a folder" >&2; exit 1; fi
-chmod 644 -- "$2"
+mode=644
+if [ -f "$place" ] && [ ! -L "$place" ]; then mode=$(stat -c %a -- "$place"); fi
+chmod "$mode" -- "$2"
 [ "$near" = "./$2" ] || mv -f -- "$2" "$near"
 mv -f -- "$near" "$place"
 "#;
@@ -162,13 +186,15 @@ impl Orchestrator {
         let worker = upload.worker;
         let (done, end) = upload.receive(UNPACK, &[], tar).await?;
         if done.exit_code == 0 && end.is_whole_archive() {
-            // It took a while to come.
+            let alone = upload.turns.placing.lock().await;
+            // It took a while to come, and to be its turn.
             if let Err(error) = self.not_read_by_a_build(worker, relative).await {
                 upload.discard().await;
                 return Err(error);
             }
             let mode = if replace { "replace" } else { "merge" };
-            let done = upload.place(SWAP, &[relative, mode]).await?;
+            let done = upload.run(SWAP, &[relative, mode], None).await?;
+            drop(alone);
             return if done.exit_code == 0 {
                 Ok(())
             } else {
@@ -215,10 +241,13 @@ impl Orchestrator {
         }
         if let Some(ended) = self.ended_meanwhile(upload.worker).await {
             let name = upload.worker.name();
-            return Err(Error::conflict(format!(
-                "{name} ended during the upload. {}",
-                ended.message
-            )));
+            let row = self.read().await?.worker(upload.worker.id).await?;
+            let gone = |row: Worker| matches!(row.status, WorkerStatus::Terminating | WorkerStatus::Terminated);
+            return Err(Error::conflict(if row.is_some_and(gone) {
+                format!("{name} was terminated during the upload.")
+            } else {
+                format!("{name} ended during the upload. {}", ended.message)
+            }));
         }
         upload.discard().await;
         put
@@ -323,11 +352,6 @@ impl<'a> Upload<'a> {
         Ok((done, end))
     }
 
-    async fn place(&self, script: &str, args: &[&str]) -> EngineResult<ExecDone> {
-        let _alone = self.turns.placing.lock().await;
-        self.run(script, args, None).await
-    }
-
     /// Where this fails, the first upload of the next process does it.
     async fn discard(&self) {
         if let Err(error) = self.run(DISCARD, &[], None).await {
@@ -358,7 +382,8 @@ async fn file_receive(upload: &Upload<'_>, relative: &str, content: ByteStream) 
         upload.discard().await;
         return Err(broke_off(&why));
     }
-    let placed = upload.place(PLACE_FILE, &[relative]).await?;
+    let _alone = upload.turns.placing.lock().await;
+    let placed = upload.run(PLACE_FILE, &[relative], None).await?;
     if placed.exit_code == 0 {
         Ok(())
     } else {

@@ -6,7 +6,7 @@ use prt_types::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::error::AppError;
+use crate::{error::AppError, forms::seen_revision};
 
 /// A Container Image rule as typed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,11 +102,7 @@ impl ContainerImageForm {
             order,
             users: self.users.clone(),
             groups: self.groups.clone(),
-            revision: if self.overwrite {
-                None
-            } else {
-                self.revision.parse().ok()
-            },
+            revision: seen_revision(&self.revision, self.overwrite),
         })
     }
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     components::time::utc_text,
     error::AppError,
+    forms::seen_revision,
     pages::workers::{field, refusal},
 };
 
@@ -85,11 +86,7 @@ impl RegistryCredentialForm {
             scope,
             owner: owner.to_owned(),
             expires_ms,
-            revision: if self.overwrite {
-                None
-            } else {
-                self.revision.parse().ok()
-            },
+            revision: seen_revision(&self.revision, self.overwrite),
         })
     }
 }

@@ -6,6 +6,8 @@ use prt_types::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::forms::seen_revision;
+
 /// A secret as typed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -34,22 +36,20 @@ impl SecretForm {
 
     /// What core takes. The stored value stays unless another is given.
     pub fn input(&self) -> NamedSecretInput {
+        // Who has access is asked for shared ones only.
+        let (kind, users, groups) = if self.kind == "shared" {
+            (SecretKind::Shared, self.users.clone(), self.groups.clone())
+        } else {
+            (SecretKind::Personal, vec![], vec![])
+        };
         NamedSecretInput {
             name: self.name.clone(),
-            kind: if self.kind == "shared" {
-                SecretKind::Shared
-            } else {
-                SecretKind::Personal
-            },
+            kind,
             // Forms end lines with CR LF.
             value: (!self.value.is_empty()).then(|| Secret::new(self.value.replace("\r\n", "\n"))),
-            users: self.users.clone(),
-            groups: self.groups.clone(),
-            revision: if self.overwrite {
-                None
-            } else {
-                self.revision.parse().ok()
-            },
+            users,
+            groups,
+            revision: seen_revision(&self.revision, self.overwrite),
         }
     }
 }
@@ -94,5 +94,21 @@ mod tests {
         let input = form.input();
         assert_eq!(input.value.unwrap().expose(), "a\nb");
         assert_eq!((input.kind, input.revision), (SecretKind::Shared, Some(3)));
+    }
+
+    #[test]
+    fn a_personal_one_is_for_nobody_else() {
+        let form = |kind: &str| SecretForm {
+            kind: kind.into(),
+            users: vec!["ada".into()],
+            groups: vec!["Everyone".into()],
+            ..SecretForm::default()
+        };
+        let (personal, shared) = (form("personal").input(), form("shared").input());
+        assert!(personal.users.is_empty() && personal.groups.is_empty());
+        assert_eq!(
+            (shared.users, shared.groups),
+            (vec!["ada".to_owned()], vec!["Everyone".to_owned()])
+        );
     }
 }

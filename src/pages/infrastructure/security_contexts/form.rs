@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::AppError,
+    forms::seen_revision,
     pages::infrastructure::{check_fields, wrong_field},
 };
 
@@ -62,11 +63,7 @@ impl SecurityContextForm {
             allow_privilege_escalation: self.allow_privilege_escalation,
             privileged: self.privileged,
             confirm_privileged: self.confirm_privileged,
-            revision: if self.overwrite {
-                None
-            } else {
-                self.revision.parse().ok()
-            },
+            revision: seen_revision(&self.revision, self.overwrite),
         })
     }
 }

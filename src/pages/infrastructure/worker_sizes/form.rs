@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::AppError,
+    forms::seen_revision,
     pages::infrastructure::{check_fields, wrong_field},
 };
 
@@ -70,11 +71,7 @@ impl WorkerSizeForm {
             users: self.users.clone(),
             groups: self.groups.clone(),
             confirm_privileged: self.confirm_privileged,
-            revision: if self.overwrite {
-                None
-            } else {
-                self.revision.parse().ok()
-            },
+            revision: seen_revision(&self.revision, self.overwrite),
         })
     }
 
