@@ -56,9 +56,8 @@ pub fn ConfirmDialog(
         {
             _ = dialog.remove_attribute("open");
             _ = dialog.show_modal();
-            // Where nothing is to be typed, Enter must not do it by accident.
-            let typed = dialog.query_selector("form :is(input:not([type=hidden]), select, textarea)");
-            if matches!(typed, Ok(None))
+            // Enter must not do it by accident, unless something has to be typed before.
+            if matches!(dialog.query_selector("form input[type=password]"), Ok(None))
                 && let Ok(Some(keep)) = dialog.query_selector(".dialog-keep a")
             {
                 _ = keep.unchecked_into::<HtmlElement>().focus();

@@ -176,12 +176,12 @@ impl Writer<'_> {
                     ..
                 }) => {
                     // The page's own title shows it.
-                    inside(&mut events);
+                    ways::inside(&mut events);
                 }
                 Event::Start(Tag::Heading {
                     level, classes, attrs, ..
                 }) => {
-                    let inside = inside(&mut events);
+                    let inside = ways::inside(&mut events);
                     let text = ways::text_of(&inside);
                     let id = self.anchors.of(&text);
                     if matches!(level, HeadingLevel::H2 | HeadingLevel::H3) {
@@ -226,10 +226,10 @@ impl Writer<'_> {
                 Event::Start(Tag::TableHead) => {
                     out.push(event);
                     while let Some(Event::Start(Tag::TableCell)) = events.next() {
-                        let inside = inside(&mut events);
-                        columns.push(ways::text_of(&inside));
+                        let cell = self.events(ways::inside(&mut events));
+                        columns.push(ways::text_of(&cell));
                         out.push(Event::Start(Tag::TableCell));
-                        out.extend(self.events(inside));
+                        out.extend(cell);
                         out.push(Event::End(TagEnd::TableCell));
                     }
                     out.push(Event::End(TagEnd::TableHead));
@@ -282,13 +282,6 @@ impl Writer<'_> {
             None => address.into(),
         }
     }
-}
-
-/// What stands in the heading or cell that has begun.
-fn inside<'e>(events: &mut impl Iterator<Item = Event<'e>>) -> Vec<Event<'e>> {
-    events
-        .take_while(|event| !matches!(event, Event::End(TagEnd::Heading(_) | TagEnd::TableCell)))
-        .collect()
 }
 
 /// `../ci/build.sh` seen from `tutorial/ci-cd` -> `ci/build.sh`.

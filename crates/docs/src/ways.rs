@@ -17,7 +17,14 @@ pub(crate) enum Block<'e> {
     Ways(Vec<(&'static str, Vec<Event<'e>>)>),
 }
 
-/// The words of a heading.
+/// What stands in the heading or cell that has begun.
+pub(crate) fn inside<'e>(events: &mut impl Iterator<Item = Event<'e>>) -> Vec<Event<'e>> {
+    events
+        .take_while(|event| !matches!(event, Event::End(TagEnd::Heading(_) | TagEnd::TableCell)))
+        .collect()
+}
+
+/// The words of a heading or cell.
 pub(crate) fn text_of(events: &[Event<'_>]) -> String {
     events
         .iter()
@@ -40,10 +47,7 @@ pub(crate) fn group(events: Vec<Event<'_>>) -> Vec<Block<'_>> {
                 classes,
                 attrs,
             }) => {
-                let inside: Vec<_> = events
-                    .by_ref()
-                    .take_while(|event| !matches!(event, Event::End(TagEnd::Heading(_))))
-                    .collect();
+                let inside = inside(&mut events);
                 let door = DOORS.into_iter().find(|door| *door == text_of(&inside));
                 match (door, level, blocks.last_mut()) {
                     (Some(door), HeadingLevel::H4, Some(Block::Ways(tabs))) => tabs.push((door, vec![])),

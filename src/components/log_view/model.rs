@@ -256,7 +256,7 @@ impl LogModel {
                 break;
             }
         }
-        // An export names no inputs, as the first steps do: it is known by beginning when the steps that hang together have ended.
+        // An export names no inputs, as the first steps do: it is known by beginning after all steps that hang together.
         let needed: HashSet<u32> = self
             .steps
             .iter()
@@ -264,11 +264,11 @@ impl LogModel {
             .collect();
         let alone = |step: &Step| step.inputs.is_empty() && !needed.contains(&step.step);
         let together = self.steps.iter().map(|row| &row.step).filter(|step| !alone(step));
-        let ended = together
-            .map(|step| step.completed_ms)
+        let last = together
+            .map(|step| step.started_ms)
             .reduce(|one, other| Some(one?.max(other?)))
             .flatten();
-        let exports = |step: &Step| alone(step) && ended.is_some_and(|end| step.started_ms >= Some(end));
+        let exports = |step: &Step| alone(step) && last.is_some_and(|last| step.started_ms > Some(last));
         let mut order: Vec<usize> = (0..self.steps.len()).collect();
         order.sort_by_key(|at| (exports(&self.steps[*at].step), depths[*at]));
         order.into_iter().map(|at| self.steps[at].step.step).collect()

@@ -28,6 +28,7 @@ pub fn Facts(view: RwSignal<BuildView>, model: RwSignal<LogModel>) -> impl IntoV
                 .map(|(row, took)| (ansi::plain(&row.step.name), duration_text(took)))
         })
     });
+    let ended = move || model.with(|model| model.end.is_some());
     let digest = Memo::new(move |_| {
         view.with(|view| view.digest.clone())
             .or_else(|| model.with(|model| model.end.as_ref().and_then(|end| end.digest.clone())))
@@ -111,7 +112,7 @@ pub fn Facts(view: RwSignal<BuildView>, model: RwSignal<LogModel>) -> impl IntoV
                         }
                             .into_any()
                     }
-                    None => view! { <span class="muted">"all took less than 0.1 s"</span> }.into_any(),
+                    None => view! { <span class="muted">{if ended() { "none took 0.1 s" } else { "–" }}</span> }.into_any(),
                 }}
             </MetaItem>
             {args}

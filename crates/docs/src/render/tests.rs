@@ -54,10 +54,10 @@ fn doors_become_tabs_up_to_the_next_heading_or_rule() {
 
 #[test]
 fn cells_say_what_they_are() {
-    let html = rendered("| you want | `do` A&B | |\n|---|---|---|\n| a | *b* | c |\n| d | | f |\n");
+    let html = rendered("| you want 25.5.3 | `do` A&B | |\n|---|---|---|\n| a | *b* | c |\n| d | | f |\n");
     assert_eq!(
         html,
-        "<div class=\"table-frame\" tabindex=\"0\"><table><thead><tr><th>you want</th><th><code>do</code> A&amp;B</th><th></th></tr></thead><tbody>\n\
+        "<div class=\"table-frame\" tabindex=\"0\"><table><thead><tr><th>you want 26.1.0</th><th><code>do</code> A&amp;B</th><th></th></tr></thead><tbody>\n\
          <tr><td>a</td><td><span class=\"cell-label\">do A&amp;B</span><em>b</em></td><td>c</td></tr>\n\
          <tr><td>d</td><td></td><td>f</td></tr>\n\
          </tbody></table>\n</div>\n"

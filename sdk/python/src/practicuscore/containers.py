@@ -60,6 +60,6 @@ def update_build_config(
     and the reason is printed. Either way the old configuration stays. A running build is waited for.
 
     :param insecure_registries: hosts that are reached without verified TLS, as a list or separated by commas
-    :param config_content: a whole configuration (TOML), in place of the present one and of ``insecure_registries``
+    :param config_content: a whole configuration (TOML), in place of the present one; not together with ``insecure_registries``
     """
     return builder_worker().update_build_config(insecure_registries, config_content)

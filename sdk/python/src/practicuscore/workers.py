@@ -267,7 +267,8 @@ class Worker:
 
         From a notebook it shows a link, from a desktop it opens the browser; with ``get_url_only`` it does neither.
         """
-        self.wait_until_ready()
+        if self.status == "Provisioning":
+            self.wait_until_ready()
         answer = as_object(self._client.post("workers", self.name, "notebook", body={"dark_mode": dark_mode}))
         url = read.text(answer, "url")
         if not url.startswith(("http://", "https://")):

@@ -129,7 +129,8 @@ fn an_export_stands_after_what_it_exports() {
     let mut model = LogModel::default();
     let load = ran(1, &[], 0, 1);
     let metadata = ran(2, &[], 1, 5);
-    let (from, run, copy) = (ran(3, &[], 5, 6), ran(4, &[5], 8, 9), ran(5, &[3], 6, 8));
+    // The layers of a base may be pulled as late as during the export.
+    let (from, run, copy) = (ran(3, &[], 5, 15), ran(4, &[5], 8, 9), ran(5, &[3], 6, 8));
     fold(&mut model, vec![load, metadata, from, run, copy, ran(6, &[], 9, 20)]);
     assert_eq!(model.order(), [1, 2, 3, 5, 4, 6]);
 }

@@ -98,8 +98,9 @@ pub async fn apply_build_config(input: BuildConfigForm) -> Result<BuildConfigVie
     // Browsers send line ends as CR LF.
     let text = input.config_content.replace("\r\n", "\n");
     let list = input.insecure_registries.split([',', '\n', ' ']).map(str::trim);
+    let list: Vec<String> = list.filter(|host| !host.is_empty()).map(str::to_owned).collect();
     let request = BuildConfigInput {
-        insecure_registries: (!input.full).then(|| list.filter(|host| !host.is_empty()).map(str::to_owned).collect()),
+        insecure_registries: (!input.full || !list.is_empty()).then_some(list),
         config_content: input.full.then_some(text),
         when_busy: if input.refuse || input.refuse_full {
             WhenBusy::Refuse

@@ -15,7 +15,7 @@ pub struct Args {
     /// A registry that speaks HTTP, or TLS that cannot be verified; several: again, or with commas
     #[arg(long = "insecure-registry", value_name = "HOST", value_delimiter = ',')]
     insecure_registries: Vec<String>,
-    /// A whole buildkitd.toml, in place of a list of registries; - = standard input
+    /// A whole buildkitd.toml; - = standard input. Not together with --insecure-registry
     #[arg(long, short, value_name = "FILE")]
     file: Option<PathBuf>,
     /// Fail if a build runs, instead of waiting for its end
