@@ -399,14 +399,18 @@ async fn files_of_a_form_come_among_those_that_are_there() {
         assert_eq!(sh(admin, &worker, content).await.stdout, " 21 old\n");
     }
 
-    names.extend(["link", "shm/f10", "deep/er/one"]);
+    names.extend(["link", "shm/f10", "deep/er/one", "deep/{}/ {} '$-"]);
     let said = form(&console, &worker, &names, "new\n").await;
     assert!(said.contains("fields are wrong"), "{said}");
-    let after = format!("{content} && cat deep/er/one && [ ! -L link ] && cat link && ls -A . aside");
+    let odd = "cat deep/er/one \"deep/{}/ {} '\\$-\"";
+    let after = format!("{content} && {odd} && [ ! -L link ] && cat link && ls -A . aside");
     let listed: Vec<&str> = names[..20].iter().copied().chain(["link", "q3", "shm"]).collect();
     assert_eq!(
         sh(admin, &worker, &after).await.stdout,
-        format!(" 21 new\nnew\nnew\n.:\naside\ndeep\n{}\n\naside:\n", listed.join("\n"))
+        format!(
+            " 21 new\nnew\nnew\nnew\n.:\naside\ndeep\n{}\n\naside:\n",
+            listed.join("\n")
+        )
     );
 }
 

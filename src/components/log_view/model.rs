@@ -268,7 +268,7 @@ impl LogModel {
             .map(|step| step.started_ms)
             .reduce(|one, other| Some(one?.max(other?)))
             .flatten();
-        let exports = |step: &Step| alone(step) && last.is_some_and(|last| step.started_ms > Some(last));
+        let exports = |step: &Step| alone(step) && last.is_some_and(|last| step.started_ms >= Some(last));
         let mut order: Vec<usize> = (0..self.steps.len()).collect();
         order.sort_by_key(|at| (exports(&self.steps[*at].step), depths[*at]));
         order.into_iter().map(|at| self.steps[at].step.step).collect()

@@ -90,32 +90,41 @@ if [ "$4" = replace ]; then
   fi
 else
   mkdir -p -- "$place"
-  target=$(cd -- "$place" && pwd)
+  BUILD=$(pwd -P) TARGET=$(cd -- "$place" && pwd) NEAR="$2.near"
   cd -- "$new"
   for own in .prt-upload-*; do
     if [ -e "$own" ]; then echo "$own is a name of an upload on its way" >&2; exit 1; fi
   done
-  # Found before anything is moved.
-  find . ! -type d -exec sh -c 'for f; do
-    if [ -d "$0/$f" ] && [ ! -L "$0/$f" ]; then echo "$f is a folder" >&2; exit 1; fi
-  done' "$target" {} +
-  find . -type d ! -name . -exec sh -c 'cd -- "$0" && mkdir -p -- "$@"' "$target" {} +
-  DEVICE=$(stat -c %d .) NEAR="$2.near"
-  RENAME='mv -f -- "$@" "$0/"'
-  COPY='for f; do
-    near=$0/$NEAR old=$0/${f##*/}
-    mv -f -- "$f" "$near" || { rm -f -- "$near"; exit 1; }
-    if [ -L "$old" ]; then rm -f -- "$old"; fi
-    mv -f -- "$near" "$old" || { rm -f -- "$near"; exit 1; }
+  # In variables, as find takes each {} in its words for its own.
+  LOOK='for f; do
+    if [ -d "$TARGET/$f" ] && [ ! -L "$TARGET/$f" ]; then echo "$f is a folder" >&2; exit 1; fi
   done'
-  # A variable, as find wants {} once in its words.
-  FOLDERS='for d; do
-    move=$COPY
-    if [ "$(stat -L -c %d -- "$0/$d")" = "$DEVICE" ]; then move=$RENAME; fi
-    find "$d" -maxdepth 1 ! -type d -exec sh -c "$move" "$0/$d" {} + || exit 1
+  MAKE='cd -- "$TARGET" && mkdir -p -- "$@"'
+  MOVE='for d; do
+    to=$TARGET/$d
+    # Where a link leads out of the build folder may be another file system, to which a move is a copy.
+    case "$(cd -- "$to" && pwd -P)/" in "$BUILD"/*) copy= ;; *) copy=1 ;; esac
+    set --
+    for f in "$d"/* "$d"/.[!.]* "$d"/..?*; do
+      if [ -d "$f" ] && [ ! -L "$f" ]; then continue; fi
+      if [ ! -e "$f" ] && [ ! -L "$f" ]; then continue; fi
+      if [ "$copy" ]; then
+        near=$to/$NEAR old=$to/${f##*/}
+        mv -f -- "$f" "$near" || { rm -f -- "$near"; exit 1; }
+        if [ -L "$old" ]; then rm -f -- "$old"; fi
+        mv -f -- "$near" "$old" || { rm -f -- "$near"; exit 1; }
+        continue
+      fi
+      set -- "$@" "$f"
+      if [ "$#" -ge 200 ]; then mv -f -- "$@" "$to/" || exit 1; set --; fi
+    done
+    if [ "$#" -gt 0 ]; then mv -f -- "$@" "$to/" || exit 1; fi
   done'
-  export DEVICE NEAR RENAME COPY FOLDERS
-  find . -type d -exec sh -c 'eval "$FOLDERS"' "$target" {} +
+  export BUILD TARGET NEAR LOOK MAKE MOVE
+  # What can be known is found before anything is moved.
+  find . ! -type d -exec sh -c 'eval "$LOOK"' sh {} +
+  find . -type d ! -name . -exec sh -c 'eval "$MAKE"' sh {} +
+  find . -type d -exec sh -c 'eval "$MOVE"' sh {} +
   cd -- "$1"
 fi
 "#;
@@ -127,7 +136,7 @@ cat > "$2" || { rm -f -- "$2"; exit 1; }
 wc -c < "$2"
 "#;
 
-/// Puts the file `$2` in the place `$3` by renaming it there, on another file system after it was copied. It has the mode of what it
+/// Puts the file `$2` in the place `$3` by renaming it there, on another file system after it was copied. It has the rights of what it
 /// replaces.
 const PLACE_FILE: &str = r#"place=./$3
 near=${place%/*}/$2
@@ -136,8 +145,9 @@ mkdir -p -- "${place%/*}"
 if [ -d "$place" ]; then echo "it is a folder" >&2; exit 1; fi
 mode=644
 if [ -f "$place" ] && [ ! -L "$place" ]; then mode=$(stat -c %a -- "$place"); fi
-chmod "$mode" -- "$2"
+case $mode in ????) mode=${mode#?} ;; esac
 [ "$near" = "./$2" ] || mv -f -- "$2" "$near"
+chmod "$mode" -- "$near"
 mv -f -- "$near" "$place"
 "#;
 

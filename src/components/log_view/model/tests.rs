@@ -131,7 +131,7 @@ fn an_export_stands_after_what_it_exports() {
     let metadata = ran(2, &[], 1, 5);
     // The layers of a base may be pulled as late as during the export.
     let (from, run, copy) = (ran(3, &[], 5, 15), ran(4, &[5], 8, 9), ran(5, &[3], 6, 8));
-    fold(&mut model, vec![load, metadata, from, run, copy, ran(6, &[], 9, 20)]);
+    fold(&mut model, vec![load, metadata, from, run, copy, ran(6, &[], 8, 20)]);
     assert_eq!(model.order(), [1, 2, 3, 5, 4, 6]);
 }
 
