@@ -30,11 +30,13 @@ pub(super) async fn logs(bed: &Bed) {
 }
 
 pub(super) async fn out_of_memory(bed: &Bed) {
-    let mut primary = bed.container("exec tail /dev/zero");
+    // Not at once: an engine may listen for this only a moment after the start.
+    let mut primary = bed.container("until [ -e /tmp/go ]; do sleep 0.1; done; exec tail /dev/zero");
     primary.limits.memory_mib = 16;
     let plan = bed.plan(primary);
     let mut events = bed.engine.events().await.unwrap();
-    bed.start(&plan).await;
+    let worker = bed.start(&plan).await;
+    bed.run(worker, PRIMARY, ExecSpec::new(["touch", "/tmp/go"])).await;
     assert_eq!(
         next_event(&mut events, plan.worker_id, "die").await.exit_code,
         Some(137)
