@@ -29,8 +29,8 @@ use crate::{
 pub const NOTEBOOK_PORT: u16 = 8888;
 /// Between two looks whether a starting builder answers, or a worker has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(75);
-/// So long after a command in a worker was cut off the engine knows that the worker has ended.
-const END_KNOWN: Duration = Duration::from_secs(1);
+/// So long after a command in a worker was cut off the engine knows that the worker has ended, on a busy machine, too.
+const END_KNOWN: Duration = Duration::from_secs(5);
 
 /// A worker to bring up.
 pub(super) struct Provision {
