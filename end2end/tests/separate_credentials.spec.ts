@@ -54,7 +54,10 @@ for (const script of BOTH) {
       await dialog.getByLabel(`${registry.host}, for the push`).fill(registry.password);
       await dialog.getByRole('button', { name: 'Run again' }).click();
       await page.waitForURL((url) => /\/builds\/\d+$/.test(url.pathname) && !url.pathname.endsWith(`/${number}`));
+      const again = await buildNumber(page);
       await reaches(page, live, /Succeeded/);
+      // The former build's page says the same until this one's has come.
+      await expect.poll(async () => (await site.alice.build(again)).status, { timeout: 60_000 }).toBe('Succeeded');
     });
 
     test('kept credentials, one for pulls and one for the push', async ({ site, enter, open }) => {
