@@ -95,7 +95,6 @@ else
   for own in .prt-upload-*; do
     if [ -e "$own" ]; then echo "$own is a name of an upload on its way" >&2; exit 1; fi
   done
-  # In variables, as find takes each {} in its words for its own.
   LOOK='for f; do
     if [ -d "$TARGET/$f" ] && [ ! -L "$TARGET/$f" ]; then echo "$f is a folder" >&2; exit 1; fi
   done'
@@ -120,11 +119,12 @@ else
     done
     if [ "$#" -gt 0 ]; then mv -f -- "$@" "$to/" || exit 1; fi
   done'
-  export BUILD TARGET NEAR LOOK MAKE MOVE
+  # Exported, as find takes each {} in its words for its own, also in a path.
+  export BUILD TARGET NEAR
   # What can be known is found before anything is moved.
-  find . ! -type d -exec sh -c 'eval "$LOOK"' sh {} +
-  find . -type d ! -name . -exec sh -c 'eval "$MAKE"' sh {} +
-  find . -type d -exec sh -c 'eval "$MOVE"' sh {} +
+  find . ! -type d -exec sh -c "$LOOK" sh {} +
+  find . -type d ! -name . -exec sh -c "$MAKE" sh {} +
+  find . -type d -exec sh -c "$MOVE" sh {} +
   cd -- "$1"
 fi
 "#;
@@ -196,7 +196,7 @@ impl Orchestrator {
         let worker = upload.worker;
         let (done, end) = upload.receive(UNPACK, &[], tar).await?;
         if done.exit_code == 0 && end.is_whole_archive() {
-            let alone = upload.turns.placing.lock().await;
+            let _alone = upload.turns.placing.lock().await;
             // It took a while to come, and to be its turn.
             if let Err(error) = self.not_read_by_a_build(worker, relative).await {
                 upload.discard().await;
@@ -204,7 +204,6 @@ impl Orchestrator {
             }
             let mode = if replace { "replace" } else { "merge" };
             let done = upload.run(SWAP, &[relative, mode], None).await?;
-            drop(alone);
             return if done.exit_code == 0 {
                 Ok(())
             } else {
