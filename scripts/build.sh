@@ -17,9 +17,13 @@ esac
 "$PRT_ROOT/scripts/setup/wasm-toolchain.sh"
 [ "$profile" = debug ] || "$PRT_ROOT/scripts/setup/wasm-opt.sh"
 
-# One call for all binaries: features are unified once, and nothing is compiled twice for another set of them.
+# Without a dynamic linker, so that it runs in every image; in a folder of its own, because other flags mean other dependencies.
+say "build: agent"
+RUSTFLAGS="-C target-feature=+crt-static" cargo build --profile agent -p prt-agent --target "$(uname -m)-unknown-linux-gnu" --target-dir "$CARGO_TARGET_DIR/agent"
+install -D "$CARGO_TARGET_DIR/agent/$(uname -m)-unknown-linux-gnu/agent/prt-agent" "$PRT_AGENT"
+# One call for all other binaries: features are unified once, and nothing is compiled twice for another set of them.
 say "build: console, prtcli ($profile)"
-cargo build "${server[@]}" --workspace --bins --features prt-console/ssr
+cargo build "${server[@]}" --workspace --exclude prt-agent --bins --features prt-console/ssr
 say "build: wasm ($wasm_profile)"
 "$PRT_ROOT/scripts/wasm-cargo" build --profile "$wasm_profile" -p prt-console --lib --no-default-features --features hydrate --target wasm32-unknown-unknown
 

@@ -9,6 +9,9 @@ export PRT_CACHE="${PRT_CACHE:-$HOME/.cache/prt-console}"
 export PRT_STATE="${PRT_STATE:-$HOME/.local/share/prt-console-demo}"
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PRT_CACHE/target}"
 
+# The console reads it from here when the scripts start it.
+export PRT_AGENT="${PRT_AGENT:-$CARGO_TARGET_DIR/agent/prt-agent}"
+
 export PRT_VERSION="${PRT_VERSION:-25.5.3}"
 BUILDKIT_VERSION=v0.32.2
 BINARYEN_VERSION=132.0.0

@@ -12,6 +12,7 @@ pub mod telemetry;
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use prt_core::{
     Orchestrator, Settings, clock::SystemClock, crypto::Sealer, engine::Engine, logs::LogStore, store::Store,
 };
@@ -35,6 +36,14 @@ pub enum BootError {
     #[error("data_dir: {path} {what}")]
     DataDir {
         /// The file or folder.
+        path: String,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The program that is put into containers.
+    #[error("agent: {path} cannot be read: {what}. It is built by scripts/build.sh; set `agent` to where it is")]
+    Agent {
+        /// The file.
         path: String,
         /// What is wrong with it.
         what: String,
@@ -91,11 +100,15 @@ pub async fn start(config: &Config) -> Result<Booted, BootError> {
     };
     let engine: Arc<dyn Engine> =
         Arc::new(DockerEngine::connect(&instance, config.docker_host.as_deref()).map_err(BootError::Engine)?);
+    let agent = std::fs::read(&config.agent).map_err(|error| BootError::Agent {
+        path: config.agent.display().to_string(),
+        what: error.to_string(),
+    })?;
     let logs = LogStore::new(config.data_dir.join("build-logs"));
     let orchestrator = Orchestrator::new(
         store,
         engine,
-        settings(config, instance),
+        settings(config, instance, agent.into()),
         Arc::new(SystemClock),
         Sealer::new(&key),
         logs,
@@ -121,7 +134,7 @@ async fn instance(store: &dyn Store) -> Result<String, BootError> {
     Ok(instance)
 }
 
-fn settings(config: &Config, instance: String) -> Settings {
+fn settings(config: &Config, instance: String, agent: Bytes) -> Settings {
     Settings {
         instance,
         data_dir: config.data_dir.clone(),
@@ -137,5 +150,6 @@ fn settings(config: &Config, instance: String) -> Settings {
         extra_hosts: config.extra_hosts.clone(),
         ready_timeout: Duration::from_secs(config.ready_timeout_s),
         build_timeout: Duration::from_secs(config.build_timeout_s),
+        agent,
     }
 }

@@ -15,6 +15,7 @@ pub mod authz;
 pub mod builders;
 pub mod buildkit;
 pub mod builds;
+mod agent;
 pub mod certificates;
 pub mod clock;
 pub mod container_images;

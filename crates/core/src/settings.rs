@@ -47,6 +47,8 @@ pub struct Settings {
     pub ready_timeout: Duration,
     /// How long a build may take.
     pub build_timeout: Duration,
+    /// The program that is put into containers: `prt-agent`.
+    pub agent: bytes::Bytes,
 }
 
 impl Settings {

@@ -83,7 +83,10 @@ pub struct BuildRequest {
     /// Build without using the cache.
     #[serde(default)]
     pub no_cache: bool,
-    /// The context, relative to the worker's build folder; empty = the build folder itself.
+    /// An uploaded context; empty = the build folder.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub context_id: String,
+    /// The context's folder in the build folder, or in the uploaded context; empty = all of it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub context: String,
     /// The Dockerfile, relative to the context; empty = `Dockerfile`.
@@ -255,7 +258,10 @@ pub struct BuildView {
     pub insecure_registry: bool,
     /// Whether the cache is left unused.
     pub no_cache: bool,
-    /// The context, relative to the build folder.
+    /// The uploaded context; empty = the build folder.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub context_id: String,
+    /// The context's folder in the build folder, or in the uploaded context.
     pub context: String,
     /// Path of the Dockerfile in the context.
     pub dockerfile: String,

@@ -17,6 +17,7 @@ pub mod builders;
 pub mod builds;
 pub mod certificates;
 pub mod container_images;
+pub mod contexts;
 pub mod error;
 pub mod exit_code;
 pub mod ids;

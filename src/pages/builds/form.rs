@@ -154,6 +154,7 @@ impl BuildForm {
             registry_secrets,
             insecure_registry: self.insecure_registry,
             no_cache: self.no_cache,
+            context_id: String::new(),
             context: String::new(),
             dockerfile: String::new(),
             additional_build_params: self.additional_build_params,

@@ -265,6 +265,7 @@ impl Console {
             registry_secrets: vec![],
             insecure_registry: false,
             no_cache: false,
+            context_id: String::new(),
             context: String::new(),
             dockerfile: String::new(),
             additional_build_params: String::new(),

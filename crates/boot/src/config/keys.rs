@@ -147,6 +147,12 @@ pub const KEYS: &[Key] = &[
         "Folder of the web files; the one that the build made if unset",
     ),
     key(
+        "agent",
+        "FILE",
+        "",
+        "The program that the console puts into containers; prt-agent beside the console's own if unset",
+    ),
+    key(
         "log",
         "FILTER",
         "info,tower_sessions=warn",

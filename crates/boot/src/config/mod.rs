@@ -61,6 +61,8 @@ pub struct Config {
     pub build_timeout_s: u64,
     /// Folder of the web files.
     pub site_root: PathBuf,
+    /// The program that is put into containers.
+    pub agent: PathBuf,
     /// What is logged, in the syntax of `tracing_subscriber::EnvFilter`.
     pub log: String,
     /// How.

@@ -149,6 +149,7 @@ pub(super) fn read(matches: &ArgMatches, env: impl Fn(&str) -> Option<String>) -
         ready_timeout_s: parse(find("ready_timeout_s")?, |found| seconds(&found))?.unwrap_or_default(),
         build_timeout_s: parse(find("build_timeout_s")?, |found| seconds(&found))?.unwrap_or_default(),
         site_root: parse(find("site_root")?, |found| folder(&found))?.unwrap_or_else(default_site_root),
+        agent: text("agent")?.map_or_else(|| beside_program("prt-agent"), PathBuf::from),
         log: or_empty("log")?,
         log_format: parse(find("log_format")?, |found| match found.text.as_str() {
             "text" => Ok(LogFormat::Text),
@@ -382,8 +383,12 @@ fn default_data_dir(env: &impl Fn(&str) -> Option<String>) -> PathBuf {
 }
 
 fn default_site_root() -> PathBuf {
+    beside_program(SITE_BESIDE_PROGRAM)
+}
+
+fn beside_program(name: &str) -> PathBuf {
     let beside = std::env::current_exe()
         .ok()
-        .and_then(|program| Some(program.parent()?.join(SITE_BESIDE_PROGRAM)));
-    beside.unwrap_or_else(|| PathBuf::from(SITE_BESIDE_PROGRAM))
+        .and_then(|program| Some(program.parent()?.join(name)));
+    beside.unwrap_or_else(|| PathBuf::from(name))
 }

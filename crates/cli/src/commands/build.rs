@@ -109,6 +109,7 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
         registry_secrets: args.registry_secrets,
         insecure_registry: args.insecure_registry,
         no_cache: args.no_cache,
+        context_id: String::new(),
         context,
         dockerfile: local.dockerfile,
         additional_build_params: args.params.join(" "),

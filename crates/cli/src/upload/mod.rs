@@ -1,7 +1,5 @@
-//! A local folder on its way into a worker's build folder: what of it is sent ([`dockerignore`], [`scan`]) and how ([`stream`]).
+//! A local folder on its way to a worker: what of it is sent ([`scan`]) and how ([`stream`]).
 
-pub mod dockerignore;
 pub mod local;
-mod pattern;
 pub mod scan;
 pub mod stream;

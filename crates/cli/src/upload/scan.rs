@@ -5,7 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::dockerignore::{Dockerignore, Matched};
+use prt_context::{Dockerignore, Matched};
+
 use crate::error::{CliError, Result};
 
 /// What an entry is.

@@ -2,7 +2,7 @@
 //!
 //! BuildKit's session takes its logins from a docker configuration: one a registry, for pulls and the push alike. Where a build has
 //! several for one registry, each base image is pulled by itself first, with the login that is for it, and the build goes on with
-//! what was pulled; `turns.sh` does that. It finds here
+//! what was pulled; the agent does that (`turns.rs`). It finds here
 //!
 //! | file | what |
 //! |---|---|
@@ -75,7 +75,7 @@ fn pulls(pullers: &[(usize, &RegistryCredential)]) -> String {
     let mut lines = String::new();
     for (number, login) in pullers {
         let (host, path) = place(&login.host);
-        let (host, user) = (canonical(host), quoted(&login.username));
+        let (host, user) = (canonical(host), &login.username);
         // A repository's name ends where its tag or digest begins, or another component of it.
         let ends: &[&str] = if path.is_empty() { &["/"] } else { &["/", ":", "@"] };
         let path = if path.is_empty() {
@@ -105,12 +105,6 @@ fn split(logins: &[RegistryCredential]) -> String {
 
 fn same_registry(a: &RegistryCredential, b: &RegistryCredential) -> bool {
     canonical(place(&a.host).0) == canonical(place(&b.host).0)
-}
-
-/// For a place within quotation marks of JSON.
-fn quoted(user: &str) -> String {
-    let json = serde_json::Value::from(user).to_string();
-    json[1..json.len() - 1].to_owned()
 }
 
 /// Logins as docker's tools read them.
@@ -195,7 +189,7 @@ mod tests {
         assert_eq!(files["split"], "r.io\n");
         assert_eq!(
             files["pulls"],
-            "r.io/tools/x/\t2\tb\\\"\\\\\nr.io/tools/x:\t2\tb\\\"\\\\\nr.io/tools/x@\t2\tb\\\"\\\\\n\
+            "r.io/tools/x/\t2\tb\"\\\nr.io/tools/x:\t2\tb\"\\\nr.io/tools/x@\t2\tb\"\\\n\
              r.io/base/\t1\ta\nr.io/base:\t1\ta\nr.io/base@\t1\ta\ns.io/\t4\td\n"
         );
         let unpushed = read(&logins, "r.io/team/app:1", false);

@@ -70,7 +70,11 @@ impl Follower<'_> {
         match exit_code.await {
             Ok(launcher::EXIT_EXISTS) => Attended::Exists,
             Ok(launcher::EXIT_NOT_STARTED) => Attended::NotStarted,
-            Ok(code @ (launcher::EXIT_NO_BUILDCTL | launcher::EXIT_OUTSIDE | launcher::EXIT_DISK)) => {
+            Ok(code @ (launcher::EXIT_NO_BUILDCTL
+                | launcher::EXIT_BAD_CONTEXT
+                | launcher::REFUSED_CONTEXT
+                | launcher::REFUSED_OUTSIDE
+                | launcher::EXIT_DISK)) => {
                 Attended::Over(Outcome::Refused {
                     code,
                     words: trailer.words.trim().to_owned(),

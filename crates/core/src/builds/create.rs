@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::{
     logins,
+    offer::join,
     probe::probe,
     run::Start,
     validate::{Inputs, validate},
@@ -19,7 +20,6 @@ use super::{
 };
 use crate::{
     Orchestrator,
-    buildkit::launcher::join,
     clock::new_id,
     error::{Error, Result},
     op_context::{Actor, OpContext},
@@ -76,6 +76,7 @@ impl Orchestrator {
             registry_secrets: secrets,
             insecure_registry: earlier.insecure_registry,
             no_cache: request.no_cache,
+            context_id: earlier.context_id,
             context: earlier.context,
             dockerfile: earlier.dockerfile,
             additional_build_params: earlier.additional_build_params,
@@ -147,6 +148,7 @@ impl Orchestrator {
             credentials_sealed: sealed,
             insecure_registry: inputs.insecure_registry,
             no_cache: inputs.no_cache,
+            context_id: inputs.context_id,
             context: inputs.context,
             dockerfile: inputs.dockerfile,
             additional_build_params: inputs.additional_build_params,

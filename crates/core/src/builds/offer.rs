@@ -1,18 +1,18 @@
 //! The command of a build before the build is recorded: it has read the Dockerfile and waits for the word to start.
 
 use bytes::Bytes;
-use futures::StreamExt as _;
+use futures::{StreamExt as _, stream};
 use prt_types::{ids::BuildId, workers::ContainerRole};
 use tokio::sync::oneshot;
 
 use super::validate::Inputs;
 use crate::{
     Orchestrator,
-    buildkit::launcher::{self, LONGEST_DOCKERFILE, Launch, join},
+    buildkit::launcher::{self, ContextSource, LONGEST_DOCKERFILE, Launch},
     engine::{EngineError, EngineErrorKind, ExecHandle, ExecOutput, ExecSpec},
     error::{Error, Result},
     store::Worker,
-    workers::BUILD_FOLDER_BUILDER,
+    workers::{BUILD_FOLDER_BUILDER, CONTEXTS},
 };
 
 /// A command that waits. Dropping it ends it, and nothing has changed in the builder.
@@ -29,8 +29,8 @@ impl std::fmt::Debug for Offer {
 
 impl Offer {
     /// Starts the build. A builder that is gone by now shows in the output.
-    pub(super) fn accept(self, input: Vec<u8>) -> ExecHandle {
-        _ = self.input.send(input.into());
+    pub(super) fn accept(self, input: Bytes) -> ExecHandle {
+        _ = self.input.send(input);
         self.handle
     }
 }
@@ -39,10 +39,11 @@ impl Orchestrator {
     /// The Dockerfile as it is now, and the command that will build it.
     pub(super) async fn build_offer(&self, worker: &Worker, inputs: &Inputs, id: BuildId) -> Result<(String, Offer)> {
         let (input, wanted) = oneshot::channel();
-        let mut spec = launcher::read_and_launch(&Launch {
+        let request = launcher::request(
+            &Launch {
             build: &id.to_string(),
-            folder: BUILD_FOLDER_BUILDER,
-            context: &inputs.context,
+            store: CONTEXTS,
+            source: source(&inputs.context_id, &inputs.context),
             dockerfile: &inputs.dockerfile,
             dockerfile_text: "",
             reference: &format!("{}:{}", inputs.name, inputs.tag),
@@ -52,24 +53,26 @@ impl Orchestrator {
             no_cache: inputs.no_cache,
             options: &inputs.options,
             credentials: &[],
-        });
-        spec.stdin = Some(
-            futures::stream::once(wanted)
-                .filter_map(|got| std::future::ready(got.ok()))
-                .boxed(),
+        },
+            true,
         );
+        let wanted = stream::once(wanted).filter_map(|got| std::future::ready(got.ok()));
+        let spec = launcher::read_and_launch().stdin_stream(stream::iter([request]).chain(wanted).boxed());
         let (text, handle) = self
             .read_dockerfile(worker, spec)
             .await
             .map_err(|error| builder_error(worker, error))?;
-        let path = join(&join("~/build", &inputs.context), &inputs.dockerfile);
+        let (place, folder) = if inputs.context_id.is_empty() {
+            (join("~/build", &inputs.context), format!("There is no folder ~/build/{}.", inputs.context))
+        } else {
+            let gone = "The builder of this worker does not have the uploaded context any more. Upload it again.";
+            (inputs.context.clone(), gone.to_owned())
+        };
+        let path = join(&place, &inputs.dockerfile);
         let refuse = |message: String| Err(Error::field("dockerfile", message));
         let Some(text) = text else {
             return match handle.exit_code.await.map_err(|error| builder_error(worker, error))? {
-                launcher::REFUSED_CONTEXT => Err(Error::field(
-                    "context",
-                    format!("There is no folder ~/build/{}.", inputs.context),
-                )),
+                launcher::REFUSED_CONTEXT => Err(Error::field("context", folder)),
                 launcher::REFUSED_OUTSIDE => refuse(format!("{path} leads out of the build folder by a link.")),
                 _ => refuse(format!(
                     "There is no Dockerfile at {path}. Put one there, or name another one."
@@ -107,6 +110,28 @@ impl Orchestrator {
     }
 }
 
+/// Where the context of a build is in the builder.
+pub(super) fn source(context_id: &str, path: &str) -> ContextSource {
+    let path = path.to_owned();
+    if context_id.is_empty() {
+        ContextSource::Folder {
+            folder: BUILD_FOLDER_BUILDER.into(),
+            path,
+        }
+    } else {
+        ContextSource::Stored {
+            id: context_id.to_owned(),
+            path,
+        }
+    }
+}
+
+/// `folder/path`, without a slash at either end.
+pub(super) fn join(folder: &str, path: &str) -> String {
+    let parts = [folder, path].into_iter().filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join("/")
+}
+
 fn builder_error(worker: &Worker, error: EngineError) -> Error {
     match error.kind {
         EngineErrorKind::NoSuchContainer => Error::conflict(format!(
@@ -116,7 +141,7 @@ fn builder_error(worker: &Worker, error: EngineError) -> Error {
         EngineErrorKind::CannotStart => Error::field(
             "worker",
             format!(
-                "The builder image of {} has no shell to run builds with.",
+                "{} was started by an older console and has no agent. Start another worker.",
                 worker.name()
             ),
         ),

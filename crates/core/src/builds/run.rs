@@ -16,7 +16,7 @@ use tokio::{sync::watch, time::Instant};
 use tracing::Instrument as _;
 
 use super::{
-    offer::Offer,
+    offer::{self, Offer},
     options,
     runs::{Live, Run, Stop},
 };
@@ -32,7 +32,7 @@ use crate::{
     logs::{Decoded, LogWriter},
     orchestrator::Change,
     store::Build,
-    workers::BUILD_FOLDER_BUILDER,
+    workers::CONTEXTS,
 };
 
 /// How long a broken connection to a builder that seems to live is made anew.
@@ -333,8 +333,8 @@ impl<'a> Follower<'a> {
         let options = options::kept(&build.additional_build_params, &build.custom_build_command);
         make(&Launch {
             build: &build.id.to_string(),
-            folder: BUILD_FOLDER_BUILDER,
-            context: &build.context,
+            store: CONTEXTS,
+            source: offer::source(&build.context_id, &build.context),
             dockerfile: &build.dockerfile,
             dockerfile_text: &build.dockerfile_text,
             reference: &format!("{}:{}", build.name, build.tag),
@@ -370,7 +370,7 @@ impl<'a> Follower<'a> {
             if error.kind == EngineErrorKind::CannotStart {
                 return Some(Outcome::Refused {
                     code: launcher::EXIT_NO_BUILDCTL,
-                    words: "The builder image has no shell to run builds with.".into(),
+                    words: "The worker was started by an older console and has no agent.".into(),
                 });
             }
         }

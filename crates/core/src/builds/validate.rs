@@ -28,6 +28,7 @@ pub(super) struct Inputs {
     pub credentials: Vec<RegistryCredential>,
     pub insecure_registry: bool,
     pub no_cache: bool,
+    pub context_id: String,
     pub context: String,
     pub dockerfile: String,
     pub additional_build_params: String,
@@ -71,6 +72,12 @@ pub(super) fn validate(mut request: BuildRequest) -> Result<Inputs> {
         "context",
         confine(&request.context).map_err(|why| format!("The context {why}.")),
     );
+    let is_id = |id: &str| id.len() == 64 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let context_id = match request.context_id {
+        id if id.is_empty() || is_id(&id) => Ok(id),
+        other => Err(format!("{other:?} is no id of an uploaded context.")),
+    };
+    let context_id = or_wrong("context_id", context_id);
     let dockerfile = match confine(&request.dockerfile) {
         Ok(path) if path.is_empty() => Ok("Dockerfile".to_owned()),
         other => other.map_err(|why| format!("The path of the Dockerfile {why}.")),
@@ -100,6 +107,7 @@ pub(super) fn validate(mut request: BuildRequest) -> Result<Inputs> {
         credentials,
         insecure_registry: request.insecure_registry,
         no_cache: request.no_cache,
+        context_id,
         context,
         dockerfile,
         additional_build_params: request.additional_build_params,
@@ -194,6 +202,7 @@ mod tests {
             registry_secrets: vec![],
             insecure_registry: false,
             no_cache: false,
+            context_id: String::new(),
             context: String::new(),
             dockerfile: String::new(),
             additional_build_params: String::new(),

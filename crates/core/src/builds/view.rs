@@ -27,6 +27,7 @@ pub(super) fn view(build: Build, position: Option<Position>, live: Option<Live>)
         credentials: build.credentials,
         insecure_registry: build.insecure_registry,
         no_cache: build.no_cache,
+        context_id: build.context_id,
         context: build.context,
         dockerfile: build.dockerfile,
         additional_build_params: build.additional_build_params,

@@ -457,7 +457,9 @@ pub struct Build {
     pub insecure_registry: bool,
     /// Without cache.
     pub no_cache: bool,
-    /// Context relative to the build folder.
+    /// An uploaded context; empty = a folder of the build folder.
+    pub context_id: String,
+    /// Folder of the context in either.
     pub context: String,
     /// Dockerfile relative to the context.
     pub dockerfile: String,

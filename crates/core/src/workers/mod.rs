@@ -16,6 +16,7 @@
 //! | `build_config.rs` | the configuration of a worker's build service: what is asked for, and what is shown |
 //! | `build_config_apply.rs` | the same in the builder: waiting, trying, putting in place |
 //! | `reach.rs` | logs, commands and what is in the build folder of a running worker |
+//! | `contexts.rs` | build contexts that are sent, apart from the build folder |
 //! | `uploads.rs` | files and folders into the build folder |
 
 mod build_config;
@@ -31,6 +32,7 @@ mod provision;
 mod pull;
 mod reach;
 mod terminate;
+mod contexts;
 mod uploads;
 mod watch;
 
@@ -57,6 +59,7 @@ use prt_types::access::{Role, TokenScope};
 
 pub use config::LOG_LEVELS;
 pub(crate) use reach::normal_path;
+pub use plan::CONTEXTS;
 pub use reach::{BuildFile, confine};
 pub use uploads::ByteStream;
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use prt_agent_protocol::AGENT;
 use prt_types::workers::ContainerRole;
 
 use super::{BUILD_FOLDER_BUILDER, BUILD_FOLDER_PRIMARY};
@@ -53,6 +54,9 @@ pub struct Parts<'a> {
     /// Text of buildkitd.toml and the certificate files that it names.
     pub buildkit_files: Vec<(String, Vec<u8>)>,
 }
+
+/// Where the agent keeps contexts in a builder: on a volume that the worker's user cannot reach.
+pub const CONTEXTS: &str = "/var/lib/prt-contexts";
 
 /// Makes the plan.
 pub fn plan(parts: Parts<'_>) -> WorkerPlan {
@@ -173,7 +177,7 @@ fn builder(parts: &Parts<'_>, image: &EngineImage) -> ContainerPlan {
     } else {
         ("/home/user/.local/share/buildkit", OWNER)
     };
-    let files = parts
+    let mut files: Vec<FileInContainer> = parts
         .buildkit_files
         .iter()
         .map(|(path, content)| FileInContainer {
@@ -183,6 +187,12 @@ fn builder(parts: &Parts<'_>, image: &EngineImage) -> ContainerPlan {
             owner: OWNER,
         })
         .collect();
+    files.push(FileInContainer {
+        path: AGENT.into(),
+        content: parts.settings.agent.to_vec(),
+        mode: 0o755,
+        owner: (0, 0),
+    });
     let service = [image.entrypoint.clone(), image.command.clone()].concat();
     ContainerPlan {
         image: image.id.clone(),
@@ -201,6 +211,12 @@ fn builder(parts: &Parts<'_>, image: &EngineImage) -> ContainerPlan {
             Mount {
                 volume: "buildkit".into(),
                 path: state.into(),
+                read_only: false,
+                owner,
+            },
+            Mount {
+                volume: "contexts".into(),
+                path: CONTEXTS.into(),
                 read_only: false,
                 owner,
             },

@@ -157,7 +157,7 @@ const DISCARD: &str = r#"drop "$2""#;
 /// Uploads into one worker that go on at the same time; others wait.
 const AT_ONCE: usize = 16;
 /// A sender from whom nothing comes for so long has gone.
-const SILENCE: Duration = Duration::from_mins(1);
+pub(super) const SILENCE: Duration = Duration::from_mins(1);
 
 /// Bytes from a client, as they come.
 pub type ByteStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
@@ -263,7 +263,7 @@ impl Orchestrator {
     }
 
     /// In the audit log before anything happens, as with commands: what breaks off was tried all the same.
-    async fn upload_begins(&self, cx: &OpContext, worker: &str, path: &str, replace: bool) -> Result<()> {
+    pub(super) async fn upload_begins(&self, cx: &OpContext, worker: &str, path: &str, replace: bool) -> Result<()> {
         let details = json!({ "path": path, "replace": replace });
         let mut tx = self.write().await?;
         self.audit_add(&mut *tx, cx, "worker.upload", worker, Outcome::Done, details)
@@ -299,6 +299,14 @@ pub(super) struct Turns {
     at_once: Semaphore,
     /// Held while one is put in place, which is more than one step.
     placing: tokio::sync::Mutex<()>,
+}
+
+impl Turns {
+    /// Waits for one of the places.
+    pub async fn turn(&self) -> Option<tokio::sync::SemaphorePermit<'_>> {
+        // It is never closed.
+        self.at_once.acquire().await.ok()
+    }
 }
 
 impl Default for Turns {
@@ -402,8 +410,8 @@ async fn file_receive(upload: &Upload<'_>, relative: &str, content: ByteStream) 
 
 /// What of a stream has come.
 #[derive(Default)]
-struct StreamEnd {
-    broken: Option<String>,
+pub(super) struct StreamEnd {
+    pub broken: Option<String>,
     bytes: u64,
     /// Whether the last pieces end in two blocks of zeros, which end an archive: tar itself is content with less.
     zeros: usize,
@@ -425,7 +433,7 @@ impl StreamEnd {
 }
 
 /// The pieces of a stream until it breaks off or falls silent, noting how it ends.
-fn watched(bytes: ByteStream, end: Arc<Mutex<StreamEnd>>, silence: Duration) -> BoxStream<'static, Bytes> {
+pub(super) fn watched(bytes: ByteStream, end: Arc<Mutex<StreamEnd>>, silence: Duration) -> BoxStream<'static, Bytes> {
     let heard = stream::unfold(bytes, move |mut bytes| async move {
         let next = tokio::time::timeout(silence, bytes.next()).await;
         let silent = |_| {
@@ -459,7 +467,7 @@ fn not_ours(relative: &str) -> Result<()> {
     Ok(())
 }
 
-fn broke_off(why: &str) -> Error {
+pub(super) fn broke_off(why: &str) -> Error {
     Error::field("body", format!("The upload broke off: {why}."))
 }
 

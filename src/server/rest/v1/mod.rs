@@ -8,6 +8,7 @@ mod builders;
 mod builds;
 mod certificates;
 mod container_images;
+mod contexts;
 mod named_secrets;
 mod notebooks;
 mod registry_credentials;
@@ -43,6 +44,7 @@ pub fn router() -> OpenApiRouter<AppState> {
             .merge(builds::router())
             .merge(certificates::router())
             .merge(container_images::router())
+            .merge(contexts::router())
             .merge(named_secrets::router())
             .merge(notebooks::router())
             .merge(registry_credentials::router())

@@ -27,7 +27,7 @@ pub fn router() -> OpenApiRouter<AppState> {
 }
 
 /// A body of any size as it comes.
-fn bytes(body: Body) -> ByteStream {
+pub(super) fn bytes(body: Body) -> ByteStream {
     let chunks = body.into_data_stream();
     chunks.map(|chunk| chunk.map_err(io::Error::other)).boxed()
 }

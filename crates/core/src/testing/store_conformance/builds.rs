@@ -56,6 +56,7 @@ pub(super) async fn every_field(stories: &Stories) {
         credentials_sealed: None,
         insecure_registry: false,
         no_cache: false,
+        context_id: String::new(),
         context: String::new(),
         dockerfile: String::new(),
         additional_build_params: String::new(),

@@ -225,6 +225,7 @@ pub(super) fn build(worker: &Worker, owner: &User, number: i64) -> Build {
         credentials_sealed: Some(vec![0, 255, 0, 127]),
         insecure_registry: true,
         no_cache: true,
+        context_id: "ab".repeat(32),
         context: "app".into(),
         dockerfile: "Dockerfile.dev".into(),
         additional_build_params: "--opt target=web".into(),

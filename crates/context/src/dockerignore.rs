@@ -1,6 +1,6 @@
 //! `.dockerignore`: which paths of a context are not sent. The last pattern that matches a path, or a folder above it, decides.
 
-use super::pattern::Pattern;
+use crate::pattern::Pattern;
 
 /// A line that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

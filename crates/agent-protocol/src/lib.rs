@@ -1,0 +1,85 @@
+//! What the console and its agent in a container say to each other.
+//!
+//! The console starts `prt-agent` as a command in a container. Everything goes in and out as frames: four bytes with the length of what
+//! follows, most significant first, then that many bytes. The first frame is a [`Request`] in JSON. Where a request comes with contents,
+//! they follow as frames of at most [`LARGEST_PART`] bytes, and an empty frame says that all of them have come: a stream that ends without
+//! it was cut. The answer is one frame with a [`Reply`] in JSON.
+//!
+//! A build is different, because its output can be of any length and is read again from any place: see [`Launch`].
+
+pub mod frame;
+mod launch;
+
+use prt_types::contexts::{ContextManifest, ContextView};
+use serde::{Deserialize, Serialize};
+
+pub use launch::{ContextSource, EXIT, Exit, LONGEST_DOCKERFILE, Launch, LaunchInput, MemoryFile, SPOOL};
+
+/// Where the engine puts the agent in a container.
+pub const AGENT: &str = "/.prt/agent";
+
+/// Most bytes of one frame with contents.
+pub const LARGEST_PART: usize = 256 * 1024;
+
+/// Most bytes of a request, which may hold the list of a context.
+pub const LARGEST_REQUEST: usize = 64 * 1024 * 1024;
+
+/// Something to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Request {
+    /// Makes the context of this list from what is there, or says what is missing. Answered by [`Reply::Context`].
+    ContextOffer {
+        /// Folder of the contexts.
+        store: String,
+        /// The list.
+        manifest: ContextManifest,
+    },
+    /// Takes missing contents as a tar stream with a file for each, named by its SHA-256. Answered by [`Reply::Context`].
+    ContextFill {
+        /// Folder of the contexts.
+        store: String,
+        /// Of an offer that was made before.
+        id: String,
+    },
+    /// Takes a whole context as a tar stream. Answered by [`Reply::Context`].
+    ContextArchive {
+        /// Folder of the contexts.
+        store: String,
+    },
+}
+
+/// What became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reply", rename_all = "snake_case")]
+pub enum Reply {
+    /// A context.
+    Context(ContextView),
+    /// It cannot be done.
+    Refused(Refusal),
+}
+
+/// Why something cannot be done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// The kind.
+    pub kind: RefusalKind,
+    /// For people.
+    pub message: String,
+}
+
+/// Kinds of refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefusalKind {
+    /// What was asked for makes no sense.
+    Invalid,
+    /// There is no such thing.
+    NotFound,
+    /// The stream with the contents was cut.
+    Cut,
+    /// The container's disk is full.
+    DiskFull,
+    /// Anything else.
+    Failed,
+}

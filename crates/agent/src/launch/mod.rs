@@ -1,0 +1,101 @@
+//! Builds in the builder: they go on whoever listens.
+//!
+//! A build has a folder of its own below the spool:
+//!
+//! | file | what |
+//! |---|---|
+//! | `launch.json` | what is built |
+//! | `dockerfile/` | the Dockerfile that was checked, and the ignore file beside it |
+//! | `tree` | path of the context that it is built from |
+//! | `runner`, `command` | processes: number and start time |
+//! | `progress` | what `buildctl` writes, byte by byte |
+//! | `cancel` | the build is not wanted any more |
+//! | `refused` | exit code and words: it could not be started |
+//! | `metadata`, `exit` | digest and exit code, at its end |
+
+mod follow;
+mod process;
+mod runner;
+mod start;
+mod turns;
+
+use std::{
+    fs,
+    io::{self, Write as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use prt_agent_protocol::SPOOL;
+
+pub use follow::follow;
+pub use runner::run;
+pub use start::launch;
+
+/// Contexts of builds that have not ended.
+pub fn contexts_in_use() -> Vec<PathBuf> {
+    let builds = fs::read_dir(SPOOL).into_iter().flatten().flatten();
+    builds
+        .filter(|build| !build.path().join("exit").exists())
+        .filter_map(|build| fs::read_to_string(build.path().join("tree")).ok())
+        .map(PathBuf::from)
+        .collect()
+}
+
+/// The folder of a build.
+fn folder_of(spool: &str, build: &str) -> Option<PathBuf> {
+    let plain = !build.is_empty() && build.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    (plain && build != "." && build != "..").then(|| Path::new(spool).join(build))
+}
+
+/// Ends a build. The mark is made first: a build that is only just being started finds it.
+pub fn cancel(spool: &str, build: &str, signal: &str) -> i64 {
+    let Some(folder) = folder_of(spool, build) else { return 2 };
+    let marked = make_folder(&folder).and_then(|()| private_file(&folder.join("cancel")).map(drop));
+    if let Err(error) = marked {
+        eprintln!("the build cannot be canceled: {error}");
+        return 1;
+    }
+    let signal = if signal == "kill" {
+        rustix::process::Signal::KILL
+    } else {
+        rustix::process::Signal::TERM
+    };
+    if !folder.join("exit").exists()
+        && let Some(command) = process::Process::read(&folder.join("command"))
+    {
+        command.signal(signal);
+    }
+    0
+}
+
+/// Removes what an ended build left.
+pub fn remove(spool: &str, build: &str) -> i64 {
+    if let Some(folder) = folder_of(spool, build) {
+        _ = fs::remove_dir_all(folder);
+    }
+    0
+}
+
+/// Makes a folder for this user only, and those above it.
+fn make_folder(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+fn private_file(path: &Path) -> io::Result<fs::File> {
+    fs::File::options()
+        .create(true)
+        .write(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+}
+
+/// Writes a file that others see whole or not at all.
+fn place(path: &Path, content: &[u8]) -> io::Result<()> {
+    let new = path.with_extension("new");
+    let mut file = private_file(&new)?;
+    file.write_all(content)?;
+    drop(file);
+    fs::rename(&new, path)
+}

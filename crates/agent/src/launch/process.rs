@@ -1,0 +1,55 @@
+//! Processes of a build. With the time of its start a process number cannot be taken for that of a later process.
+
+use std::{fs, io, path::Path};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::place;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Process {
+    pid: u32,
+    /// In the kernel's ticks.
+    started: u64,
+}
+
+impl Process {
+    /// The process of that number, if it runs.
+    pub fn of(pid: u32) -> Option<Self> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The name before it may contain anything.
+        let mut fields = stat.rsplit_once(") ")?.1.split(' ');
+        // A zombie is gone; its parent may never collect it.
+        if fields.next()? == "Z" {
+            return None;
+        }
+        let started = fields.nth(18)?.parse().ok()?;
+        Some(Self { pid, started })
+    }
+
+    /// As it was written down.
+    pub fn read(path: &Path) -> Option<Self> {
+        let text = fs::read_to_string(path).ok()?;
+        let (pid, started) = text.trim().split_once(' ')?;
+        Some(Self {
+            pid: pid.parse().ok()?,
+            started: started.parse().ok()?,
+        })
+    }
+
+    pub fn write(self, path: &Path) -> io::Result<()> {
+        place(path, format!("{} {}\n", self.pid, self.started).as_bytes())
+    }
+
+    pub fn runs(self) -> bool {
+        Self::of(self.pid) == Some(self)
+    }
+
+    pub fn signal(self, signal: Signal) {
+        if self.runs()
+            && let Some(pid) = i32::try_from(self.pid).ok().and_then(Pid::from_raw)
+        {
+            _ = kill_process(pid, signal);
+        }
+    }
+}

@@ -1,0 +1,345 @@
+//! A folder that belongs to a user, as a list. Contents are taken in on the way.
+//!
+//! Each folder is opened from the one above and each file without following links, so nothing outside is read, whatever is moved or linked
+//! meanwhile.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fs,
+    io::{self, Read as _},
+    path::Path,
+    time::{Duration, SystemTime},
+};
+
+use cap_fs_ext::{DirExt as _, FollowSymlinks, OpenOptionsFollowExt as _};
+use cap_std::{
+    ambient_authority,
+    fs::{Dir, File, Metadata, MetadataExt as _, OpenOptions, OpenOptionsExt as _},
+};
+use prt_context::{Dockerignore, Matched};
+use prt_types::contexts::{ContextEntry, ContextEntryType, ContextManifest};
+use serde::{Deserialize, Serialize};
+
+use super::{Result, Store, StoreError, io_error, objects};
+
+/// An ignore file beyond this is a mistake.
+const LONGEST_IGNORE: u64 = 1024 * 1024;
+/// Hashes that are remembered.
+const MOST_KNOWN: usize = 400_000;
+/// A file that changed just now may change again without its times telling so.
+const SETTLED: Duration = Duration::from_secs(2);
+
+/// A folder to be read.
+#[derive(Clone, Copy, Debug)]
+pub struct Folder<'a> {
+    /// The build folder.
+    pub base: &'a str,
+    /// Below it; empty = itself.
+    pub path: &'a str,
+    /// The Dockerfile within, for the ignore file that is beside it.
+    pub dockerfile: &'a str,
+}
+
+/// What lies at the top of the build folder and belongs to the console.
+fn is_ours(path: &str) -> bool {
+    path == "build.log" || path.starts_with(".prt-upload-")
+}
+
+/// Opens a folder beneath another one.
+pub fn open(base: &str, path: &str) -> Result<Dir> {
+    let dir = Dir::open_ambient_dir(base, ambient_authority()).map_err(io_error(format!("opening {base}")))?;
+    if path.is_empty() {
+        return Ok(dir);
+    }
+    dir.open_dir(path).map_err(|error| beneath(base, path, error))
+}
+
+/// What an error of opening something beneath a folder means.
+pub fn beneath(base: &str, path: &str, error: io::Error) -> StoreError {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+            StoreError::NotFound(format!("There is no folder {base}/{path}."))
+        }
+        // The kernel's word for a path that leaves the folder; what may just not be read has the other number.
+        _ if error.raw_os_error().is_none() || error.raw_os_error() == Some(rustix::io::Errno::XDEV.raw_os_error()) => {
+            StoreError::Outside(format!("{base}/{path} leads out of the build folder."))
+        }
+        _ => io_error(format!("opening {base}/{path}"))(error),
+    }
+}
+
+/// Opens a regular file of a folder, without following a link.
+pub fn open_file(dir: &Dir, name: impl AsRef<Path>) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    // Not blocking: a named pipe could have taken the place of the file.
+    options
+        .read(true)
+        .follow(FollowSymlinks::No)
+        .custom_flags(rustix::fs::OFlags::NONBLOCK.bits() as i32);
+    let file = dir.open_with(name, &options)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::other("it is not a regular file"))
+    }
+}
+
+/// Reads the folder.
+pub fn read(store: &Store, folder: &Folder<'_>) -> Result<ContextManifest> {
+    let root = open(folder.base, folder.path)?;
+    let ignore = ignore(&root, folder.dockerfile)?;
+    let mut walk = Walk {
+        store,
+        ignore: &ignore,
+        whole: folder.path.is_empty(),
+        known: Known::read(store),
+        seen: HashMap::new(),
+        entries: vec![],
+    };
+    walk.folder(&root, "", &ignore.root(), &mut vec![])?;
+    let known = walk.known;
+    let manifest = ContextManifest { entries: walk.entries };
+    // Hashes may be known of contents that are not kept any more.
+    let (missing, _) = objects::missing(store, &manifest);
+    let mut missing: HashSet<String> = missing.into_iter().collect();
+    let mut again = false;
+    for entry in &manifest.entries {
+        if entry.kind == ContextEntryType::File && missing.remove(&entry.sha256) {
+            let file = root
+                .open(&entry.path)
+                .map_err(io_error(format!("reading {}", entry.path)))?;
+            again |= objects::put(store, file)?.0 != entry.sha256;
+        }
+    }
+    if again {
+        // It changed in between: what is known of it is wrong by now.
+        Known::default().write(store);
+        return read(store, folder);
+    }
+    known.write(store);
+    Ok(manifest)
+}
+
+/// The ignore file that counts: the Dockerfile's own goes before the context's.
+fn ignore(root: &Dir, dockerfile: &str) -> Result<Dockerignore> {
+    match ignore_text(root, dockerfile)? {
+        Some((name, text)) => Dockerignore::parse(&text)
+            .map_err(|error| StoreError::Invalid(format!("{name}, {error}. Correct the pattern."))),
+        None => Ok(Dockerignore::default()),
+    }
+}
+
+/// Name and text of the ignore file.
+pub fn ignore_text(root: &Dir, dockerfile: &str) -> Result<Option<(String, String)>> {
+    for name in [format!("{dockerfile}.dockerignore"), ".dockerignore".to_owned()] {
+        let file = match root.open(&name) {
+            Ok(file) => file,
+            Err(_) => continue,
+        };
+        if !file.metadata().is_ok_and(|meta| meta.is_file()) {
+            continue;
+        }
+        let mut text = vec![];
+        file.take(LONGEST_IGNORE)
+            .read_to_end(&mut text)
+            .map_err(io_error(format!("reading {name}")))?;
+        return Ok(Some((name, String::from_utf8_lossy(&text).into_owned())));
+    }
+    Ok(None)
+}
+
+struct Walk<'a> {
+    store: &'a Store,
+    ignore: &'a Dockerignore,
+    /// The build folder itself is read.
+    whole: bool,
+    known: Known,
+    /// Files with several names, by device and inode.
+    seen: HashMap<(u64, u64), String>,
+    entries: Vec<ContextEntry>,
+}
+
+impl Walk<'_> {
+    /// `pending` are ignored folders above that are part of the context only if something in them is.
+    fn folder(&mut self, dir: &Dir, folder: &str, above: &Matched, pending: &mut Vec<ContextEntry>) -> Result<()> {
+        let shown = if folder.is_empty() { "the context" } else { folder };
+        let mut names = vec![];
+        for entry in dir.entries().map_err(io_error(format!("reading {shown}")))? {
+            let entry = entry.map_err(io_error(format!("reading {shown}")))?;
+            match entry.file_name().into_string() {
+                Ok(name) => names.push(name),
+                Err(name) => {
+                    return Err(StoreError::Invalid(format!(
+                        "The name of {} in {shown} is not UTF-8. Rename it.",
+                        name.to_string_lossy()
+                    )));
+                }
+            }
+        }
+        names.sort();
+        for name in names {
+            let path = if folder.is_empty() {
+                name.clone()
+            } else {
+                format!("{folder}/{name}")
+            };
+            if !(self.whole && is_ours(&path)) {
+                self.one(dir, &name, &path, above, pending)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn one(
+        &mut self,
+        dir: &Dir,
+        name: &str,
+        path: &str,
+        above: &Matched,
+        pending: &mut Vec<ContextEntry>,
+    ) -> Result<()> {
+        let (ignored, matched) = self.ignore.check(path, above);
+        if ignored && !self.ignore.has_exception_below(path) {
+            return Ok(());
+        }
+        let error = || io_error(format!("reading {path}"));
+        let meta = match dir.symlink_metadata(name) {
+            Ok(meta) => meta,
+            // It was there a moment ago.
+            Err(gone) if gone.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(other) => return Err(error()(other)),
+        };
+        if ignored && !meta.is_dir() {
+            return Ok(());
+        }
+        let mut entry = ContextEntry {
+            path: path.to_owned(),
+            kind: ContextEntryType::Folder,
+            mode: meta.mode() & 0o7777,
+            mtime: meta.mtime(),
+            size: 0,
+            sha256: String::new(),
+            target: String::new(),
+        };
+        if meta.is_symlink() {
+            entry.kind = ContextEntryType::Symlink;
+            entry.mode = 0o777;
+            let target = dir.read_link_contents(name).map_err(error())?;
+            entry.target = target.to_string_lossy().into_owned();
+        } else if meta.is_file() {
+            self.file(dir, name, &meta, &mut entry)?;
+        } else if !meta.is_dir() {
+            // Sockets, pipes and devices are no input of a build.
+            return Ok(());
+        }
+        let waiting = pending.len();
+        if ignored {
+            pending.push(entry);
+        } else {
+            self.entries.append(pending);
+            self.entries.push(entry);
+        }
+        if meta.is_dir() {
+            let below = dir.open_dir_nofollow(name).map_err(error())?;
+            self.folder(&below, path, &matched, pending)?;
+            pending.truncate(waiting);
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, dir: &Dir, name: &str, meta: &Metadata, entry: &mut ContextEntry) -> Result<()> {
+        let inode = (meta.dev(), meta.ino());
+        if meta.nlink() > 1
+            && let Some(first) = self.seen.get(&inode)
+        {
+            entry.kind = ContextEntryType::Hardlink;
+            entry.target.clone_from(first);
+            return Ok(());
+        }
+        entry.kind = ContextEntryType::File;
+        (entry.sha256, entry.size) = match self.known.of(meta) {
+            Some(hash) => (hash, meta.len()),
+            None => {
+                let error = || io_error(format!("reading {}", entry.path));
+                let file = open_file(dir, name).map_err(error())?;
+                // Before its content: what changes while it is read has a later time then.
+                let meta = file.metadata().map_err(error())?;
+                let (hash, size) = objects::put(self.store, file)?;
+                if size == meta.len() {
+                    self.known.note(&meta, &hash);
+                }
+                (hash, size)
+            }
+        };
+        if meta.nlink() > 1 {
+            self.seen.insert(inode, entry.path.clone());
+        }
+        Ok(())
+    }
+}
+
+/// Hashes of files by inode and times. The time of the inode cannot be set, so a file whose content changed is seen.
+#[derive(Default)]
+struct Known {
+    of: HashMap<(u64, u64), Fact>,
+    changed: bool,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Fact {
+    dev: u64,
+    ino: u64,
+    size: u64,
+    mtime: (i64, i64),
+    ctime: (i64, i64),
+    sha256: String,
+}
+
+impl Known {
+    fn read(store: &Store) -> Self {
+        let facts: Vec<Fact> = fs::read(store.at("known"))
+            .ok()
+            .and_then(|json| serde_json::from_slice(&json).ok())
+            .unwrap_or_default();
+        let of = facts.into_iter().map(|fact| ((fact.dev, fact.ino), fact)).collect();
+        Self { of, changed: false }
+    }
+
+    fn of(&self, meta: &Metadata) -> Option<String> {
+        let fact = self.of.get(&(meta.dev(), meta.ino()))?;
+        let same = fact.size == meta.len()
+            && fact.mtime == (meta.mtime(), meta.mtime_nsec())
+            && fact.ctime == (meta.ctime(), meta.ctime_nsec());
+        same.then(|| fact.sha256.clone())
+    }
+
+    fn note(&mut self, meta: &Metadata, hash: &str) {
+        let changed = SystemTime::UNIX_EPOCH + Duration::from_secs(meta.ctime().unsigned_abs());
+        if changed.elapsed().is_ok_and(|age| age > SETTLED) {
+            let fact = Fact {
+                dev: meta.dev(),
+                ino: meta.ino(),
+                size: meta.len(),
+                mtime: (meta.mtime(), meta.mtime_nsec()),
+                ctime: (meta.ctime(), meta.ctime_nsec()),
+                sha256: hash.to_owned(),
+            };
+            self.of.insert((fact.dev, fact.ino), fact);
+            self.changed = true;
+        }
+    }
+
+    /// Without them all files are read again, so an error is none.
+    fn write(&self, store: &Store) {
+        if !self.changed && !self.of.is_empty() {
+            return;
+        }
+        let facts: Vec<&Fact> = self.of.values().take(MOST_KNOWN).collect();
+        let new = store.scratch();
+        if let Ok(json) = serde_json::to_vec(&facts)
+            && fs::write(&new.0, json).is_ok()
+        {
+            _ = fs::rename(&new.0, store.at("known"));
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! Contexts in a builder, so that an image holds exactly the files of its context.
+//!
+//! | in the store | what |
+//! |---|---|
+//! | `objects/ab/SHA256.MODE.MTIME.N` | contents of files; `N` tells files of one context apart that are equal and not hard links |
+//! | `trees/ID` | contexts as folders; their files are hard links to objects |
+//! | `lists/ID` | the lists that they were made of; the time of the file is that of the last use |
+//! | `stamps` | which hash has which nanoseconds |
+//! | `known` | hashes of files of the build folder, by inode and times |
+//! | `new` | what is being made |
+//!
+//! BuildKit takes a file as unchanged when path, size and time of change are those of the last context that it got. So here each content
+//! has nanoseconds of its own among all contents of its size: where size and time are equal, the content is. In an image only the whole
+//! seconds are seen.
+
+mod archive;
+pub mod folder;
+mod list;
+mod objects;
+mod stamps;
+mod tree;
+
+use std::{
+    fs::{self, File},
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use prt_types::contexts::{ContextManifest, ContextView};
+
+use stamps::Stamps;
+
+/// Contexts that stay for the next build, beside those of builds that run.
+const TREES: usize = 16;
+
+/// Why a context cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// What was sent makes no sense.
+    #[error("{0}")]
+    Invalid(String),
+    /// It is not there.
+    #[error("{0}")]
+    NotFound(String),
+    /// It leads out of the folder that it has to be in.
+    #[error("{0}")]
+    Outside(String),
+    /// The stream ended early.
+    #[error("The upload was cut.")]
+    Cut,
+    /// The file system.
+    #[error("{what}: {source}")]
+    Io { what: String, source: io::Error },
+}
+
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// Adds what was done to an error of the file system.
+pub fn io_error(what: impl Into<String>) -> impl FnOnce(io::Error) -> StoreError {
+    |source| match source.kind() {
+        io::ErrorKind::UnexpectedEof => StoreError::Cut,
+        _ => StoreError::Io {
+            what: what.into(),
+            source,
+        },
+    }
+}
+
+/// The contexts of a builder.
+#[derive(Debug)]
+pub struct Store {
+    root: PathBuf,
+}
+
+/// Held while something of the store is made or removed; the process' end lets it go.
+struct Lock {
+    _file: File,
+}
+
+impl Store {
+    /// Opens a store, makes it if need be.
+    pub fn open(root: &str) -> Result<Self> {
+        let store = Self { root: root.into() };
+        for name in ["objects", "trees", "lists", "new"] {
+            fs::create_dir_all(store.at(name)).map_err(io_error(format!("making {root}/{name}")))?;
+        }
+        Ok(store)
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    fn tree_path(&self, id: &str) -> PathBuf {
+        self.at("trees").join(id)
+    }
+
+    fn list_path(&self, id: &str) -> PathBuf {
+        self.at("lists").join(id)
+    }
+
+    fn lock(&self) -> Result<Lock> {
+        let path = self.at("lock");
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(io_error("opening the lock of the contexts"))?;
+        file.lock().map_err(io_error("locking the contexts"))?;
+        Ok(Lock { _file: file })
+    }
+
+    /// A name for something that is being made. It goes with the value.
+    fn scratch(&self) -> Scratch {
+        // Processes number what they make; a process id that comes again finds its name removed by `clean`.
+        use std::sync::atomic::{AtomicU64, Ordering};
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let name = format!("{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        Scratch(self.at("new").join(name))
+    }
+
+    /// Makes the context of a list from contents that are there, or says what is missing.
+    pub fn offer(&self, manifest: &ContextManifest) -> Result<ContextView> {
+        list::check(manifest)?;
+        let id = list::id(manifest);
+        if self.touch(&id) && self.tree_path(&id).is_dir() {
+            return Ok(ContextView {
+                id,
+                missing: vec![],
+                missing_bytes: 0,
+            });
+        }
+        let lock = self.lock()?;
+        self.clean(&id)?;
+        self.list_write(&id, manifest)?;
+        self.make(&lock, &id, manifest)
+    }
+
+    /// Takes contents that an offer missed.
+    pub fn fill(&self, id: &str, contents: impl Read) -> Result<ContextView> {
+        if !list::is_hash(id) {
+            return Err(StoreError::Invalid(format!("{id:?} is no id of a context.")));
+        }
+        let manifest = self.list_read(id)?;
+        archive::contents(self, &manifest, contents)?;
+        self.make(&self.lock()?, id, &manifest)
+    }
+
+    /// Takes a whole context.
+    pub fn archive(&self, contents: impl Read) -> Result<ContextView> {
+        let manifest = archive::whole(self, contents)?;
+        list::check(&manifest)?;
+        let id = list::id(&manifest);
+        let lock = self.lock()?;
+        self.clean(&id)?;
+        self.list_write(&id, &manifest)?;
+        self.make(&lock, &id, &manifest)
+    }
+
+    /// The folder of a context that was sent.
+    pub fn tree(&self, id: &str) -> Result<PathBuf> {
+        let path = self.tree_path(id);
+        if list::is_hash(id) && path.is_dir() {
+            self.touch(id);
+            return Ok(path);
+        }
+        Err(StoreError::NotFound(
+            "The builder does not have this context any more. Send it again.".into(),
+        ))
+    }
+
+    /// A folder of the build folder as a context: as it is now, without what its ignore file names.
+    pub fn of_folder(&self, folder: &folder::Folder<'_>) -> Result<PathBuf> {
+        let manifest = folder::read(self, folder)?;
+        let id = list::id(&manifest);
+        if !(self.touch(&id) && self.tree_path(&id).is_dir()) {
+            let lock = self.lock()?;
+            self.clean(&id)?;
+            self.list_write(&id, &manifest)?;
+            self.make(&lock, &id, &manifest)?;
+        }
+        self.tree(&id)
+    }
+
+    /// Makes the tree if all contents are there.
+    fn make(&self, _lock: &Lock, id: &str, manifest: &ContextManifest) -> Result<ContextView> {
+        let (missing, missing_bytes) = objects::missing(self, manifest);
+        if missing.is_empty() && !self.tree_path(id).is_dir() {
+            let mut stamps = Stamps::read(self)?;
+            let new = self.scratch();
+            tree::make(self, manifest, &mut stamps, &new.0)?;
+            // Before the folder has its name: what BuildKit reads must be known.
+            stamps.save()?;
+            fs::rename(&new.0, self.tree_path(id)).map_err(io_error("placing the context"))?;
+        }
+        Ok(ContextView {
+            id: id.to_owned(),
+            missing,
+            missing_bytes,
+        })
+    }
+
+    fn list_write(&self, id: &str, manifest: &ContextManifest) -> Result<()> {
+        let new = self.scratch();
+        let json = serde_json::to_vec(manifest)
+            .map_err(|error| StoreError::Invalid(format!("The list of the context cannot be written: {error}.")))?;
+        fs::write(&new.0, json)
+            .and_then(|()| fs::rename(&new.0, self.list_path(id)))
+            .map_err(io_error("writing the list of the context"))
+    }
+
+    fn list_read(&self, id: &str) -> Result<ContextManifest> {
+        let gone = || StoreError::NotFound("There is no such context here. Send its list again.".into());
+        let json = fs::read(self.list_path(id)).map_err(|_| gone())?;
+        serde_json::from_slice(&json).map_err(|_| gone())
+    }
+
+    /// Notes a use; `false` = there is no such list.
+    fn touch(&self, id: &str) -> bool {
+        // `now` of this machine orders uses; nothing else depends on it.
+        let now = fs::FileTimes::new().set_modified(std::time::SystemTime::now());
+        File::options()
+            .append(true)
+            .open(self.list_path(id))
+            .and_then(|list| list.set_times(now))
+            .is_ok()
+    }
+
+    /// Removes contexts that have not been used for longest, but `wanted` and those of builds that run, and contents that no context has.
+    fn clean(&self, wanted: &str) -> Result<()> {
+        let used = |entry: &fs::DirEntry| entry.metadata().and_then(|meta| meta.modified()).ok();
+        let mut lists: Vec<_> = read_dir(&self.at("lists"))?
+            .into_iter()
+            .map(|entry| (used(&entry), entry.file_name()))
+            .collect();
+        if lists.len() < TREES {
+            return Ok(());
+        }
+        lists.sort();
+        let in_use = crate::launch::contexts_in_use();
+        let spare = lists.len() + 1 - TREES;
+        for (_, name) in lists.into_iter().take(spare) {
+            let name = name.to_string_lossy();
+            if name == wanted || in_use.iter().any(|used| used.ends_with(&*name)) {
+                continue;
+            }
+            remove_tree(&self.tree_path(&name));
+            _ = fs::remove_file(self.list_path(&name));
+        }
+        objects::sweep(self)
+    }
+}
+
+/// A path that is removed with the value, whatever is there.
+struct Scratch(PathBuf);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if self.0.is_dir() {
+            remove_tree(&self.0);
+        } else {
+            _ = fs::remove_file(&self.0);
+        }
+    }
+}
+
+fn read_dir(path: &Path) -> Result<Vec<fs::DirEntry>> {
+    fs::read_dir(path)
+        .and_then(Iterator::collect)
+        .map_err(io_error(format!("reading {}", path.display())))
+}
+
+/// Removes a tree, also one with folders that are read-only.
+fn remove_tree(path: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    if fs::remove_dir_all(path).is_ok() {
+        return;
+    }
+    fn unlock(path: &Path) {
+        _ = fs::set_permissions(path, fs::Permissions::from_mode(0o700));
+        for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                unlock(&entry.path());
+            }
+        }
+    }
+    unlock(path);
+    _ = fs::remove_dir_all(path);
+}

@@ -1,0 +1,155 @@
+//! Contents of files by their hash.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fs::{self, File},
+    io::{self, Read, Write as _},
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+use prt_types::contexts::{ContextEntry, ContextEntryType, ContextManifest};
+use sha2::{Digest as _, Sha256};
+
+use super::{Result, Store, io_error, read_dir};
+
+/// The name of contents that no file has been made of yet.
+const RAW: &str = "raw";
+
+fn folder(store: &Store, hash: &str) -> PathBuf {
+    store.at("objects").join(&hash[..2])
+}
+
+/// All that the store has of a content.
+fn variants(store: &Store, hash: &str) -> Vec<PathBuf> {
+    let found = fs::read_dir(folder(store, hash)).into_iter().flatten().flatten();
+    found
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with(hash))
+        .map(|entry| entry.path())
+        .collect()
+}
+
+/// Contents of a list that are not there, with their bytes. Nothing is stored of empty files.
+pub fn missing(store: &Store, manifest: &ContextManifest) -> (Vec<String>, u64) {
+    let mut there: HashMap<String, HashSet<String>> = HashMap::new();
+    let mut seen = HashSet::new();
+    let (mut missing, mut bytes) = (vec![], 0);
+    for entry in &manifest.entries {
+        if entry.kind != ContextEntryType::File || entry.size == 0 || !seen.insert(&entry.sha256) {
+            continue;
+        }
+        // One look at each folder, however many contents are in it.
+        let known = there.entry(entry.sha256[..2].to_owned()).or_insert_with(|| {
+            let found = fs::read_dir(folder(store, &entry.sha256)).into_iter().flatten().flatten();
+            found
+                .filter_map(|file| Some(file.file_name().to_string_lossy().get(..64)?.to_owned()))
+                .collect()
+        });
+        if !known.contains(&entry.sha256) {
+            missing.push(entry.sha256.clone());
+            bytes += entry.size;
+        }
+    }
+    (missing, bytes)
+}
+
+/// Takes a content in: returns its hash and size. Equal contents are kept once.
+pub fn put(store: &Store, mut content: impl Read) -> Result<(String, u64)> {
+    let new = store.scratch();
+    let mut file = File::create(&new.0).map_err(io_error("writing a file of the context"))?;
+    let mut hash = Sha256::new();
+    let mut size = 0;
+    let mut part = vec![0; 128 * 1024];
+    loop {
+        let count = match content.read(&mut part) {
+            Ok(0) => break,
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(io_error("reading a file of the context")(error)),
+        };
+        hash.update(&part[..count]);
+        file.write_all(&part[..count])
+            .map_err(io_error("writing a file of the context"))?;
+        size += count as u64;
+    }
+    let hash = hex::encode(hash.finalize());
+    if size > 0 && variants(store, &hash).is_empty() {
+        let folder = folder(store, &hash);
+        fs::create_dir_all(&folder)
+            .and_then(|()| fs::rename(&new.0, folder.join(format!("{hash}.{RAW}"))))
+            .map_err(io_error("placing a file of the context"))?;
+    }
+    Ok((hash, size))
+}
+
+/// Gives a file its place in a context. `nth` tells it from equal files of the same context; `nanos` are those of its content.
+pub fn link(store: &Store, entry: &ContextEntry, nth: u32, nanos: u32, to: &Path) -> Result<()> {
+    let error = || io_error(format!("placing {}", entry.path));
+    let time = time_of(entry.mtime, nanos);
+    if entry.size == 0 {
+        let file = File::create(to).map_err(error())?;
+        return dress(&file, entry.mode, time).map_err(error());
+    }
+    let hash = &entry.sha256;
+    let folder = folder(store, hash);
+    let wanted = folder.join(format!("{hash}.{:o}.{}.{nth}", entry.mode, entry.mtime));
+    if !wanted.exists() {
+        let raw = folder.join(format!("{hash}.{RAW}"));
+        let source = match variants(store, hash).into_iter().next() {
+            Some(source) => source,
+            None => return Err(error()(io::ErrorKind::NotFound.into())),
+        };
+        let new = store.scratch();
+        if raw.exists() {
+            // Nobody else has it under another name.
+            fs::rename(&raw, &new.0).map_err(error())?;
+        } else {
+            fs::copy(&source, &new.0).map_err(error())?;
+        }
+        let file = File::options().read(true).open(&new.0).map_err(error())?;
+        dress(&file, entry.mode, time).map_err(error())?;
+        fs::rename(&new.0, &wanted).map_err(error())?;
+    }
+    match fs::hard_link(&wanted, to) {
+        // As many names as the file system allows.
+        Err(problem) if problem.raw_os_error() == Some(rustix::io::Errno::MLINK.raw_os_error()) => {
+            fs::copy(&wanted, to).map_err(error())?;
+            let file = File::options().read(true).open(to).map_err(error())?;
+            dress(&file, entry.mode, time).map_err(error())
+        }
+        other => other.map_err(error()),
+    }
+}
+
+/// Mode and time, the mode first: changing it later would change no time, but a file that cannot be opened gets neither.
+fn dress(file: &File, mode: u32, time: SystemTime) -> io::Result<()> {
+    file.set_times(fs::FileTimes::new().set_modified(time).set_accessed(time))?;
+    file.set_permissions(fs::Permissions::from_mode(mode))
+}
+
+pub fn time_of(seconds: i64, nanos: u32) -> SystemTime {
+    let whole = Duration::from_secs(seconds.unsigned_abs());
+    let second = if seconds < 0 {
+        SystemTime::UNIX_EPOCH.checked_sub(whole)
+    } else {
+        SystemTime::UNIX_EPOCH.checked_add(whole)
+    };
+    second.unwrap_or(SystemTime::UNIX_EPOCH) + Duration::from_nanos(nanos.into())
+}
+
+/// Removes contents that no context has, but those that have just come: an upload may be under way.
+pub fn sweep(store: &Store) -> Result<()> {
+    const YOUNG: Duration = Duration::from_hours(1);
+    for folder in read_dir(&store.at("objects"))? {
+        for object in read_dir(&folder.path())? {
+            let Ok(meta) = object.metadata() else { continue };
+            let changed = SystemTime::UNIX_EPOCH + Duration::from_secs(meta.ctime().unsigned_abs());
+            let young = changed.elapsed().is_ok_and(|age| age < YOUNG);
+            if meta.nlink() == 1 && !young {
+                _ = fs::remove_file(object.path());
+            }
+        }
+    }
+    Ok(())
+}
