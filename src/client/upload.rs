@@ -21,9 +21,11 @@ use leptos::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Picked {
     pub id: u32,
-    /// Relative to the build folder.
+    /// Relative to the build folder, or to the folder that was picked.
     pub path: String,
     pub size: u64,
+    /// It came with a folder, which is a context of its own then.
+    pub in_folder: bool,
 }
 
 thread_local! {
@@ -32,14 +34,19 @@ thread_local! {
 }
 
 /// Adds a file; a later one with the same path takes the place of an earlier one.
-fn add(files: RwSignal<Vec<Picked>>, path: &str, file: File) {
+fn add(files: RwSignal<Vec<Picked>>, path: &str, in_folder: bool, file: File) {
     let path = path.trim_start_matches('/').to_owned();
     let id = NEXT.replace(NEXT.get() + 1);
     let size = file.size() as u64;
     FILES.with_borrow_mut(|known| known.insert(id, file));
     files.update(|files| {
         files.retain(|known| known.path != path);
-        files.push(Picked { id, path, size });
+        files.push(Picked {
+            id,
+            path,
+            size,
+            in_folder,
+        });
         files.sort_by(|a, b| a.path.cmp(&b.path));
     });
 }
@@ -65,11 +72,10 @@ pub fn pick(files: RwSignal<Vec<Picked>>, list: Option<FileList>) {
             .ok()
             .and_then(|path| path.as_string())
             .unwrap_or_default();
-        let path = match relative.split_once('/') {
-            Some((_, below)) => below.to_owned(),
-            None => file.name(),
-        };
-        add(files, &path, file);
+        let below = relative.split_once('/').map(|(_, below)| below.to_owned());
+        let in_folder = below.is_some();
+        let path = below.unwrap_or_else(|| file.name());
+        add(files, &path, in_folder, file);
     }
 }
 
@@ -91,15 +97,16 @@ pub fn drop_files(files: RwSignal<Vec<Picked>>, data: Option<DataTransfer>) {
         } else {
             None
         };
-        walk(files, entry, prefix);
+        let in_folder = entry.is_directory();
+        walk(files, entry, prefix, in_folder);
     }
 }
 
 /// `as_path`: what to call the entry; its own name if unset.
-fn walk(files: RwSignal<Vec<Picked>>, entry: FileSystemEntry, as_path: Option<String>) {
+fn walk(files: RwSignal<Vec<Picked>>, entry: FileSystemEntry, as_path: Option<String>, in_folder: bool) {
     let path = as_path.unwrap_or_else(|| entry.name());
     if entry.is_file() {
-        let take = Closure::once_into_js(move |file: File| add(files, &path, file));
+        let take = Closure::once_into_js(move |file: File| add(files, &path, in_folder, file));
         entry
             .unchecked_into::<FileSystemFileEntry>()
             .file_with_callback(take.unchecked_ref());
@@ -123,23 +130,29 @@ fn read_all(files: RwSignal<Vec<Picked>>, reader: leptos::web_sys::FileSystemDir
             } else {
                 format!("{path}/{}", entry.name())
             };
-            walk(files, entry, Some(below));
+            walk(files, entry, Some(below), true);
         }
         read_all(files, again, path);
     });
     _ = reader.read_entries_with_callback(take.unchecked_ref());
 }
 
-/// The form's data with the picked files in place of what its file inputs hold.
-pub fn form_data(form: &HtmlFormElement, inputs: &[&str], name: &str, files: &[Picked]) -> Option<FormData> {
+/// The form's data with the picked files in place of what its file inputs hold. With a folder among them all belong to its context; as
+/// when a browser sends a folder by itself, their paths begin with a name for it.
+pub fn form_data(form: &HtmlFormElement, files: &[Picked]) -> Option<FormData> {
     let data = FormData::new_with_form(form).ok()?;
-    for input in inputs {
+    for input in ["files", "folder"] {
         data.delete(input);
     }
+    let (name, above) = if files.iter().any(|file| file.in_folder) {
+        ("folder", "folder/")
+    } else {
+        ("files", "")
+    };
     FILES.with_borrow(|known| {
         for file in files {
             if let Some(content) = known.get(&file.id) {
-                _ = data.append_with_blob_and_filename(name, content, &file.path);
+                _ = data.append_with_blob_and_filename(name, content, &format!("{above}{}", file.path));
             }
         }
     });

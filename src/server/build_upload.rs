@@ -1,4 +1,5 @@
-//! The build folder. Reads the form of a new build as it arrives: fields into the form, files straight on into the worker's build folder.
+//! The files of a new build. Reads the form as it arrives: fields into the form, files straight on into the worker's build folder, a folder
+//! straight on into a context of its own.
 //!
 //! The files become one tar stream. A tar header says how long its file is and a browser does not, so each file is taken in whole
 //! first: small ones in memory, larger ones in a temporary file. Nothing grows with the upload but that file.
@@ -42,6 +43,7 @@ pub async fn receive(
         orchestrator,
         cx,
         sink: None,
+        folder: false,
         files: 0,
         refused: false,
     };
@@ -56,9 +58,9 @@ pub async fn receive(
             }
         };
         let name = part.name().unwrap_or_default().to_owned();
-        let step = if name == "files" {
+        let step = if name == "files" || name == "folder" {
             if outcome.is_ok() {
-                upload.file(&form.worker, part).await
+                upload.file(&form.worker, &name, part).await
             } else {
                 Ok(())
             }
@@ -71,12 +73,16 @@ pub async fn receive(
         outcome = Err(refusal(vec![field("worker", "Choose a worker to build in.")]).unwrap_or_else(no_worker));
     }
     if outcome.is_ok() && !form.dockerfile_text.trim().is_empty() {
-        outcome = upload
-            .content(&form.worker, "Dockerfile", form.dockerfile_text.clone().into())
-            .await;
+        outcome = upload.dockerfile(&form).await;
     }
-    let put = upload.finish(outcome.is_ok()).await;
     // What the worker says about the files explains why they could not be sent.
+    let put = match upload.finish(outcome.is_ok()).await {
+        Ok(id) => {
+            form.context_id = id.unwrap_or_default();
+            Ok(())
+        }
+        Err(error) => Err(error),
+    };
     (form, put.and(outcome))
 }
 
@@ -145,6 +151,8 @@ struct Upload<'a> {
     orchestrator: &'a Orchestrator,
     cx: &'a OpContext,
     sink: Option<Sink>,
+    /// It goes into a context.
+    folder: bool,
     files: usize,
     /// The worker stopped taking the stream; why, its task says.
     refused: bool,
@@ -152,17 +160,27 @@ struct Upload<'a> {
 
 struct Sink {
     chunks: mpsc::Sender<io::Result<Bytes>>,
-    put: JoinHandle<Result<(), AppError>>,
+    /// The context's id, if it is one.
+    put: JoinHandle<Result<Option<String>, AppError>>,
 }
 
 impl Upload<'_> {
-    async fn file(&mut self, worker: &str, mut part: multer::Field<'static>) -> Result<(), AppError> {
+    async fn file(&mut self, worker: &str, input: &str, mut part: multer::Field<'static>) -> Result<(), AppError> {
         let name = part.file_name().unwrap_or_default().to_owned();
         // An input in which nothing was picked is sent as a file without a name.
         if name.is_empty() {
             return Ok(());
         }
-        let path = relative(&name)?;
+        let mut path = relative(&name)?;
+        if input == "folder" {
+            if self.sink.is_none() {
+                self.folder = true;
+            }
+            // What was chosen is the context, not a folder in it.
+            if let Some((_, below)) = path.split_once('/') {
+                path = below.to_owned();
+            }
+        }
         self.files += 1;
         if self.files > FILES {
             return Err(AppError::new(
@@ -205,6 +223,29 @@ impl Upload<'_> {
         self.send(worker, padding(size)).await
     }
 
+    /// The Dockerfile as typed. With a folder, only if it is not just what the form showed of the build folder.
+    async fn dockerfile(&mut self, form: &BuildForm) -> Result<(), AppError> {
+        let text = form.dockerfile_text.clone();
+        let mut path = "Dockerfile".to_owned();
+        if self.folder {
+            let shown = self
+                .orchestrator
+                .build_file_get(self.cx, &form.worker, "Dockerfile")
+                .await;
+            if shown.is_ok_and(|shown| shown == text.as_bytes()) {
+                return Ok(());
+            }
+            if !form.dockerfile_path.is_empty() {
+                path.clone_from(&form.dockerfile_path);
+            }
+            if !form.context.is_empty() {
+                path = format!("{}/{path}", form.context);
+            }
+            path = relative(&path)?;
+        }
+        self.content(&form.worker, &path, text.into()).await
+    }
+
     async fn content(&mut self, worker: &str, path: &str, content: Bytes) -> Result<(), AppError> {
         let size = content.len() as u64;
         self.send(worker, header(path, size, self.orchestrator.now_ms()))
@@ -222,7 +263,7 @@ impl Upload<'_> {
         }
         let sink = self
             .sink
-            .get_or_insert_with(|| open(self.orchestrator, self.cx, worker));
+            .get_or_insert_with(|| open(self.orchestrator, self.cx, worker, self.folder));
         if sink.chunks.send(Ok(chunk)).await.is_err() {
             self.refused = true;
             return Err(AppError::new(
@@ -234,8 +275,8 @@ impl Upload<'_> {
     }
 
     /// Ends the stream and waits until the worker has unpacked it.
-    async fn finish(self, complete: bool) -> Result<(), AppError> {
-        let Some(sink) = self.sink else { return Ok(()) };
+    async fn finish(self, complete: bool) -> Result<Option<String>, AppError> {
+        let Some(sink) = self.sink else { return Ok(None) };
         let end = if complete {
             Ok(Bytes::from_static(&[0; 1024]))
         } else {
@@ -245,22 +286,26 @@ impl Upload<'_> {
         drop(sink.chunks);
         match sink.put.await {
             // When we cut it off ourselves, its complaint says nothing.
-            Ok(Err(_)) if !complete && !self.refused => Ok(()),
+            Ok(Err(_)) if !complete && !self.refused => Ok(None),
             Ok(outcome) => outcome,
             Err(_) => Err(AppError::new(ErrorCode::Internal, "The upload ended unexpectedly.")),
         }
     }
 }
 
-fn open(orchestrator: &Orchestrator, cx: &OpContext, worker: &str) -> Sink {
+fn open(orchestrator: &Orchestrator, cx: &OpContext, worker: &str, folder: bool) -> Sink {
     let (chunks, receiver) = mpsc::channel(8);
     let (orchestrator, cx, worker) = (orchestrator.clone(), cx.clone(), worker.to_owned());
     let put = tokio::spawn(async move {
         let stream = Box::pin(ReceiverStream::new(receiver));
-        orchestrator
-            .build_files_put(&cx, &worker, "", stream, false)
-            .await
-            .map_err(|error| app_error(error, &cx))
+        let put = if folder {
+            let put = orchestrator.context_put(&cx, &worker, stream).await;
+            put.map(|context| Some(context.id))
+        } else {
+            let put = orchestrator.build_files_put(&cx, &worker, "", stream, false).await;
+            put.map(|()| None)
+        };
+        put.map_err(|error| app_error(error, &cx))
     });
     Sink { chunks, put }
 }

@@ -17,6 +17,7 @@ mod ci;
 mod cli;
 mod cli_admin;
 mod container_images;
+mod contexts;
 mod crash;
 mod cross_site;
 mod errors;

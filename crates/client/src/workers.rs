@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _, TryStreamExt as _, stream::BoxStream};
+use prt_types::contexts::{ContextManifest, ContextView};
 use prt_types::workers::{
     ContainerRole, ExecRequest, ExecResult, NotebookLink, NotebookRequest, TerminateRequest, WorkerConfig, WorkerView,
 };
@@ -92,6 +93,21 @@ impl Client {
             .header(header::CONTENT_TYPE, "application/x-tar")
             .body(body.0);
         self.run(request).await.map(drop)
+    }
+
+    /// Offers a build context by its list; says which contents the builder does not have.
+    pub async fn context_offer(&self, name: &str, manifest: &ContextManifest) -> Result<ContextView> {
+        self.send_patiently(self.url(&["workers", name, "contexts"]), manifest)
+            .await
+    }
+
+    /// Sends missing contents of a context.
+    pub async fn context_fill(&self, name: &str, id: &str, body: ContextBody) -> Result<ContextView> {
+        let request = self
+            .request(Method::PUT, self.url(&["workers", name, "contexts", id]))
+            .header(header::CONTENT_TYPE, "application/x-tar")
+            .body(body.0);
+        self.json(self.run(request).await?).await
     }
 
     /// Writes one file into the worker's build folder.

@@ -29,17 +29,20 @@ pub async fn ask(
         Some((bytes, whole)) => {
             let parts = bytes.flat_map(|bytes| stream::iter(parts(&bytes)));
             let end = stream::once(async move { whole().then(|| Bytes::from(frame::encode(&[]))) });
-            first
-                .chain(parts)
-                .chain(end.filter_map(std::future::ready))
-                .boxed()
+            first.chain(parts).chain(end.filter_map(std::future::ready)).boxed()
         }
     };
     let spec = ExecSpec::new([AGENT, "request"]).stdin_stream(input);
-    let done = exec_collect(engine, worker, role, spec, LARGEST_REQUEST).await.map_err(no_agent)?;
+    let done = exec_collect(engine, worker, role, spec, LARGEST_REQUEST)
+        .await
+        .map_err(no_agent)?;
     let words = String::from_utf8_lossy(&done.stderr).trim().to_owned();
     let frame = frame::read(&mut done.stdout.as_slice(), LARGEST_REQUEST);
-    match frame.ok().flatten().and_then(|reply| serde_json::from_slice(&reply).ok()) {
+    match frame
+        .ok()
+        .flatten()
+        .and_then(|reply| serde_json::from_slice(&reply).ok())
+    {
         Some(reply) => Ok(reply),
         None => Err(Error::Unavailable {
             message: format!(

@@ -10,12 +10,12 @@
 #![warn(missing_docs)]
 
 pub mod access;
+mod agent;
 pub mod audit;
 pub mod authz;
 pub mod builders;
 pub mod buildkit;
 pub mod builds;
-mod agent;
 pub mod certificates;
 pub mod clock;
 pub mod container_images;

@@ -51,21 +51,22 @@ pub fn FilePicker(picked: RwSignal<Vec<Picked>>, folder: RwSignal<Vec<FolderFile
                     on:drop=on_drop
                 >
                     <div class="drop-inputs">
+                        // The folder first: the console reads the form as it comes, and with a folder files go there.
                         <label>
-                            "Files"
-                            <input type="file" id="f-files" name="files" multiple=true node_ref=files on:change=take />
-                        </label>
-                        <label>
-                            "A folder with its paths"
+                            "A folder"
                             <input
                                 type="file"
                                 id="f-folder"
-                                name="files"
+                                name="folder"
                                 {..custom_attribute("webkitdirectory", "")}
                                 multiple=true
                                 node_ref=directory
                                 on:change=take
                             />
+                        </label>
+                        <label>
+                            "Files"
+                            <input type="file" id="f-files" name="files" multiple=true node_ref=files on:change=take />
                         </label>
                     </div>
                     <p class="drop-words js-only">
@@ -81,7 +82,7 @@ pub fn FilePicker(picked: RwSignal<Vec<Picked>>, folder: RwSignal<Vec<FolderFile
                 </div>
                 <FolderList folder />
                 <div class="hint">
-                    "They are put into the build folder beside the Dockerfile and stay there for the next build. COPY finds them by their path."
+                    "Files are put into the build folder and stay there for the next build. A folder is the context of this build alone: nothing else is in it."
                 </div>
             </div>
         </div>

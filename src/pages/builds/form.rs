@@ -23,6 +23,11 @@ pub const CREDENTIAL_ROWS: usize = 6;
 pub struct BuildForm {
     pub worker: String,
     pub dockerfile_text: String,
+    pub context: String,
+    pub dockerfile_path: String,
+    /// Of the folder that came with the form; made by the console.
+    #[serde(skip)]
+    pub context_id: String,
     pub name: String,
     pub tag: String,
     pub push_image: bool,
@@ -63,6 +68,8 @@ impl BuildForm {
         match name {
             "worker" => self.worker = value.trim().to_owned(),
             "dockerfile_text" => self.dockerfile_text = value.replace("\r\n", "\n"),
+            "context" => value.trim().clone_into(&mut self.context),
+            "dockerfile_path" => value.trim().clone_into(&mut self.dockerfile_path),
             "name" => self.name = value.trim().to_owned(),
             "tag" => self.tag = value.trim().to_owned(),
             "push_image" => self.push_image = value == "true",
@@ -154,9 +161,9 @@ impl BuildForm {
             registry_secrets,
             insecure_registry: self.insecure_registry,
             no_cache: self.no_cache,
-            context_id: String::new(),
-            context: String::new(),
-            dockerfile: String::new(),
+            context_id: self.context_id,
+            context: self.context,
+            dockerfile: self.dockerfile_path,
             additional_build_params: self.additional_build_params,
             custom_build_command: self.custom_build_command,
         })

@@ -58,7 +58,7 @@ pub fn BuildFormView(
         if busy.get_untracked() {
             return;
         }
-        let Some(body) = upload::form_data(&form, &["files"], "files", &picked.get_untracked()) else {
+        let Some(body) = upload::form_data(&form, &picked.get_untracked()) else {
             return;
         };
         sent.set(Some((0.0, 0.0)));
@@ -112,6 +112,8 @@ pub fn BuildFormView(
     let more = values.insecure_registry
         || values.no_cache
         || !values.build_args.is_empty()
+        || !values.context.is_empty()
+        || !values.dockerfile_path.is_empty()
         || !values.additional_build_params.is_empty()
         || !values.custom_build_command.is_empty();
     let workers = data
@@ -136,7 +138,7 @@ pub fn BuildFormView(
                         label="Worker"
                         choices=workers
                         value=values.worker
-                        hint=|| "The image is built in this worker's builder; its build folder is the context."
+                        hint=|| "The image is built in this worker's builder, from its build folder or from a folder that you choose below."
                         on:change=on_worker
                     />
                     <CodeEditor
@@ -144,7 +146,7 @@ pub fn BuildFormView(
                         name="dockerfile_text"
                         label="Dockerfile"
                         text
-                        hint=|| "Written to the build folder as Dockerfile. Empty = the one that is in the folder."
+                        hint=|| "Written to the build folder as Dockerfile. Leave it empty to use the Dockerfile that is there."
                     />
                     <FilePicker picked folder=files />
                 </section>
@@ -170,6 +172,22 @@ pub fn BuildFormView(
                     <details class="more" open=more>
                         <summary>"More"</summary>
                         <div class="form-part">
+                            <TextField
+                                path="context"
+                                label="Context folder"
+                                value=values.context
+                                mono=true
+                                placeholder="services/web"
+                                hint=|| "A folder in the build folder, or in the folder that you choose. Default: all of it."
+                            />
+                            <TextField
+                                path="dockerfile_path"
+                                label="Dockerfile path"
+                                value=values.dockerfile_path
+                                mono=true
+                                placeholder="Dockerfile"
+                                hint=|| "Relative to the context. Default: Dockerfile."
+                            />
                             <TextAreaField
                                 path="build_args"
                                 label="Build args"

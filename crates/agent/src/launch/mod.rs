@@ -44,13 +44,18 @@ pub fn contexts_in_use() -> Vec<PathBuf> {
 
 /// The folder of a build.
 fn folder_of(spool: &str, build: &str) -> Option<PathBuf> {
-    let plain = !build.is_empty() && build.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    let plain = !build.is_empty()
+        && build
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
     (plain && build != "." && build != "..").then(|| Path::new(spool).join(build))
 }
 
 /// Ends a build. The mark is made first: a build that is only just being started finds it.
 pub fn cancel(spool: &str, build: &str, signal: &str) -> i64 {
-    let Some(folder) = folder_of(spool, build) else { return 2 };
+    let Some(folder) = folder_of(spool, build) else {
+        return 2;
+    };
     let marked = make_folder(&folder).and_then(|()| private_file(&folder.join("cancel")).map(drop));
     if let Err(error) = marked {
         eprintln!("the build cannot be canceled: {error}");

@@ -41,7 +41,9 @@ pub fn run(folder: &str, login: &str) -> i64 {
     else {
         return 1;
     };
-    let Some(own) = Process::of(std::process::id()) else { return 1 };
+    let Some(own) = Process::of(std::process::id()) else {
+        return 1;
+    };
     if own.write(&folder.join("runner")).is_err() {
         return 1;
     }
@@ -97,7 +99,10 @@ fn stage(launch: &Launch) -> Result<PathBuf, Refused> {
             match within.canonicalize() {
                 Ok(within) if within.starts_with(&tree) && within.is_dir() => Ok(within),
                 Ok(_) => Err(Refused(EXIT.outside, format!("{path} is no folder in the context."))),
-                Err(_) => Err(Refused(EXIT.no_context, format!("There is no folder {path} in the context."))),
+                Err(_) => Err(Refused(
+                    EXIT.no_context,
+                    format!("There is no folder {path} in the context."),
+                )),
             }
         }
     }
@@ -163,5 +168,7 @@ impl Runner<'_> {
 
 /// As a shell tells it.
 pub fn code(status: ExitStatus) -> i32 {
-    status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default())
+    status
+        .code()
+        .unwrap_or_else(|| 128 + status.signal().unwrap_or_default())
 }

@@ -9,9 +9,9 @@ use std::{
 };
 
 use cap_std::fs::Dir;
-use prt_agent_protocol::{ContextSource, EXIT, LARGEST_REQUEST, Launch, LaunchInput, LONGEST_DOCKERFILE, frame};
+use prt_agent_protocol::{ContextSource, EXIT, LARGEST_REQUEST, LONGEST_DOCKERFILE, Launch, LaunchInput, frame};
 
-use super::{follow, folder_of, make_folder, place, private_file};
+use super::{folder_of, follow, make_folder, place, private_file};
 use crate::{
     request::is_full,
     store::{Store, StoreError, folder},

@@ -133,7 +133,9 @@ pub fn remember_bases(runner: &Runner<'_>) {
 }
 
 fn remember_bases_but(runner: &Runner<'_>, pulled: &[String]) {
-    let Ok(progress) = File::open(runner.folder.join("progress")) else { return };
+    let Ok(progress) = File::open(runner.folder.join("progress")) else {
+        return;
+    };
     let pullers = pullers(runner);
     let mut pins = pins(runner);
     for line in BufReader::new(progress).lines().map_while(Result::ok) {
@@ -176,7 +178,10 @@ impl<'a> Turns<'a> {
     pub fn of(runner: &'a Runner<'a>) -> Option<Self> {
         let (pullers, pins) = (pullers(runner), pins(runner));
         let split = lines(runner.login.join("split"));
-        let mut rules: Vec<Value> = split.iter().map(|host| rule("DENY", &format!("{host}/*"), false)).collect();
+        let mut rules: Vec<Value> = split
+            .iter()
+            .map(|host| rule("DENY", &format!("{host}/*"), false))
+            .collect();
         for pin in &pins {
             if login_for(&pullers, &pin.reference).1 != pin.user {
                 rules.push(rule("DENY", &pin.reference, true));
@@ -318,7 +323,9 @@ impl<'a> Turns<'a> {
                 "Refused to {who}; taken as an earlier build of this worker pulled it: {}\n",
                 pin.digest
             );
-            self.tell(&json!({"logs": [{"vertex": step, "stream": 1, "data": STANDARD.encode(text), "timestamp": now()}]}))?;
+            self.tell(
+                &json!({"logs": [{"vertex": step, "stream": 1, "data": STANDARD.encode(text), "timestamp": now()}]}),
+            )?;
             self.tell(&json!({"vertexes": [vertex]}))?;
             return Ok(Pulled::Digest(pin.digest.clone()));
         }
@@ -380,7 +387,9 @@ impl<'a> Turns<'a> {
                 let mut words = line.split_whitespace();
                 let from = words.next()?.eq_ignore_ascii_case("FROM");
                 let platform = words.next()?.strip_prefix("--platform=")?;
-                let plain = platform.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'/');
+                let plain = platform
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'/');
                 (from && plain).then(|| platform.to_owned())
             })
             .collect();

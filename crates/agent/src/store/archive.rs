@@ -94,7 +94,9 @@ fn normal(path: &str) -> Result<String> {
         match part {
             "" | "." => {}
             ".." => {
-                return Err(StoreError::Invalid(format!("The path {path:?} leads out of the context.")));
+                return Err(StoreError::Invalid(format!(
+                    "The path {path:?} leads out of the context."
+                )));
             }
             part => parts.push(part),
         }
@@ -200,11 +202,16 @@ impl List {
             if self.entries[at].kind != ContextEntryType::Hardlink {
                 continue;
             }
-            let Some(&target) = places.get(&self.entries[at].target) else { continue };
+            let Some(&target) = places.get(&self.entries[at].target) else {
+                continue;
+            };
             if target > at && self.entries[target].kind == ContextEntryType::File {
                 let (path, other) = (self.entries[at].path.clone(), self.entries[target].path.clone());
                 let file = self.entries[target].clone();
-                self.entries[at] = ContextEntry { path: path.clone(), ..file.clone() };
+                self.entries[at] = ContextEntry {
+                    path: path.clone(),
+                    ..file.clone()
+                };
                 self.entries[target] = ContextEntry {
                     path: other.clone(),
                     kind: ContextEntryType::Hardlink,

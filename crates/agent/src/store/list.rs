@@ -29,13 +29,17 @@ pub fn check(manifest: &ContextManifest) -> Result<()> {
             return invalid(format!("{path:?} is no path in a context: {why}."));
         }
         if let Some((parent, _)) = path.rsplit_once('/')
-            && seen.get(parent).is_none_or(|parent| parent.kind != ContextEntryType::Folder)
+            && seen
+                .get(parent)
+                .is_none_or(|parent| parent.kind != ContextEntryType::Folder)
         {
             return invalid(format!("The folder of {path} does not come before it."));
         }
         let wrong = match entry.kind {
             ContextEntryType::File if !is_hash(&entry.sha256) => Some("has no SHA-256 in 64 lower-case digits"),
-            ContextEntryType::Symlink if entry.target.is_empty() || entry.target.contains('\0') => Some("has no target"),
+            ContextEntryType::Symlink if entry.target.is_empty() || entry.target.contains('\0') => {
+                Some("has no target")
+            }
             ContextEntryType::Hardlink
                 if seen
                     .get(entry.target.as_str())
@@ -71,8 +75,6 @@ fn wrong_path(path: &str) -> Option<&'static str> {
 pub fn is_hash(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
-
-
 
 /// The id of a context: equal for equal lists, in whatever order they are written.
 pub fn id(manifest: &ContextManifest) -> String {

@@ -41,7 +41,10 @@ pub fn missing(store: &Store, manifest: &ContextManifest) -> (Vec<String>, u64) 
         }
         // One look at each folder, however many contents are in it.
         let known = there.entry(entry.sha256[..2].to_owned()).or_insert_with(|| {
-            let found = fs::read_dir(folder(store, &entry.sha256)).into_iter().flatten().flatten();
+            let found = fs::read_dir(folder(store, &entry.sha256))
+                .into_iter()
+                .flatten()
+                .flatten();
             found
                 .filter_map(|file| Some(file.file_name().to_string_lossy().get(..64)?.to_owned()))
                 .collect()

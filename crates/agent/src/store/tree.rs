@@ -36,8 +36,7 @@ pub fn make(store: &Store, manifest: &ContextManifest, stamps: &mut Stamps, root
                     last_access: time,
                     last_modification: time,
                 };
-                utimensat(CWD, &to, &times, AtFlags::SYMLINK_NOFOLLOW)
-                    .map_err(|errno| error()(errno.into()))?;
+                utimensat(CWD, &to, &times, AtFlags::SYMLINK_NOFOLLOW).map_err(|errno| error()(errno.into()))?;
             }
             ContextEntryType::File => {
                 // BuildKit takes two names of one file for hard links, so files that are only equal must be two.

@@ -74,29 +74,20 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
         .then(|| local.in_build_folder(&build_folders()))
         .flatten();
     // Everything that can be wrong here is found before a password is asked for or anything is sent.
-    let scan = match here {
-        Some(_) => None,
-        None => Some(Scan::of(&local.folder, &local.dockerfile)?),
-    };
+    let scan = || Scan::of(&local.folder, &local.dockerfile);
+    if here.is_none() {
+        scan()?;
+    }
     let tag = match tag {
         Some(tag) => tag.to_owned(),
         None => session.client.server().await?.platform_version,
     };
     let registry_credentials = credentials::read(&args.registry_credentials)?;
-    let context = match scan {
-        None => here.unwrap_or_default(),
-        Some(scan) => {
-            let path = local.upload_path();
-            upload(
-                session,
-                &worker,
-                &path,
-                scan,
-                args.show.progress,
-                args.show.quiet || args.show.detach,
-            )
-            .await?;
-            path
+    let context_id = match here {
+        Some(_) => String::new(),
+        None => {
+            let quiet = args.show.quiet || args.show.detach;
+            upload(session, &worker, scan, args.show.progress, quiet).await?
         }
     };
     let request = BuildRequest {
@@ -109,8 +100,8 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
         registry_secrets: args.registry_secrets,
         insecure_registry: args.insecure_registry,
         no_cache: args.no_cache,
-        context_id: String::new(),
-        context,
+        context_id,
+        context: here.unwrap_or_default(),
         dockerfile: local.dockerfile,
         additional_build_params: args.params.join(" "),
         custom_build_command: String::new(),

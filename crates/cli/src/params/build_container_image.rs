@@ -35,7 +35,7 @@ pub fn parse(params: &[String]) -> Result<BuildRequest> {
         insecure_registry: false,
         no_cache: false,
         context_id: String::new(),
-            context: String::new(),
+        context: String::new(),
         dockerfile: String::new(),
         additional_build_params: String::new(),
         custom_build_command: String::new(),

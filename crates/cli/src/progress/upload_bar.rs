@@ -1,8 +1,16 @@
 //! Sending a local folder, with a bar on a terminal.
 
 use std::{
+    collections::HashMap,
+    path::Path,
     sync::atomic::Ordering,
     time::{Duration, Instant},
+};
+
+use prt_client::ClientError;
+use prt_types::{
+    ErrorCode,
+    contexts::{ContextEntryType, ContextManifest, ContextView},
 };
 
 use super::{
@@ -14,35 +22,130 @@ use super::{
 use crate::{
     error::{CliError, Result},
     output::{Out, bytes, duration},
+    sanitize::visible_lines,
     session::Session,
-    upload::{scan::Scan, stream},
+    upload::{
+        hashes::Hashes,
+        scan::Scan,
+        stream::{self, Content},
+    },
 };
 
 const FRAME: Duration = Duration::from_millis(100);
+/// A console that restarts is back within this.
+const PATIENCE: Duration = Duration::from_secs(90);
+const PAUSE: Duration = Duration::from_secs(1);
+/// How often a folder is read again that changes while it is sent.
+const SCANS: u32 = 3;
 
-/// Puts a scanned folder into a worker's build folder.
+/// Sends a scanned folder to a worker's builder and returns the context's id. What the builder has already is not sent again.
 pub async fn upload(
     session: &Session,
     worker: &str,
-    path: &str,
-    scan: Scan,
+    scan: impl Fn() -> Result<Scan>,
     mode: ProgressMode,
     quiet: bool,
-) -> Result<()> {
+) -> Result<String> {
+    let mut hashes = Hashes::of_user();
+    let mut tries = 1;
+    loop {
+        let scan = scan()?;
+        let manifest = scan.manifest(&mut hashes)?;
+        hashes.save();
+        if tries == 1 && !quiet {
+            for path in &scan.left_out {
+                let path = visible_lines(&path.display().to_string());
+                Out::note(&format!("not sent: {path} is a pipe, a socket or a device"));
+            }
+        }
+        let sent = send(session, worker, &scan, &manifest, mode, quiet).await;
+        match sent {
+            // What was hashed is not what was sent.
+            Err(CliError::Client(error)) if changed(&error) && tries < SCANS => {
+                tries += 1;
+                hashes.clear();
+            }
+            other => return other,
+        }
+    }
+}
+
+fn changed(error: &ClientError) -> bool {
+    error.api().is_some_and(|error| {
+        error.code == ErrorCode::InvalidInput && error.message.contains("changed while it was sent")
+    })
+}
+
+async fn send(
+    session: &Session,
+    worker: &str,
+    scan: &Scan,
+    manifest: &ContextManifest,
+    mode: ProgressMode,
+    quiet: bool,
+) -> Result<String> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let sent = async {
+            let offered = session.client.context_offer(worker, manifest).await?;
+            let contents = contents(&scan.root, manifest, &offered);
+            fill(session, worker, offered, contents, scan.files(), mode, quiet).await
+        };
+        match sent.await {
+            // What has come stays there, so trying again is cheap.
+            Err(CliError::Client(error)) if error.is_temporary() && Instant::now() < until => {
+                tokio::time::sleep(PAUSE).await;
+            }
+            other => return other,
+        }
+    }
+}
+
+/// Which files have what is missing.
+fn contents(root: &Path, manifest: &ContextManifest, offered: &ContextView) -> Vec<Content> {
+    let files = manifest
+        .entries
+        .iter()
+        .filter(|entry| entry.kind == ContextEntryType::File);
+    let of_hash: HashMap<&str, _> = files.map(|entry| (entry.sha256.as_str(), entry)).collect();
+    let missing = offered.missing.iter().filter_map(|hash| of_hash.get(hash.as_str()));
+    missing
+        .map(|entry| Content {
+            sha256: entry.sha256.clone(),
+            size: entry.size,
+            path: root.join(&entry.path),
+        })
+        .collect()
+}
+
+async fn fill(
+    session: &Session,
+    worker: &str,
+    offered: ContextView,
+    contents: Vec<Content>,
+    files: usize,
+    mode: ProgressMode,
+    quiet: bool,
+) -> Result<String> {
     let to = Stream::of(&session.out);
     let terminal = to.is_terminal(&session.out);
     let drawn = !quiet && mode.resolve(terminal) == ProgressMode::Tty;
-    let (total, files) = (scan.tar_bytes(), scan.files());
+    let (total, changed) = (stream::tar_bytes(&contents), contents.len());
     if !quiet && !drawn {
-        Out::note(&format!(
-            "uploading {files} files ({}) to {worker}",
-            bytes(total as i64)
-        ));
+        let what = if changed == 0 {
+            "nothing to send".to_owned()
+        } else {
+            format!("sending {changed} ({})", bytes(offered.missing_bytes as i64))
+        };
+        Out::note(&format!("context of {files} files for {worker}: {what}"));
+    }
+    if contents.is_empty() {
+        return Ok(offered.id);
     }
     let mut screen = Screen::new(session.out.colors(terminal));
     let begun = Instant::now();
-    let tar = stream::start(scan);
-    let mut sending = std::pin::pin!(session.client.worker_put_context(worker, path, tar.body));
+    let tar = stream::start(contents);
+    let mut sending = std::pin::pin!(session.client.context_fill(worker, &offered.id, tar.body));
     let mut frames = tokio::time::interval(FRAME);
     let mut show = |done: u64, over: bool| {
         let (width, _) = screen::size();
@@ -58,7 +161,11 @@ pub async fn upload(
                 gauge(part, 20)
             )
         };
-        let text = ends(&format!("[+] Uploading the context, {files} files"), &bar, width);
+        let text = ends(
+            &format!("[+] Uploading the context, {changed} of {files} files"),
+            &bar,
+            width,
+        );
         let lines = [Line {
             text,
             tone: if over { Tone::Done } else { Tone::Plain },
@@ -80,7 +187,7 @@ pub async fn upload(
         show(tar.sent.load(Ordering::Relaxed), true).map_err(CliError::output)?;
     }
     match sent {
-        Ok(()) => Ok(()),
+        Ok(view) => Ok(view.id),
         Err(error) if error.api().is_some() => Err(error.into()),
         // The maker's error is the cause of the broken upload, unless it only says that nobody took its parts.
         Err(error) => match tokio::time::timeout(Duration::from_secs(1), tar.maker).await {

@@ -62,32 +62,6 @@ impl Local {
             .find_map(|build| self.folder.strip_prefix(build).ok().map(Path::to_owned))?;
         slashed(&inside)
     }
-
-    /// Where an upload of it goes.
-    pub fn upload_path(&self) -> String {
-        let name = self
-            .folder
-            .file_name()
-            .map(|name| name.to_string_lossy())
-            .unwrap_or_default();
-        let name: String = name
-            .chars()
-            .map(|c| {
-                if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') {
-                    c
-                } else {
-                    '_'
-                }
-            })
-            .collect();
-        // A name of dots only would be this folder or the one above.
-        let name = if name.trim_matches('.').is_empty() {
-            "context"
-        } else {
-            &name
-        };
-        format!("cli/{name}")
-    }
 }
 
 /// The folders that the worker shares with its builder.
@@ -161,19 +135,5 @@ mod tests {
         assert_eq!(local("build/app/x").in_build_folder(&builds).as_deref(), Some("app/x"));
         assert_eq!(local("build").in_build_folder(&builds).as_deref(), Some(""));
         assert_eq!(local("").in_build_folder(&builds), None);
-    }
-
-    #[test]
-    fn an_upload_has_a_plain_name() {
-        let path = |folder: &str| {
-            Local {
-                folder: folder.into(),
-                dockerfile: String::new(),
-            }
-            .upload_path()
-        };
-        assert_eq!(path("/home/ada/My App-1.0"), "cli/My_App-1.0");
-        assert_eq!(path("/"), "cli/context");
-        assert_eq!(path("/a/.."), "cli/context");
     }
 }

@@ -1,20 +1,31 @@
-//! What of a folder is sent.
+//! What of a folder is sent: a list of all that is in it, and the contents that the builder misses.
 
 use std::{
+    collections::{HashMap, hash_map::Entry as Slot},
     fs, io,
     path::{Path, PathBuf},
 };
 
 use prt_context::{Dockerignore, Matched};
+use prt_types::contexts::{ContextEntry, ContextEntryType, ContextManifest};
 
+use super::hashes::Hashes;
 use crate::error::{CliError, Result};
 
 /// What an entry is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
     Folder,
-    File { size: u64 },
-    Link { target: PathBuf },
+    File {
+        size: u64,
+    },
+    Link {
+        target: PathBuf,
+    },
+    /// Another name of a file that comes before it.
+    HardLink {
+        target: PathBuf,
+    },
 }
 
 /// Something to be sent.
@@ -24,7 +35,7 @@ pub struct Entry {
     pub path: PathBuf,
     pub kind: Kind,
     pub mode: u32,
-    pub mtime: u64,
+    pub mtime: i64,
 }
 
 /// A context that is ready to be sent.
@@ -33,6 +44,8 @@ pub struct Scan {
     pub root: PathBuf,
     /// Folders before what is in them; names in order.
     pub entries: Vec<Entry>,
+    /// Pipes, sockets and devices, which are not sent.
+    pub left_out: Vec<PathBuf>,
 }
 
 impl Scan {
@@ -45,11 +58,14 @@ impl Scan {
             // The builder reads these itself, also when a pattern keeps them out of the image.
             always: [Some(dockerfile.to_owned()), file].into_iter().flatten().collect(),
             entries: Vec::new(),
+            left_out: Vec::new(),
+            names: HashMap::new(),
         };
         walk.folder("", &ignore.root(), &mut Vec::new())?;
         Ok(Self {
             root: root.to_owned(),
             entries: walk.entries,
+            left_out: walk.left_out,
         })
     }
 
@@ -57,17 +73,44 @@ impl Scan {
         self.entries.iter().filter(|entry| entry.kind != Kind::Folder).count()
     }
 
-    /// Bytes of the tar stream, as good as they can be known before it is made.
-    pub fn tar_bytes(&self) -> u64 {
-        let contents: u64 = self
-            .entries
-            .iter()
-            .map(|entry| match entry.kind {
-                Kind::File { size } => 512 + size.next_multiple_of(512),
-                Kind::Folder | Kind::Link { .. } => 512,
-            })
-            .sum();
-        contents + 1024
+    /// The list of the context, with the hashes of its files.
+    pub fn manifest(&self, hashes: &mut Hashes) -> Result<ContextManifest> {
+        let slashed = |path: &Path| path.to_string_lossy().into_owned();
+        let entries = self.entries.iter().map(|entry| {
+            let mut listed = ContextEntry {
+                path: slashed(&entry.path),
+                kind: ContextEntryType::Folder,
+                mode: entry.mode,
+                mtime: entry.mtime,
+                size: 0,
+                sha256: String::new(),
+                target: String::new(),
+            };
+            match &entry.kind {
+                Kind::Folder => {}
+                Kind::Link { target } => {
+                    listed.kind = ContextEntryType::Symlink;
+                    listed.mode = 0o777;
+                    listed.target = slashed(target);
+                }
+                Kind::HardLink { target } => {
+                    listed.kind = ContextEntryType::Hardlink;
+                    listed.target = slashed(target);
+                }
+                Kind::File { .. } => {
+                    let full = self.root.join(&entry.path);
+                    listed.kind = ContextEntryType::File;
+                    (listed.sha256, listed.size) = hashes.of(&full).map_err(|source| CliError::Io {
+                        what: format!("cannot read {}", full.display()),
+                        source,
+                    })?;
+                }
+            }
+            Ok(listed)
+        });
+        Ok(ContextManifest {
+            entries: entries.collect::<Result<_>>()?,
+        })
     }
 }
 
@@ -98,6 +141,9 @@ struct Walk<'a> {
     ignore: &'a Dockerignore,
     always: Vec<String>,
     entries: Vec<Entry>,
+    left_out: Vec<PathBuf>,
+    /// Files with several names, by device and inode.
+    names: HashMap<(u64, u64), PathBuf>,
 }
 
 impl Walk<'_> {
@@ -160,7 +206,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn entry(&self, path: &str) -> Result<Option<Entry>> {
+    fn entry(&mut self, path: &str) -> Result<Option<Entry>> {
         let full = self.root.join(path);
         let error = |source| CliError::Io {
             what: format!("cannot read {}", full.display()),
@@ -170,20 +216,32 @@ impl Walk<'_> {
         let kind = if meta.is_dir() {
             Kind::Folder
         } else if meta.is_file() {
-            Kind::File { size: meta.len() }
+            match hard_linked(&meta).map(|inode| self.names.entry(inode)) {
+                Some(Slot::Occupied(first)) => Kind::HardLink {
+                    target: first.get().clone(),
+                },
+                Some(Slot::Vacant(first)) => {
+                    first.insert(path.into());
+                    Kind::File { size: meta.len() }
+                }
+                None => Kind::File { size: meta.len() },
+            }
         } else if meta.is_symlink() {
             Kind::Link {
                 target: fs::read_link(&full).map_err(error)?,
             }
         } else {
             // Sockets, pipes and devices are no input of a build.
+            self.left_out.push(path.into());
             return Ok(None);
         };
         let mtime = meta
             .modified()
-            .ok()
-            .and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok())
-            .map_or(0, |since| since.as_secs());
+            .map_or(0, |at| match at.duration_since(std::time::UNIX_EPOCH) {
+                Ok(since) => since.as_secs().cast_signed(),
+                // A time before 1970.
+                Err(before) => -before.duration().as_secs().cast_signed(),
+            });
         Ok(Some(Entry {
             path: path.into(),
             mode: mode(&meta),
@@ -191,6 +249,19 @@ impl Walk<'_> {
             mtime,
         }))
     }
+}
+
+/// Device and inode of a file that has several names.
+#[cfg(unix)]
+fn hard_linked(meta: &fs::Metadata) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt as _;
+
+    (meta.nlink() > 1).then(|| (meta.dev(), meta.ino()))
+}
+
+#[cfg(not(unix))]
+fn hard_linked(_meta: &fs::Metadata) -> Option<(u64, u64)> {
+    None
 }
 
 #[cfg(unix)]
@@ -234,7 +305,7 @@ mod tests {
             ["Dockerfile", "a.txt", "b", "b/c", "b/c/d", "empty"]
         );
         let scan = Scan::of(root.path(), "Dockerfile").unwrap();
-        assert_eq!((scan.files(), scan.tar_bytes()), (3, 6 * 512 + 2 * 512 + 1024));
+        assert_eq!(scan.files(), 3);
     }
 
     #[test]
@@ -284,10 +355,36 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn links_are_sent_as_links() {
-        let root = tree(&[("a", "x")]);
-        std::os::unix::fs::symlink("a", root.path().join("link")).unwrap();
+    fn the_list_says_what_each_entry_is() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let root = tree(&[("a", "x"), ("b/empty", "")]);
+        std::os::unix::fs::symlink("a", root.path().join("c")).unwrap();
+        fs::hard_link(root.path().join("a"), root.path().join("d")).unwrap();
+        fs::set_permissions(root.path().join("a"), fs::Permissions::from_mode(0o4750)).unwrap();
+        let socket = std::os::unix::net::UnixListener::bind(root.path().join("e")).unwrap();
         let scan = Scan::of(root.path(), "Dockerfile").unwrap();
-        assert_eq!(scan.entries[1].kind, Kind::Link { target: "a".into() });
+        drop(socket);
+        assert_eq!(scan.left_out, [PathBuf::from("e")]);
+        let list = scan.manifest(&mut Hashes::default()).unwrap().entries;
+        let brief: Vec<_> = list
+            .iter()
+            .map(|entry| (entry.path.as_str(), entry.kind, entry.size, entry.target.as_str()))
+            .collect();
+        assert_eq!(
+            brief,
+            [
+                ("a", ContextEntryType::File, 1, ""),
+                ("b", ContextEntryType::Folder, 0, ""),
+                ("b/empty", ContextEntryType::File, 0, ""),
+                ("c", ContextEntryType::Symlink, 0, "a"),
+                ("d", ContextEntryType::Hardlink, 0, "a"),
+            ]
+        );
+        assert_eq!(list[0].mode, 0o4750);
+        assert_eq!(
+            list[0].sha256,
+            "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
+        );
     }
 }

@@ -1,8 +1,9 @@
-//! A scan as a tar stream, made while it is sent.
+//! Missing contents of a context as a tar stream, made while it is sent.
 
 use std::{
     fs,
     io::{self, Write},
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -13,16 +14,26 @@ use prt_client::{Bytes, ContextBody};
 use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::scan::{Entry, Kind, Scan};
-
 /// Bytes that go out at once.
 const PART: usize = 64 * 1024;
 
 /// Parts that may wait for the network.
 const WAITING: usize = 16;
 
-/// The worker's user: what is uploaded belongs to them.
-const OWNER: u64 = 1000;
+/// A content to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Content {
+    pub sha256: String,
+    pub size: u64,
+    /// A file that has it.
+    pub path: PathBuf,
+}
+
+/// Bytes of the tar stream.
+pub fn tar_bytes(contents: &[Content]) -> u64 {
+    let files = contents.iter().map(|content| 512 + content.size.next_multiple_of(512));
+    files.sum::<u64>() + 1024
+}
 
 /// A tar stream that is being made.
 #[derive(Debug)]
@@ -35,7 +46,7 @@ pub struct TarStream {
 }
 
 /// Starts to make the stream, on a thread, because it reads files.
-pub fn start(scan: Scan) -> TarStream {
+pub fn start(contents: Vec<Content>) -> TarStream {
     let (parts, receiver) = mpsc::channel(WAITING);
     let sent = Arc::new(AtomicU64::new(0));
     let mut channel = Channel {
@@ -44,7 +55,7 @@ pub fn start(scan: Scan) -> TarStream {
         part: Vec::with_capacity(PART),
     };
     let maker = tokio::task::spawn_blocking(move || {
-        let made = write(&scan, &mut channel).and_then(|()| channel.flush());
+        let made = write(&contents, &mut channel).and_then(|()| channel.flush());
         if let Err(error) = &made {
             // Without this the upload would end as if it were complete.
             _ = channel
@@ -90,46 +101,30 @@ impl Write for Channel {
     }
 }
 
-fn write(scan: &Scan, to: &mut dyn Write) -> io::Result<()> {
+fn write(contents: &[Content], to: &mut dyn Write) -> io::Result<()> {
     let mut tar = tar::Builder::new(to);
-    for entry in &scan.entries {
-        append(&mut tar, scan, entry).map_err(|error| match error.kind() {
+    for content in contents {
+        append(&mut tar, content).map_err(|error| match error.kind() {
             io::ErrorKind::BrokenPipe => error,
-            kind => io::Error::new(kind, format!("cannot send {}: {error}", entry.path.display())),
+            kind => io::Error::new(kind, format!("cannot send {}: {error}", content.path.display())),
         })?;
     }
     tar.finish()
 }
 
-fn append(tar: &mut tar::Builder<&mut dyn Write>, scan: &Scan, entry: &Entry) -> io::Result<()> {
+fn append(tar: &mut tar::Builder<&mut dyn Write>, content: &Content) -> io::Result<()> {
     let mut header = tar::Header::new_gnu();
-    header.set_mode(entry.mode);
-    header.set_mtime(entry.mtime);
-    header.set_uid(OWNER);
-    header.set_gid(OWNER);
-    header.set_size(0);
-    match &entry.kind {
-        Kind::Folder => {
-            header.set_entry_type(tar::EntryType::Directory);
-            tar.append_data(&mut header, &entry.path, io::empty())
-        }
-        Kind::Link { target } => {
-            header.set_entry_type(tar::EntryType::Symlink);
-            tar.append_link(&mut header, &entry.path, target)
-        }
-        Kind::File { size } => {
-            header.set_entry_type(tar::EntryType::Regular);
-            header.set_size(*size);
-            let mut file = Exactly {
-                file: fs::File::open(scan.root.join(&entry.path))?,
-                left: *size,
-            };
-            tar.append_data(&mut header, &entry.path, &mut file)
-        }
-    }
+    header.set_mode(0o600);
+    header.set_size(content.size);
+    header.set_entry_type(tar::EntryType::Regular);
+    let mut file = Exactly {
+        file: fs::File::open(&content.path)?,
+        left: content.size,
+    };
+    tar.append_data(&mut header, &content.sha256, &mut file)
 }
 
-/// A file of which a certain length has been announced: less would shift all that follows, so it is an error.
+/// A file of which a certain length has been announced: less would shift all that follows, so it is filled up. The hash tells the builder.
 struct Exactly {
     file: fs::File,
     left: u64,
@@ -140,9 +135,10 @@ impl io::Read for Exactly {
         if self.left == 0 || buffer.is_empty() {
             return Ok(0);
         }
-        let read = (&mut self.file).take(self.left).read(buffer)?;
+        let mut read = (&mut self.file).take(self.left).read(buffer)?;
         if read == 0 {
-            return Err(io::Error::other("it was changed while it was read"));
+            read = buffer.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
+            buffer[..read].fill(0);
         }
         self.left -= read as u64;
         Ok(read)
@@ -151,90 +147,44 @@ impl io::Read for Exactly {
 
 #[cfg(test)]
 mod tests {
-    use std::{io::Read as _, path::Path};
+    use std::io::Read as _;
 
     use super::*;
 
     #[test]
-    fn a_tar_holds_what_was_scanned() {
+    fn a_tar_holds_the_contents_by_their_hashes() {
         let root = tempfile::tempdir().unwrap();
-        let long = format!("{}/{}", "d".repeat(120), "f".repeat(120));
-        fs::create_dir(root.path().join("d".repeat(120))).unwrap();
-        fs::write(root.path().join(&long), vec![7; 100_000]).unwrap();
-        fs::write(root.path().join("Dockerfile"), "FROM scratch").unwrap();
-        let scan = Scan::of(root.path(), "Dockerfile").unwrap();
+        fs::write(root.path().join("a"), vec![7; 100_000]).unwrap();
+        fs::write(root.path().join("b"), "short").unwrap();
+        let content = |name: &str, letter: &str, size| Content {
+            sha256: letter.repeat(64),
+            size,
+            path: root.path().join(name),
+        };
+        // One file has grown since, one has shrunk: what follows is not shifted.
+        let contents = [
+            content("a", "a", 99_000),
+            content("b", "b", 600),
+            content("a", "c", 100_000),
+        ];
         let mut bytes = Vec::new();
-        write(&scan, &mut bytes).unwrap();
+        write(&contents, &mut bytes).unwrap();
+        assert_eq!(bytes.len() as u64, tar_bytes(&contents));
         let mut archive = tar::Archive::new(&bytes[..]);
         let mut seen = Vec::new();
         for entry in archive.entries().unwrap() {
             let mut entry = entry.unwrap();
             let mut content = Vec::new();
             entry.read_to_end(&mut content).unwrap();
-            seen.push((
-                entry.path().unwrap().display().to_string(),
-                content.len(),
-                entry.header().uid().unwrap(),
-            ));
+            seen.push((entry.path().unwrap().display().to_string(), content.len()));
         }
         assert_eq!(
             seen,
             [
-                ("Dockerfile".to_owned(), 12, 1000),
-                ("d".repeat(120), 0, 1000),
-                (long, 100_000, 1000)
+                ("a".repeat(64), 99_000),
+                ("b".repeat(64), 600),
+                ("c".repeat(64), 100_000)
             ]
         );
-    }
-
-    #[test]
-    fn a_file_that_shrinks_stops_the_upload() {
-        let root = tempfile::tempdir().unwrap();
-        fs::write(root.path().join("a"), "short").unwrap();
-        let entry = Entry {
-            path: "a".into(),
-            kind: Kind::File { size: 10 },
-            mode: 0o644,
-            mtime: 0,
-        };
-        let scan = Scan {
-            root: root.path().into(),
-            entries: vec![entry],
-        };
-        let error = write(&scan, &mut Vec::new()).unwrap_err();
-        assert_eq!(error.to_string(), "cannot send a: it was changed while it was read");
-    }
-
-    #[test]
-    fn a_file_that_grows_is_cut_at_its_announced_length() {
-        let root = tempfile::tempdir().unwrap();
-        fs::write(root.path().join("a"), "long text").unwrap();
-        let entry = Entry {
-            path: "a".into(),
-            kind: Kind::File { size: 4 },
-            mode: 0o644,
-            mtime: 0,
-        };
-        let mut bytes = Vec::new();
-        write(
-            &Scan {
-                root: root.path().into(),
-                entries: vec![entry],
-            },
-            &mut bytes,
-        )
-        .unwrap();
-        let mut archive = tar::Archive::new(&bytes[..]);
-        let mut text = String::new();
-        archive
-            .entries()
-            .unwrap()
-            .next()
-            .unwrap()
-            .unwrap()
-            .read_to_string(&mut text)
-            .unwrap();
-        assert_eq!(text, "long");
-        assert!(Path::new("a").is_relative());
     }
 }

@@ -70,16 +70,16 @@ impl Follower<'_> {
         match exit_code.await {
             Ok(launcher::EXIT_EXISTS) => Attended::Exists,
             Ok(launcher::EXIT_NOT_STARTED) => Attended::NotStarted,
-            Ok(code @ (launcher::EXIT_NO_BUILDCTL
+            Ok(
+                code @ (launcher::EXIT_NO_BUILDCTL
                 | launcher::EXIT_BAD_CONTEXT
                 | launcher::REFUSED_CONTEXT
                 | launcher::REFUSED_OUTSIDE
-                | launcher::EXIT_DISK)) => {
-                Attended::Over(Outcome::Refused {
-                    code,
-                    words: trailer.words.trim().to_owned(),
-                })
-            }
+                | launcher::EXIT_DISK),
+            ) => Attended::Over(Outcome::Refused {
+                code,
+                words: trailer.words.trim().to_owned(),
+            }),
             Ok(code) => {
                 tracing::warn!(
                     build.number = self.build.number,

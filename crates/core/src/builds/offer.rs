@@ -41,19 +41,19 @@ impl Orchestrator {
         let (input, wanted) = oneshot::channel();
         let request = launcher::request(
             &Launch {
-            build: &id.to_string(),
-            store: CONTEXTS,
-            source: source(&inputs.context_id, &inputs.context),
-            dockerfile: &inputs.dockerfile,
-            dockerfile_text: "",
-            reference: &format!("{}:{}", inputs.name, inputs.tag),
-            build_args: &inputs.build_args,
-            push: inputs.push_image,
-            insecure_registry: inputs.insecure_registry,
-            no_cache: inputs.no_cache,
-            options: &inputs.options,
-            credentials: &[],
-        },
+                build: &id.to_string(),
+                store: CONTEXTS,
+                source: source(&inputs.context_id, &inputs.context),
+                dockerfile: &inputs.dockerfile,
+                dockerfile_text: "",
+                reference: &format!("{}:{}", inputs.name, inputs.tag),
+                build_args: &inputs.build_args,
+                push: inputs.push_image,
+                insecure_registry: inputs.insecure_registry,
+                no_cache: inputs.no_cache,
+                options: &inputs.options,
+                credentials: &[],
+            },
             true,
         );
         let wanted = stream::once(wanted).filter_map(|got| std::future::ready(got.ok()));
@@ -63,7 +63,10 @@ impl Orchestrator {
             .await
             .map_err(|error| builder_error(worker, error))?;
         let (place, folder) = if inputs.context_id.is_empty() {
-            (join("~/build", &inputs.context), format!("There is no folder ~/build/{}.", inputs.context))
+            (
+                join("~/build", &inputs.context),
+                format!("There is no folder ~/build/{}.", inputs.context),
+            )
         } else {
             let gone = "The builder of this worker does not have the uploaded context any more. Upload it again.";
             (inputs.context.clone(), gone.to_owned())

@@ -12,13 +12,7 @@ use super::{
     plan::CONTEXTS,
     uploads::{ByteStream, SILENCE, StreamEnd, broke_off, watched},
 };
-use crate::{
-    Orchestrator, agent,
-    builds::builds_in,
-    error::Result,
-    op_context::OpContext,
-    store::Worker,
-};
+use crate::{Orchestrator, agent, builds::builds_in, error::Result, op_context::OpContext, store::Worker};
 
 impl Orchestrator {
     /// Makes a context from what the builder has already, or says which contents are missing.
@@ -26,14 +20,16 @@ impl Orchestrator {
         let worker = self.context_worker(cx, name).await?;
         let store = CONTEXTS.to_owned();
         self.upload_begins(cx, name, "context", false).await?;
-        self.context_ask(&worker, Request::ContextOffer { store, manifest }, None).await
+        self.context_ask(&worker, Request::ContextOffer { store, manifest }, None)
+            .await
     }
 
     /// Takes the missing contents of an offered context: a tar stream with a file for each, named by its SHA-256.
     pub async fn context_fill(&self, cx: &OpContext, name: &str, id: &str, tar: ByteStream) -> Result<ContextView> {
         let worker = self.context_worker(cx, name).await?;
         let (store, id) = (CONTEXTS.to_owned(), id.to_owned());
-        self.context_ask(&worker, Request::ContextFill { store, id }, Some(tar)).await
+        self.context_ask(&worker, Request::ContextFill { store, id }, Some(tar))
+            .await
     }
 
     /// Takes a whole context as a tar stream.
@@ -41,7 +37,8 @@ impl Orchestrator {
         let worker = self.context_worker(cx, name).await?;
         let store = CONTEXTS.to_owned();
         self.upload_begins(cx, name, "context", false).await?;
-        self.context_ask(&worker, Request::ContextArchive { store }, Some(tar)).await
+        self.context_ask(&worker, Request::ContextArchive { store }, Some(tar))
+            .await
     }
 
     async fn context_worker(&self, cx: &OpContext, name: &str) -> Result<Worker> {
@@ -63,7 +60,14 @@ impl Orchestrator {
             let whole: Box<dyn Fn() -> bool + Send> = Box::new(move || broken().is_none());
             (watched(tar, end, SILENCE), whole)
         });
-        let reply = agent::ask(&*self.inner.engine, worker.id, ContainerRole::Builder, &request, contents).await;
+        let reply = agent::ask(
+            &*self.inner.engine,
+            worker.id,
+            ContainerRole::Builder,
+            &request,
+            contents,
+        )
+        .await;
         if let Some(why) = broken() {
             return Err(broke_off(&why));
         }

@@ -25,6 +25,7 @@ mod builder_start;
 mod cache;
 mod certificates;
 pub(crate) mod config;
+mod contexts;
 mod create;
 mod notebook_start;
 mod plan;
@@ -32,7 +33,6 @@ mod provision;
 mod pull;
 mod reach;
 mod terminate;
-mod contexts;
 mod uploads;
 mod watch;
 
@@ -58,8 +58,8 @@ use crate::{
 use prt_types::access::{Role, TokenScope};
 
 pub use config::LOG_LEVELS;
-pub(crate) use reach::normal_path;
 pub use plan::CONTEXTS;
+pub(crate) use reach::normal_path;
 pub use reach::{BuildFile, confine};
 pub use uploads::ByteStream;
 
