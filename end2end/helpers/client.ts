@@ -14,7 +14,7 @@ export interface Worker {
 
 export interface Build {
   number: number;
-  status: 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Canceled';
+  status: 'Pending' | 'Running' | 'Canceling' | 'Succeeded' | 'Failed' | 'Canceled';
   message: string;
   reference: string;
   digest?: string;

@@ -23,6 +23,7 @@ pub enum Change {
     Secrets,
     WorkerSizes,
     SecurityContexts,
+    Engine,
 }
 
 /// Several changes at once are answered by one look.

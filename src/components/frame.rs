@@ -1,12 +1,13 @@
 //! The frame around every page but the login.
 
-use leptos::{either::Either, html::Main, prelude::*};
+use leptos::{either::Either, html::Main, prelude::*, task::spawn_local};
 use leptos_router::{
     components::Redirect,
     hooks::{use_location, use_url},
 };
 
-use super::{Flash, Glyph, Icon, Navigation, UserMenu, use_viewer};
+use super::{Flash, Glyph, Icon, Navigation, Note, NoteTone, UserMenu, use_viewer};
+use crate::pages::session::load_viewer;
 
 /// Top bar, navigation and the page; whoever is not logged in is sent to the login and comes back.
 ///
@@ -57,6 +58,7 @@ pub fn Frame(
                 </div>
             </nav>
             <main class="main" id="main" tabindex="-1" node_ref=main>
+                <EngineNotice />
                 <Flash />
                 {children()}
             </main>
@@ -80,6 +82,50 @@ fn LoginGate() -> impl IntoView {
                     })
             })}
         </Suspense>
+    }
+}
+
+/// Says that the container engine does not answer; looked at again with each page.
+#[component]
+fn EngineNotice() -> impl IntoView {
+    let viewer = use_viewer();
+    view! {
+        <Suspense>
+            {Suspend::new(async move {
+                let away = viewer.await.ok().and_then(|viewer| viewer.engine_away);
+                view! { <EngineAway away=RwSignal::new(away) /> }
+            })}
+        </Suspense>
+    }
+}
+
+#[component]
+fn EngineAway(away: RwSignal<Option<String>>) -> impl IntoView {
+    let location = use_location();
+    Effect::new(move |before: Option<String>| {
+        let path = location.pathname.get();
+        if before.is_some_and(|before| before != path) {
+            spawn_local(async move {
+                if let Ok(viewer) = load_viewer().await {
+                    away.try_set(viewer.engine_away);
+                }
+            });
+        }
+        path
+    });
+    move || {
+        away.get().map(|why| {
+            view! {
+                <div role="alert" data-engine="away">
+                    <Note tone=NoteTone::Warn>
+                        <p class="note-title">"The container engine does not answer"</p>
+                        <p>
+                            "Workers and builds are shown as they were last seen. They go on without the console. " {why} "."
+                        </p>
+                    </Note>
+                </div>
+            }
+        })
     }
 }
 

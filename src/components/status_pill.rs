@@ -67,7 +67,7 @@ impl From<BuildStatus> for Tone {
     fn from(status: BuildStatus) -> Self {
         match status {
             BuildStatus::Pending => Self::Idle,
-            BuildStatus::Running => Self::Run,
+            BuildStatus::Running | BuildStatus::Canceling => Self::Run,
             BuildStatus::Succeeded => Self::Ok,
             BuildStatus::Failed => Self::Bad,
             BuildStatus::Canceled => Self::Stopped,

@@ -45,6 +45,8 @@ pub struct Viewer {
     pub me: Option<Me>,
     /// The theme.
     pub theme: Theme,
+    /// Why the container engine does not answer, if it does not.
+    pub engine_away: Option<String>,
 }
 
 impl Viewer {

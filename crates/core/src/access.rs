@@ -76,7 +76,7 @@ impl Orchestrator {
     /// Logs in with name and password.
     pub async fn login(&self, cx: &OpContext, request: LoginRequest) -> Result<Actor> {
         let LoginRequest { username, password } = request;
-        let now = self.now_ms();
+        let now = self.uptime_ms();
         let address = Key::LoginAddress(cx.address.clone());
         if !is_username(&username) {
             // Nobody has it. It is kept short: whoever is not logged in does not fill the audit log.

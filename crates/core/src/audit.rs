@@ -92,7 +92,7 @@ impl Orchestrator {
         if !self
             .inner
             .throttle
-            .worth_a_row(format!("{action} {name} {}", cx.address), self.now_ms())
+            .worth_a_row(format!("{action} {name} {}", cx.address), self.uptime_ms())
         {
             cx.note_refusal();
             return Ok(());

@@ -1,10 +1,13 @@
 //! The one way into core: holds the ports and the state that operations share.
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use futures::{StreamExt, stream::BoxStream};
 use prt_types::access::Role;
-use tokio::sync::broadcast;
+use tokio::{sync::broadcast, time::Instant};
 use tokio_util::task::TaskTracker;
 
 use crate::{
@@ -12,8 +15,8 @@ use crate::{
     builds::BuildRuns,
     clock::SharedClock,
     crypto::Sealer,
-    engine::Engine,
-    error::Result,
+    engine::{Engine, EngineError},
+    error::{Error, Result},
     logs::LogStore,
     op_context::{Actor, OpContext},
     registry::Registries,
@@ -22,6 +25,9 @@ use crate::{
     throttle::Throttle,
     workers::WorkerTasks,
 };
+
+/// How long the engine has to show that it is there.
+const PROBE_WITHIN: Duration = Duration::from_secs(5);
 
 /// Something changed that an open page may show.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -47,6 +53,8 @@ pub enum Change {
     WorkerSizes,
     /// A security context.
     SecurityContexts,
+    /// The container engine answers again, or does not answer any more.
+    Engine,
 }
 
 /// A change with the login name of the one user beside the admins who may see it; `None` = everybody.
@@ -82,6 +90,9 @@ pub(crate) struct Inner {
     pub workers: WorkerTasks,
     pub preflight: LastPreflight,
     pub tasks: TaskTracker,
+    begun: Instant,
+    /// Why the engine does not answer, as far as is known.
+    engine_away: Mutex<Option<String>>,
     changes: broadcast::Sender<OwnedChange>,
 }
 
@@ -111,12 +122,15 @@ impl Orchestrator {
                 workers: WorkerTasks::default(),
                 preflight: LastPreflight::default(),
                 tasks: TaskTracker::new(),
+                begun: Instant::now(),
+                engine_away: Mutex::default(),
                 changes: broadcast::channel(1024).0,
             }),
         })
     }
 
-    /// Prepares the data that a first start needs, then picks up what a former console left: workers and builds in any state.
+    /// Prepares the data that a first start needs, then picks up what a former console left: workers and builds in any state. Only the
+    /// database is waited for; the engine may be away.
     pub async fn start(&self) -> Result<()> {
         self.worker_sizes_seed().await?;
         self.container_images_seed().await?;
@@ -131,7 +145,7 @@ impl Orchestrator {
         self.inner.builds.detach();
         self.inner.workers.detach();
         // What only reads, or receives, may be in the middle of a wait; it is cut off.
-        _ = tokio::time::timeout(std::time::Duration::from_secs(2), self.inner.tasks.wait()).await;
+        _ = tokio::time::timeout(Duration::from_secs(2), self.inner.tasks.wait()).await;
     }
 
     /// The installation's settings.
@@ -149,6 +163,11 @@ impl Orchestrator {
         self.inner.clock.now_ms()
     }
 
+    /// Milliseconds since this process began: for waits, which a clock that is set must not change.
+    pub(crate) fn uptime_ms(&self) -> i64 {
+        self.inner.begun.elapsed().as_millis() as i64
+    }
+
     /// What this installation is.
     pub fn info(&self) -> ServerInfo {
         ServerInfo {
@@ -161,8 +180,36 @@ impl Orchestrator {
     /// Whether database and engine answer.
     pub async fn ready(&self) -> Result<()> {
         self.inner.store.ping().await?;
-        self.inner.engine.probe().await?;
+        let silent = |_| Error::Unavailable {
+            message: "The container engine does not answer.".into(),
+            hint: None,
+            source: None,
+        };
+        tokio::time::timeout(PROBE_WITHIN, self.inner.engine.probe())
+            .await
+            .map_err(silent)??;
         Ok(())
+    }
+
+    /// Why the container engine does not answer, if it does not.
+    pub fn engine_away(&self) -> Option<String> {
+        self.inner
+            .engine_away
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Notes whether the engine answers, and tells open pages when that has changed.
+    pub(crate) fn engine_answers(&self, error: Option<&EngineError>) {
+        let now = error.map(ToString::to_string);
+        let before = std::mem::replace(
+            &mut *self.inner.engine_away.lock().unwrap_or_else(PoisonError::into_inner),
+            now.clone(),
+        );
+        if before.is_some() != now.is_some() {
+            self.changed(None, Change::Engine);
+        }
     }
 
     /// Changes that the asker may see, from now on. A reader that is too slow misses some, so a change says "look again", not what.

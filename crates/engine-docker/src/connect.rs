@@ -13,8 +13,8 @@ use tokio::{
 
 use crate::{errors, labels};
 
-/// Uploads and pulls answer only when they are done, which takes as long as it takes.
-const LONG: Duration = Duration::from_hours(1);
+/// The client's own limit, which says nothing about the body of an answer: the port's limits are in `limits.rs`.
+const LONG: Duration = Duration::from_hours(24);
 const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
 const AUTH_HEADER: &str = "x-registry-auth";
 
@@ -33,8 +33,6 @@ pub struct DockerEngine {
 /// A client whose API version is agreed upon.
 pub(crate) struct Session {
     pub docker: Docker,
-    /// The same, for calls that answer late.
-    pub patient: Docker,
     /// Podman resolves paths of an upload differently.
     pub podman: bool,
 }
@@ -84,7 +82,8 @@ impl DockerEngine {
                 request.headers_mut().insert(AUTH_HEADER, value);
             }
             request
-        });
+        })
+        .with_timeout(LONG);
         let docker = docker
             .negotiate_version()
             .await
@@ -98,11 +97,7 @@ impl DockerEngine {
             .unwrap_or_default()
             .iter()
             .any(|part| part.name.starts_with("Podman"));
-        Ok(Session {
-            patient: docker.clone().with_timeout(LONG),
-            docker,
-            podman,
-        })
+        Ok(Session { docker, podman })
     }
 
     pub(crate) async fn describe(&self) -> EngineResult<EngineInfo> {

@@ -13,7 +13,7 @@ use futures::{Stream, StreamExt as _, stream, stream::BoxStream};
 use prt_core::engine::{EngineError, EngineErrorKind, EngineResult};
 use prt_types::{ids::WorkerId, workers::ContainerRole};
 
-use crate::{DockerEngine, errors, labels};
+use crate::{DockerEngine, errors, labels, limits::watched};
 
 impl DockerEngine {
     pub(crate) async fn unpack(
@@ -30,9 +30,8 @@ impl DockerEngine {
         }
         let options = UploadToContainerOptionsBuilder::new().path(folder).build();
         let sent = self
-            .session()
+            .docker()
             .await?
-            .patient
             .upload_to_container(&name, Some(options), body_try_stream(tar))
             .await;
         sent.map_err(|e| errors::from(e, &format!("writing to {folder} in the container")))
@@ -47,11 +46,8 @@ impl DockerEngine {
         let name = labels::container_name(worker, role);
         let doing = format!("reading {path} from the container");
         let options = DownloadFromContainerOptionsBuilder::new().path(path).build();
-        let mut pieces = self
-            .docker()
-            .await?
-            .download_from_container(&name, Some(options))
-            .boxed();
+        let docker = self.docker().await?;
+        let mut pieces = watched(docker, docker.download_from_container(&name, Some(options)).boxed());
         // The first piece tells whether there is anything to read.
         let first = match pieces.next().await {
             Some(Err(e)) if errors::status(&e) == Some(404) => {

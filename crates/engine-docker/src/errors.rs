@@ -71,7 +71,8 @@ fn of_response(status: u16, message: &str) -> Kind {
         "no container with name",
         "no exec session",
     ];
-    const PAUSED: [&str; 3] = ["is paused", "is restarting", "stopped"];
+    const NOT_UP: [&str; 2] = ["is restarting", "stopped"];
+    const PAUSED: [&str; 2] = ["is paused", "paused state"];
 
     let text = message.to_lowercase();
     let says = |words: &str| text.contains(words);
@@ -81,7 +82,9 @@ fn of_response(status: u16, message: &str) -> Kind {
         Kind::NoSuchImage
     } else if says("could not find the file") || says("no such file or directory") {
         Kind::NoSuchFile
-    } else if GONE.iter().any(|words| says(words)) || (status == 409 && PAUSED.iter().any(|words| says(words))) {
+    } else if status == 409 && PAUSED.iter().any(|words| says(words)) {
+        Kind::Paused
+    } else if GONE.iter().any(|words| says(words)) || (status == 409 && NOT_UP.iter().any(|words| says(words))) {
         Kind::NoSuchContainer
     } else {
         Kind::Other
@@ -252,6 +255,11 @@ mod tests {
         let table = [
             (404, "No such container: prt-1-primary", Kind::NoSuchContainer),
             (409, "Container abc is not running", Kind::NoSuchContainer),
+            (
+                409,
+                "Container abc is paused, unpause the container before exec",
+                Kind::Paused,
+            ),
             (404, "No such exec instance: 1", Kind::NoSuchContainer),
             (404, "Could not find the file /x in container abc", Kind::NoSuchFile),
             (404, "No such image: a:1", Kind::NoSuchImage),

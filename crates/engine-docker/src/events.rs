@@ -9,7 +9,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-use crate::{DockerEngine, errors, labels};
+use crate::{DockerEngine, errors, labels, limits::watched};
 
 const QUEUE: usize = 256;
 
@@ -28,7 +28,7 @@ impl DockerEngine {
         if let Some(since) = info.system_time.as_deref().and_then(timestamp) {
             options = options.since(&since);
         }
-        let mut messages = docker.events(Some(options.build()));
+        let mut messages = watched(docker, docker.events(Some(options.build())).boxed());
         let (sender, receiver) = mpsc::channel(QUEUE);
         tokio::spawn(async move {
             loop {

@@ -19,9 +19,12 @@ use tokio::{
 };
 use tokio_stream::wrappers::ReceiverStream;
 
-use crate::{DockerEngine, errors, labels};
+use crate::{
+    DockerEngine, errors, labels,
+    limits::{watched, within},
+};
 
-const DOING: &str = "running a command in the container";
+pub(crate) const DOING: &str = "running a command in the container";
 /// How many pieces wait for a slow reader before the command has to.
 const QUEUE: usize = 64;
 const READ_BUFFER: usize = 64 * 1024;
@@ -65,6 +68,7 @@ impl DockerEngine {
         let feeding = spec.stdin.map(|pieces| tokio::spawn(feed(pieces, input)));
         let (sender, receiver) = mpsc::channel(QUEUE);
         let (ended, end) = oneshot::channel();
+        let output = watched(docker, output);
         tokio::spawn(async move {
             // The receiver is gone when the handle was dropped; nobody waits then.
             let _ = ended.send(forward(output, sender).await);
@@ -139,7 +143,10 @@ async fn exit_code(docker: &Docker, id: &str, refusal: Option<String>) -> Engine
     let mut pause = Duration::from_millis(2);
     loop {
         // The engine forgets a command together with its container, which is "no such container" for us.
-        let state = docker.inspect_exec(id).await.map_err(|e| errors::from(e, DOING))?;
+        let asked = docker
+            .inspect_exec(id)
+            .map(|state| state.map_err(|e| errors::from(e, DOING)));
+        let state = within(DOING, asked).await?;
         if let (Some(code), Some(false)) = (state.exit_code, state.running) {
             return match refusal {
                 Some(words) if NOT_STARTED_CODES.contains(&code) => {

@@ -72,11 +72,7 @@ impl DockerEngine {
             serveraddress: Some(login.host.clone()),
             ..Default::default()
         });
-        let mut messages = self
-            .session()
-            .await?
-            .patient
-            .create_image(Some(options), None, credentials);
+        let mut messages = self.docker().await?.create_image(Some(options), None, credentials);
         let mut summary = PullProgress::default();
         while let Some(message) = messages.next().await {
             let message = message.map_err(|e| errors::from_pull(e, reference))?;

@@ -4,7 +4,7 @@
 //! Every object carries the labels of `labels.rs`; what does not carry this installation's label is never touched.
 //!
 //! # How to add a call
-//! Put the method of the port here, one line that delegates, and the work into the file of its subject (`exec.rs`, `copy.rs`, …).
+//! Put the method of the port here, with its limit (`limits.rs`), and the work into the file of its subject (`exec.rs`, `copy.rs`, …).
 //! Failures go through `errors.rs`, so that callers see a kind. Then add a case to `prt_core::testing::engine_conformance`, which runs
 //! against the real engine.
 
@@ -16,6 +16,7 @@ mod events;
 mod exec;
 mod images;
 mod labels;
+mod limits;
 mod network;
 mod observe;
 mod prepare;
@@ -37,11 +38,12 @@ use prt_types::{
 };
 
 pub use connect::DockerEngine;
+use limits::within;
 
 #[async_trait]
 impl Engine for DockerEngine {
     async fn probe(&self) -> EngineResult<EngineInfo> {
-        self.describe().await
+        within("asking the container engine what it is", self.describe()).await
     }
 
     async fn ensure_image(
@@ -51,15 +53,18 @@ impl Engine for DockerEngine {
         login: Option<&RegistryLogin>,
         progress: OnProgress,
     ) -> EngineResult<EngineImage> {
-        self.image(reference, policy, login, progress).await
+        let image = self.image(reference, policy, login, progress);
+        self.while_it_lives(&format!("getting the image {reference}"), image)
+            .await
     }
 
     async fn start_worker(&self, plan: &WorkerPlan) -> EngineResult<()> {
-        self.create_and_start(plan).await
+        self.while_it_lives("starting the containers", self.create_and_start(plan))
+            .await
     }
 
     async fn observe(&self, worker: WorkerId) -> EngineResult<Option<ObservedWorker>> {
-        self.observed(worker).await
+        within("looking at the containers", self.observed(worker)).await
     }
 
     fn describe_security(&self, settings: &SecuritySettings) -> Vec<EngineSetting> {
@@ -67,23 +72,25 @@ impl Engine for DockerEngine {
     }
 
     async fn list(&self) -> EngineResult<Vec<WorkerId>> {
-        self.workers().await
+        within("listing containers and volumes", self.workers()).await
     }
 
     async fn events(&self) -> EngineResult<BoxStream<'static, EngineEvent>> {
-        self.subscribe().await
+        within("subscribing to the container engine's events", self.subscribe()).await
     }
 
     async fn stop(&self, worker: WorkerId) -> EngineResult<()> {
-        self.remove_worker(worker).await
+        self.while_it_lives("removing containers and volumes", self.remove_worker(worker))
+            .await
     }
 
     async fn logs(&self, worker: WorkerId, role: ContainerRole, tail_bytes: usize) -> EngineResult<Vec<u8>> {
-        self.container_logs(worker, role, tail_bytes).await
+        let logs = self.container_logs(worker, role, tail_bytes);
+        self.while_it_lives("reading the container's output", logs).await
     }
 
     async fn exec(&self, worker: WorkerId, role: ContainerRole, spec: ExecSpec) -> EngineResult<ExecHandle> {
-        self.run(worker, role, spec).await
+        within(exec::DOING, self.run(worker, role, spec)).await
     }
 
     async fn copy_in(
@@ -93,7 +100,9 @@ impl Engine for DockerEngine {
         folder: &str,
         tar: Pin<Box<dyn Stream<Item = std::io::Result<Bytes>> + Send>>,
     ) -> EngineResult<()> {
-        self.unpack(worker, role, folder, tar).await
+        let unpacked = self.unpack(worker, role, folder, tar);
+        self.while_it_lives(&format!("writing to {folder} in the container"), unpacked)
+            .await
     }
 
     async fn copy_out(
@@ -102,10 +111,12 @@ impl Engine for DockerEngine {
         role: ContainerRole,
         path: &str,
     ) -> EngineResult<BoxStream<'static, EngineResult<Bytes>>> {
-        self.pack(worker, role, path).await
+        let packed = self.pack(worker, role, path);
+        self.while_it_lives(&format!("reading {path} from the container"), packed)
+            .await
     }
 
     async fn connect(&self, worker: WorkerId, port: u16) -> EngineResult<Box<dyn Duplex>> {
-        self.dial(worker, port).await
+        within("connecting to the worker", self.dial(worker, port)).await
     }
 }

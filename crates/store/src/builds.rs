@@ -35,7 +35,7 @@ const UPDATE: &str = "UPDATE builds SET door = $2, name = $3, tag = $4, push_ima
     WHERE id = $1 AND status IN (";
 
 /// Word for word the condition of the index `builds_active`.
-const AND_ACTIVE: &str = " AND b.status IN ('Pending', 'Running')";
+const AND_ACTIVE: &str = " AND b.status IN ('Pending', 'Running', 'Canceling')";
 
 fn read(row: &AnyRow) -> StoreResult<Build> {
     let row = Row::of("builds", row);

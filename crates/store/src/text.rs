@@ -54,7 +54,7 @@ words!(WorkerReason:
     BuilderFailed = "BuilderFailed", Lost = "Lost", EngineError = "EngineError");
 words!(BuildConfigState: Active = "active", Waiting = "waiting", Applying = "applying", Failed = "failed");
 words!(NotebookLoginKind: Link = "link", Browser = "browser");
-words!(BuildStatus: Pending = "Pending", Running = "Running", Succeeded = "Succeeded", Failed = "Failed", Canceled = "Canceled");
+words!(BuildStatus: Pending = "Pending", Running = "Running", Canceling = "Canceling", Succeeded = "Succeeded", Failed = "Failed", Canceled = "Canceled");
 words!(BuildReason:
     StepFailed = "StepFailed", DockerfileInvalid = "DockerfileInvalid", PullDenied = "PullDenied", PushDenied = "PushDenied",
     OutOfMemory = "OutOfMemory", DiskFull = "DiskFull", RegistryUnreachable = "RegistryUnreachable", BuilderLost = "BuilderLost",
@@ -104,7 +104,10 @@ mod tests {
             assert_eq!(state.is_changing(), ["waiting", "applying"].contains(&state.word()));
         }
         for status in BuildStatus::ALL {
-            assert_eq!(!status.is_final(), ["Pending", "Running"].contains(&status.word()));
+            assert_eq!(
+                !status.is_final(),
+                ["Pending", "Running", "Canceling"].contains(&status.word())
+            );
         }
     }
 }

@@ -123,6 +123,8 @@ pub enum BuildStatus {
     Pending,
     /// The builder works on it.
     Running,
+    /// It is to end, because somebody canceled it or it takes too long; the builder has not confirmed the end yet.
+    Canceling,
     /// Built, and pushed if asked for.
     Succeeded,
     /// It did not work out; `reason` says why.
@@ -137,6 +139,7 @@ impl BuildStatus {
         match self {
             Self::Pending => "Pending",
             Self::Running => "Running",
+            Self::Canceling => "Canceling",
             Self::Succeeded => "Succeeded",
             Self::Failed => "Failed",
             Self::Canceled => "Canceled",
@@ -146,7 +149,7 @@ impl BuildStatus {
     /// Whether nothing more will happen.
     pub fn is_final(self) -> bool {
         match self {
-            Self::Pending | Self::Running => false,
+            Self::Pending | Self::Running | Self::Canceling => false,
             Self::Succeeded | Self::Failed | Self::Canceled => true,
         }
     }

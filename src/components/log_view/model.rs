@@ -107,6 +107,8 @@ pub struct LogModel {
     /// The latest record folded in.
     pub last_seq: u64,
     pub end: Option<BuildEnd>,
+    /// Notices so far: what they tell stands in the build, too.
+    pub notices: u64,
     /// Changes when `steps` changes.
     pub steps_version: u64,
 }
@@ -199,7 +201,10 @@ impl LogModel {
                 }
                 self.push(entry(step, EntryKind::Warning, text));
             }
-            BuildEvent::Notice { text } => self.push(entry(0, EntryKind::Notice, text)),
+            BuildEvent::Notice { text } => {
+                self.notices += 1;
+                self.push(entry(0, EntryKind::Notice, text));
+            }
             BuildEvent::End(end) => {
                 let kind = if end.status == BuildStatus::Succeeded {
                     EntryKind::Good

@@ -64,10 +64,11 @@ fn Detail(detail: BuildDetail, drafts: Drafts) -> impl IntoView {
     let link = RwSignal::new(Link::Idle);
     follow_build(number, model, link);
     let status = Memo::new(move |_| status_of(&model.read(), &view.read()));
-    // The log says that it goes on or has ended; digest, reason and times stand in the build.
-    Effect::new(move |before: Option<BuildStatus>| {
-        let now = status.get();
-        if now != view.with_untracked(|view| view.status) && before.is_some() {
+    let notices = Memo::new(move |_| model.with(|model| model.notices));
+    // The log says that it goes on, is being canceled or has ended; digest, reason, message and times stand in the build.
+    Effect::new(move |before: Option<(BuildStatus, u64)>| {
+        let now = (status.get(), notices.get());
+        if before.is_some_and(|before| before.1 != now.1 || now.0 != view.with_untracked(|view| view.status)) {
             spawn_local(async move {
                 if let Ok(fresh) = get_build(number).await {
                     view.try_set(fresh);
@@ -87,7 +88,8 @@ fn Detail(detail: BuildDetail, drafts: Drafts) -> impl IntoView {
         let status = status.get();
         let pushed = status == BuildStatus::Succeeded && view.with(|view| view.push_image);
         view! {
-            {(!status.is_final()).then(|| view! { <ConfirmLink name="cancel">"Cancel"</ConfirmLink> })}
+            {(!status.is_final() && status != BuildStatus::Canceling)
+                .then(|| view! { <ConfirmLink name="cancel">"Cancel"</ConfirmLink> })}
             {status.is_final().then(|| view! { <RerunActions view /> })}
             {pushed
                 .then(|| {

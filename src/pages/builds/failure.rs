@@ -3,12 +3,15 @@ use prt_types::builds::{BuildStatus, BuildView};
 
 use crate::components::{Note, NoteTone, log_view::ansi};
 
-/// Why a build failed, and the Dockerfile that it ran.
+/// Why a build failed or was canceled, how its canceling goes, and the Dockerfile that it ran.
 #[component]
 pub fn Failure(view: RwSignal<BuildView>) -> impl IntoView {
     let failed = Memo::new(move |_| view.with(|view| view.status == BuildStatus::Failed));
-    let canceled =
-        Memo::new(move |_| view.with(|view| view.status == BuildStatus::Canceled && !view.message.is_empty()));
+    let canceled = Memo::new(move |_| {
+        view.with(|view| {
+            matches!(view.status, BuildStatus::Canceling | BuildStatus::Canceled) && !view.message.is_empty()
+        })
+    });
     view! {
         <Show when=move || canceled.get()>
             <Note>{move || view.with(|view| view.message.clone())}</Note>

@@ -15,9 +15,10 @@ use crate::{
     components::{Button, ButtonKind, ButtonLink, Load, PageTitle},
 };
 
-const STATUSES: [BuildStatus; 5] = [
+const STATUSES: [BuildStatus; 6] = [
     BuildStatus::Running,
     BuildStatus::Pending,
+    BuildStatus::Canceling,
     BuildStatus::Succeeded,
     BuildStatus::Failed,
     BuildStatus::Canceled,

@@ -115,7 +115,7 @@ fn BuildRow(row: BuildView, in_worker: bool, owners: bool) -> impl IntoView {
 /// A build that never began has no duration that runs on.
 fn ended(build: &BuildView) -> Option<i64> {
     match build.status {
-        BuildStatus::Pending | BuildStatus::Running => None,
+        BuildStatus::Pending | BuildStatus::Running | BuildStatus::Canceling => None,
         BuildStatus::Succeeded | BuildStatus::Failed | BuildStatus::Canceled => build.ended_ms.or(build.started_ms),
     }
 }

@@ -13,10 +13,17 @@ pub async fn load_viewer() -> Result<Viewer, AppError> {
     let theme = theme();
     let (orchestrator, cx) = extract::context().await?;
     if cx.actor_opt().is_none() {
-        return Ok(Viewer { me: None, theme });
+        return Ok(Viewer {
+            theme,
+            ..Viewer::default()
+        });
     }
     let me = orchestrator.me(&cx).await.map_err(|error| app_error(error, &cx))?;
-    Ok(Viewer { me: Some(me), theme })
+    Ok(Viewer {
+        me: Some(me),
+        theme,
+        engine_away: orchestrator.engine_away(),
+    })
 }
 
 /// Ends the session.

@@ -44,6 +44,7 @@ fn Detail(detail: WorkerDetail, draft: Resource<Option<Draft<TerminateForm>>>, l
     refresh_on_change(
         move |change| match change {
             Change::Worker { name } => *name == changed,
+            Change::Engine => true,
             Change::Build { .. } => detail.with_untracked(|detail| detail.worker.builder),
             Change::ContainerImages
             | Change::RegistryCredentials

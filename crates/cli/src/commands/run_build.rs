@@ -127,7 +127,7 @@ fn outcome(build: &BuildView, end: &BuildEnd) -> Result<()> {
             message: format!("build #{number} was canceled"),
             hint: None,
         }),
-        BuildStatus::Failed | BuildStatus::Pending | BuildStatus::Running => {
+        BuildStatus::Failed | BuildStatus::Pending | BuildStatus::Running | BuildStatus::Canceling => {
             let reason = end
                 .reason
                 .map(|reason| format!(" ({})", reason.name()))

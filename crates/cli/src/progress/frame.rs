@@ -130,7 +130,9 @@ fn head(build: &BuildSeen, around: Around<'_>) -> Line {
             let (word, tone) = match end.status {
                 BuildStatus::Succeeded => ("FINISHED", Tone::Done),
                 BuildStatus::Canceled => ("CANCELED", Tone::Warning),
-                BuildStatus::Failed | BuildStatus::Pending | BuildStatus::Running => ("FAILED", Tone::Failed),
+                BuildStatus::Failed | BuildStatus::Pending | BuildStatus::Running | BuildStatus::Canceling => {
+                    ("FAILED", Tone::Failed)
+                }
             };
             (
                 format!(

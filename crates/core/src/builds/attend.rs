@@ -1,29 +1,20 @@
-//! One connection to a build: reads its progress, passes on a wish to stop, notices when it breaks.
-
-use std::time::Duration;
+//! One connection to a build: reads its progress, heeds what comes from outside, notices when it breaks.
 
 use futures::StreamExt as _;
-use prt_types::{ids::WorkerId, workers::ContainerRole};
-use tokio::time::Instant;
 
 use super::{
     run::{Attended, Follower, Outcome},
-    runs::Stop,
+    runs::{Stop, Word},
 };
 use crate::{
-    Orchestrator,
     buildkit::launcher::{self, Trailer},
-    engine::{EngineError, ExecHandle, ExecOutput, ExecSpec, exec_collect},
+    engine::{EngineError, ExecHandle, ExecOutput},
 };
 
 /// Pieces of output that are decoded and written together when they come faster than that.
 const PIECES: usize = 64;
 /// Most of what the script may say beside the progress.
 const WORDS: usize = 256 * 1024;
-/// BuildKit ends a canceled build within a fraction of a second; after this it is killed.
-const KILL_AFTER: Duration = Duration::from_secs(10);
-/// And after this it is not waited for.
-const GIVE_UP_AFTER: Duration = Duration::from_secs(5);
 
 impl Follower<'_> {
     /// Reads until the connection or the build ends.
@@ -35,13 +26,8 @@ impl Follower<'_> {
             tokio::select! {
                 // Output that never pauses must not keep a wish to stop from being heard.
                 biased;
-                Ok(()) = self.stopping.changed() => match self.stop_wish() {
-                    Some(stop @ Stop::Lost(_)) => return Attended::Over(Outcome::Stopped(stop)),
-                    Some(Stop::Cancel | Stop::Timeout) => self.ask_to_stop(),
-                    None => {}
-                },
-                () = tokio::time::sleep_until(self.deadline) => {
-                    if let Some(outcome) = self.past_deadline() {
+                () = self.told_something() => {
+                    if let Some(outcome) = self.heed().await {
                         return Attended::Over(outcome);
                     }
                 }
@@ -63,9 +49,7 @@ impl Follower<'_> {
             return Attended::Broken(broken);
         }
         if trailer.lost {
-            return Attended::Over(Outcome::Lost(
-                "The build's process in the builder is gone: it was killed, or the builder was started anew.".into(),
-            ));
+            return Attended::Vanished;
         }
         match exit_code.await {
             Ok(launcher::EXIT_EXISTS) => Attended::Exists,
@@ -93,6 +77,41 @@ impl Follower<'_> {
         }
     }
 
+    /// Resolves when there is something to heed: a word from outside, the time limit, news from the asking.
+    pub(super) async fn told_something(&mut self) {
+        let timed = self.stop_wish().is_none();
+        let deadline = self.deadline;
+        let asking = async {
+            if let Some(asking) = &mut self.asking
+                && asking.state.changed().await.is_ok()
+            {
+                return;
+            }
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            Ok(()) = self.told.changed() => {}
+            () = asking => {}
+            () = tokio::time::sleep_until(deadline), if timed => self.run.stop(Stop::Timeout),
+        }
+    }
+
+    /// Does what is to be done about it; an outcome if the engine says that the builder is gone.
+    pub(super) async fn heed(&mut self) -> Option<Outcome> {
+        let told = self.told.borrow_and_update().clone();
+        if let Some(Word::Gone(words)) = told.builder {
+            return Some(Outcome::Lost(words));
+        }
+        if told.stop.is_some() {
+            self.ask_to_stop(false);
+            self.note_asking().await;
+        }
+        if told.builder == Some(Word::Look) {
+            return self.examine(None).await;
+        }
+        None
+    }
+
     /// Decodes and keeps what has come; the error that ends the connection, if there is one.
     async fn take(&mut self, pieces: Vec<Result<ExecOutput, EngineError>>, words: &mut Vec<u8>) -> Option<EngineError> {
         let mut events = vec![];
@@ -112,51 +131,5 @@ impl Follower<'_> {
         }
         self.keep(events).await;
         broken
-    }
-
-    fn past_deadline(&mut self) -> Option<Outcome> {
-        match self.stop_wish() {
-            None => {
-                self.run.stop(Stop::Timeout);
-                // Until the wish is heard.
-                self.deadline = Instant::now() + KILL_AFTER;
-                None
-            }
-            Some(_) if !self.asked => {
-                self.ask_to_stop();
-                None
-            }
-            Some(_) if !self.killed => {
-                self.killed = true;
-                self.deadline = Instant::now() + GIVE_UP_AFTER;
-                self.o
-                    .build_signal(self.build.worker_id, launcher::cancel(&self.build.id.to_string(), true));
-                None
-            }
-            Some(stop) => Some(Outcome::Stopped(stop)),
-        }
-    }
-
-    fn ask_to_stop(&mut self) {
-        if !self.asked {
-            self.asked = true;
-            self.deadline = Instant::now() + KILL_AFTER;
-            self.o.build_signal(
-                self.build.worker_id,
-                launcher::cancel(&self.build.id.to_string(), false),
-            );
-        }
-    }
-}
-
-impl Orchestrator {
-    /// Runs a short command in the builder while the build goes on being read.
-    fn build_signal(&self, worker: WorkerId, spec: ExecSpec) {
-        let o = self.clone();
-        self.inner.tasks.spawn(async move {
-            if let Err(error) = exec_collect(&*o.inner.engine, worker, ContainerRole::Builder, spec, WORDS).await {
-                tracing::warn!(%error, "a build cannot be told to stop");
-            }
-        });
     }
 }

@@ -1,25 +1,42 @@
 //! Ends from outside, and builds that a former console left.
 
-use prt_types::{audit::Outcome, builds::BuildView, ids::WorkerId};
+use prt_types::{
+    audit::Outcome,
+    builds::{BuildStatus, BuildView},
+    ids::WorkerId,
+};
 
-use super::{run::Start, runs::Stop};
+use super::{
+    run::Start,
+    runs::{Stop, Word},
+    stop::WAITING,
+};
 use crate::{Orchestrator, error::Result, op_context::OpContext, store::BuildFilter};
 
 impl Orchestrator {
     /// Asks for a build's end. Nothing happens to a build that has ended; asking twice is no error.
     pub async fn build_cancel(&self, cx: &OpContext, number: i64) -> Result<BuildView> {
         let build = self.build_visible(cx, number).await?;
-        let mut tx = self.write().await?;
-        let mut build = tx.build(build.id).await?.unwrap_or(build);
-        if build.status.is_final() {
-            drop(tx);
-            return self.build_view(build).await;
-        }
-        if build.cancel_requested {
-            drop(tx);
-        } else {
+        let build = loop {
+            let mut tx = self.write().await?;
+            let mut build = tx.build(build.id).await?.unwrap_or_else(|| build.clone());
+            if build.status.is_final() {
+                drop(tx);
+                return self.build_view(build).await;
+            }
+            if build.cancel_requested {
+                break build;
+            }
+            let before = build.status;
             build.cancel_requested = true;
-            tx.build_update_from(&build, &[build.status]).await?;
+            build.status = BuildStatus::Canceling;
+            if before != BuildStatus::Canceling {
+                WAITING.clone_into(&mut build.message);
+            }
+            // It may have begun or ended meanwhile.
+            if !tx.build_update_from(&build, &[before]).await? {
+                continue;
+            }
             let object = format!("#{number}");
             self.audit_add(
                 &mut *tx,
@@ -31,7 +48,8 @@ impl Orchestrator {
             )
             .await?;
             tx.save().await?;
-        }
+            break build;
+        };
         match self.inner.builds.get(build.id) {
             Some(run) => run.stop(Stop::Cancel),
             None => self.build_start(build.clone(), Start::Resume),
@@ -40,16 +58,18 @@ impl Orchestrator {
         self.build_view(build).await
     }
 
-    /// Ends the builds of a worker whose builder is gone.
-    pub(crate) async fn builder_lost(&self, worker: WorkerId, reason: &str) -> Result<()> {
-        // The first sentence says what happened; what a container printed before it ended belongs to the worker.
-        let first = reason
-            .split_once(". ")
-            .map_or_else(|| reason.to_owned(), |(first, _)| format!("{first}."));
+    /// Lets those who follow the builds of a worker look whether its builder still runs: it may have ended.
+    pub(crate) fn builder_may_have_ended(&self, worker: WorkerId) {
         for run in self.inner.builds.of_worker(worker) {
-            run.stop(Stop::Lost(first.clone()));
+            run.builder(Word::Look);
         }
-        Ok(())
+    }
+
+    /// Ends the builds of a worker whose builder is gone, as the engine has confirmed.
+    pub(crate) fn builder_gone(&self, worker: WorkerId, words: &str) {
+        for run in self.inner.builds.of_worker(worker) {
+            run.builder(Word::Gone(words.to_owned()));
+        }
     }
 
     /// Takes up the builds that a former console left: those that run on are followed from where their log stops, those that never

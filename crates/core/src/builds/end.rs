@@ -20,14 +20,15 @@ use crate::{
     Orchestrator,
     buildkit::launcher::{self, Trailer},
     engine::exec_collect,
-    error::{Error, Result},
+    error::Result,
     op_context::OpContext,
     orchestrator::Change,
     store::Build,
 };
 
-/// How often the row is tried to be written, a second apart.
-const TRIES: u32 = 120;
+/// Between two tries to write an end down, at first and at most.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// What is written at the end beside the verdict.
 #[derive(Clone, Copy, Debug, Default)]
@@ -63,10 +64,16 @@ impl Follower<'_> {
                 let message = format!("The build took longer than {} and was stopped.", duration(limit));
                 failed(BuildReason::Timeout, message, self.running_step())
             }
-            (Outcome::Stopped(Stop::Lost(words)) | Outcome::Lost(words), _) => {
-                let message = format!("{words} Start the build again, in a new builder worker if need be.");
-                failed(BuildReason::BuilderLost, message, self.running_step())
+            (Outcome::Stopped(Stop::Unfollowed(words)), _) | (Outcome::Exit(_), Some(Stop::Unfollowed(words))) => {
+                let message = format!("The console could not follow the build and stopped it. {words}");
+                failed(BuildReason::BuildKitError, message, None)
             }
+            (Outcome::Lost(words), _) => lost(&words, self.running_step()),
+            // Stopped because the builder did not know it, and then it did.
+            (Outcome::Exit(_), None) if self.asking.is_some() => lost(
+                "The console lost track of the build and stopped it.",
+                self.running_step(),
+            ),
             (Outcome::Refused { code, words }, _) => {
                 let reason = match code {
                     launcher::EXIT_DISK => BuildReason::DiskFull,
@@ -130,20 +137,6 @@ impl Follower<'_> {
 }
 
 impl Orchestrator {
-    /// Ends a build whose log or logins cannot be used.
-    pub(super) async fn build_end_without_log(&self, build: &Build, error: &Error) {
-        let end = BuildEnd {
-            status: BuildStatus::Failed,
-            reason: Some(BuildReason::BuildKitError),
-            message: format!("The console cannot follow the build. {error}"),
-            step: None,
-            digest: None,
-        };
-        if let Some(row) = self.build_end_row(build, &end, Totals::default()).await {
-            self.build_ended(&row);
-        }
-    }
-
     fn build_ended(&self, build: &Build) {
         self.build_changed(build);
         self.changed(
@@ -154,9 +147,10 @@ impl Orchestrator {
         );
     }
 
-    /// The row after the end, tried until the database takes it; `None` if it never does.
+    /// The row after the end, tried until the database takes it; `None` if there is no such build any more.
     async fn build_end_row(&self, build: &Build, end: &BuildEnd, totals: Totals) -> Option<Build> {
-        for _ in 0..TRIES {
+        let mut pause = FIRST_PAUSE;
+        loop {
             match self.build_end_row_once(build, end, totals).await {
                 Ok(row) => return row,
                 Err(error) => {
@@ -165,11 +159,11 @@ impl Orchestrator {
                         error = &error as &dyn std::error::Error,
                         "a build's end is not recorded"
                     );
-                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
                 }
             }
         }
-        None
     }
 
     async fn build_end_row_once(&self, build: &Build, end: &BuildEnd, totals: Totals) -> Result<Option<Build>> {
@@ -191,7 +185,10 @@ impl Orchestrator {
         row.lines = totals.lines;
         row.credentials_sealed = None;
         if !tx
-            .build_update_from(&row, &[BuildStatus::Pending, BuildStatus::Running])
+            .build_update_from(
+                &row,
+                &[BuildStatus::Pending, BuildStatus::Running, BuildStatus::Canceling],
+            )
             .await?
         {
             drop(tx);
@@ -244,6 +241,11 @@ fn failed(reason: BuildReason, message: String, step: Option<String>) -> BuildEn
         step,
         digest: None,
     }
+}
+
+fn lost(words: &str, step: Option<String>) -> BuildEnd {
+    let message = format!("{words} Start the build again, in a new builder worker if need be.");
+    failed(BuildReason::BuilderLost, message, step)
 }
 
 /// `90 seconds`, `2 hours`.

@@ -8,7 +8,8 @@
 //! | `offer.rs` | the Dockerfile, and the command that waits for the word to build it |
 //! | `create.rs` | the request: may they, is it valid, record, start |
 //! | `run.rs` | follows one build from its start or from where a former console left it |
-//! | `attend.rs` | one connection to a build: reads, cancels, notices when it breaks |
+//! | `attend.rs` | one connection to a build: reads, heeds what comes from outside, notices when it breaks |
+//! | `stop.rs` | asks a builder to end a build, for as long as it takes |
 //! | `end.rs` | the end, exactly once |
 //! | `failure.rs` | reason and plain words of a failure |
 //! | `build_log.rs` | the log as `~/build/build.log` |
@@ -30,6 +31,7 @@ mod probe;
 mod read;
 mod run;
 mod runs;
+mod stop;
 mod validate;
 mod view;
 

@@ -141,6 +141,10 @@ fn builder_error(worker: &Worker, error: EngineError) -> Error {
             "The builder of {} does not run. Start another builder worker.",
             worker.name()
         )),
+        EngineErrorKind::Paused => Error::conflict(format!(
+            "The builder of {} is paused in the container engine. Unpause it, or start another builder worker.",
+            worker.name()
+        )),
         EngineErrorKind::CannotStart => Error::field(
             "worker",
             format!(

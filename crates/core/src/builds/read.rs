@@ -186,16 +186,25 @@ impl Orchestrator {
             }
             let mut writer = self.inner.logs.writer(build.id).await?;
             let at_ms = build.ended_ms.unwrap_or(build.created_ms);
-            writer
-                .append(vec![(at_ms, BuildEvent::End(end_of(build)))])
-                .await
-                .map(drop)
+            let missing = build.lines.saturating_sub(writer.position().last_line as i64);
+            let mut events = vec![];
+            if missing > 0 && !writer.is_cut() {
+                let text = incomplete(missing, build.lines);
+                events.push((at_ms, BuildEvent::Notice { text }));
+            }
+            events.push((at_ms, BuildEvent::End(end_of(build))));
+            writer.append(events).await.map(drop)
         };
         if let Err(error) = repair.await {
             let error: io::Error = error;
             tracing::warn!(build.number = build.number, %error, "the end of a build's log cannot be written");
         }
     }
+}
+
+/// What stands in the place of lines that the log's files have lost.
+fn incomplete(missing: i64, all: i64) -> String {
+    format!("The log is incomplete: {missing} of {all} lines are missing, because its file was damaged or cut off.")
 }
 
 /// The end as a row has it.

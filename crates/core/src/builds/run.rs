@@ -18,7 +18,8 @@ use tracing::Instrument as _;
 use super::{
     offer::{self, Offer},
     options,
-    runs::{Live, Run, Stop},
+    runs::{Live, Run, Stop, Told},
+    stop::{self, Asking},
 };
 use crate::{
     Orchestrator,
@@ -35,9 +36,9 @@ use crate::{
     workers::CONTEXTS,
 };
 
-/// How long a broken connection to a builder that seems to live is made anew.
-const RECONNECT_FOR: Duration = Duration::from_mins(1);
+/// Between two tries to reach a builder, at first and at most.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// How often a build's open pages are told to look again.
 const TELL_EVERY: Duration = Duration::from_millis(250);
 /// What is kept of each step's output to explain a failure.
@@ -46,6 +47,8 @@ const LAST_LINE_CHARS: usize = 400;
 /// How often a build that should be in the builder is looked for: its start may be under way.
 const LOOKS: u32 = 6;
 
+const FORGOTTEN: &str = "The builder was restarted and knows nothing of the build.";
+const VANISHED: &str = "The build's process in the builder is gone: it was killed, or the builder was restarted.";
 const RESTARTED: &str = "The console was restarted; the log goes on.";
 
 /// Where to begin.
@@ -74,7 +77,7 @@ pub(super) enum Outcome {
         /// Its words.
         words: String,
     },
-    /// It was stopped and is not waited for any longer.
+    /// It was stopped before it began.
     Stopped(Stop),
     /// The builder, or the build in it, is gone.
     Lost(String),
@@ -89,6 +92,8 @@ pub(super) enum Attended {
     Exists,
     /// There is no such build in the builder.
     NotStarted,
+    /// Its process in the builder is gone and has left no exit code.
+    Vanished,
     /// By itself.
     Broken(Option<EngineError>),
 }
@@ -99,20 +104,22 @@ pub(super) struct Follower<'a> {
     pub build: &'a Build,
     pub run: &'a Run,
     pub decoder: Decoder,
-    pub stopping: watch::Receiver<Option<Stop>>,
-    /// When the build has taken too long, or a wish to stop was not heeded.
+    pub told: watch::Receiver<Told>,
+    /// When the build has taken too long.
     pub deadline: Instant,
-    /// Whether BuildKit was asked to stop, and whether it was killed.
-    pub asked: bool,
-    pub killed: bool,
+    /// A wish to stop on its way to the builder.
+    pub asking: Option<Asking>,
+    /// What was last said about it.
+    pub said: Option<String>,
     /// Bytes of progress read.
     pub offset: u64,
     /// The build's logins.
     pub logins: Vec<RegistryCredential>,
-    writer: LogWriter,
+    /// Unset where the log or the credentials cannot be used: then the build is only brought to its end.
+    writer: Option<LogWriter>,
     skip: Decoded,
     last_lines: HashMap<u32, VecDeque<String>>,
-    told: Option<Instant>,
+    pages_told: Option<Instant>,
 }
 
 /// Takes the build out of the list of those that are followed, also after a panic.
@@ -130,8 +137,8 @@ impl Orchestrator {
         let Some(run) = self.inner.builds.enter(build.id, build.worker_id) else {
             return;
         };
-        if build.cancel_requested {
-            run.stop(Stop::Cancel);
+        if let Some(wish) = stop::wish_of(&build) {
+            run.stop(wish);
         }
         let o = self.clone();
         let detached = self.inner.builds.detached();
@@ -150,21 +157,23 @@ impl Orchestrator {
     async fn build_run(&self, build: &Build, run: Arc<Run>, mut start: Start) {
         let leave = Leave(self, build);
         self.build_log_file_start(build);
-        match Follower::open(self, build, &run, &mut start).await {
-            Ok(mut follower) => {
-                let outcome = follower.until_the_end(start).await;
-                let end = follower.verdict(outcome);
-                follower.end(end).await;
-            }
+        let mut follower = match Follower::open(self, build, &run, &mut start).await {
+            Ok(follower) => follower,
             Err(error) => {
                 tracing::error!(
                     build.number = build.number,
                     error = &error as &dyn std::error::Error,
                     "a build cannot be followed"
                 );
-                self.build_end_without_log(build, &error).await;
+                // It may run in the builder: it has ended only when the builder says so.
+                run.stop(Stop::Unfollowed(error.to_string()));
+                Follower::without_log(self, build, &run)
             }
-        }
+        };
+        let outcome = follower.until_the_end(start).await;
+        let end = follower.verdict(outcome);
+        follower.end(end).await;
+        drop(follower);
         drop(leave);
         self.build_tidy(build).await;
     }
@@ -195,6 +204,16 @@ impl Orchestrator {
         Ok(())
     }
 
+    /// How long a build may still take. Only a build that another process began is measured by the machine's clock, which may jump.
+    fn build_time_left(&self, build: &Build, begins: bool) -> Duration {
+        let limit = self.inner.settings.build_timeout;
+        if begins {
+            return limit;
+        }
+        let taken_ms = self.now_ms() - build.started_ms.unwrap_or(build.created_ms);
+        limit.saturating_sub(Duration::from_millis(taken_ms.max(0) as u64))
+    }
+
     /// The logins of a build that has not ended.
     fn build_logins(&self, build: &Build) -> Result<Vec<RegistryCredential>> {
         let Some(sealed) = &build.credentials_sealed else {
@@ -218,46 +237,54 @@ impl<'a> Follower<'a> {
             Start::Launch { .. } => Decoded::default(),
             Start::Resume => o.inner.logs.decoded(build.id).await.map_err(log)?,
         };
-        let mut stopping = run.stopping();
-        if stopping.borrow().is_some() {
-            stopping.mark_changed();
-        }
-        let until_ms = build.started_ms.unwrap_or(build.created_ms) + o.inner.settings.build_timeout.as_millis() as i64;
-        let left = Duration::from_millis((until_ms - o.now_ms()).max(0) as u64);
         let mut follower = Self {
-            o,
-            build,
-            run,
             decoder,
-            stopping,
-            deadline: Instant::now() + left,
-            asked: false,
-            killed: false,
-            offset: 0,
-            writer,
+            deadline: Instant::now() + o.build_time_left(build, matches!(start, Start::Launch { .. })),
+            writer: Some(writer),
             logins,
             skip,
-            last_lines: HashMap::new(),
-            told: None,
+            ..Self::without_log(o, build, run)
         };
         let notes = match start {
             Start::Launch { notes, .. } => std::mem::take(notes),
-            Start::Resume if follower.writer.position().last_seq > 0 => vec![RESTARTED.to_owned()],
+            Start::Resume if follower.last_seq() > 0 => vec![RESTARTED.to_owned()],
             Start::Resume => vec![],
         };
-        let now = o.now_ms();
-        follower
-            .append(
-                notes
-                    .into_iter()
-                    .map(|text| (now, BuildEvent::Notice { text }))
-                    .collect(),
-            )
-            .await;
+        for note in notes {
+            follower.notice(note).await;
+        }
         Ok(follower)
     }
 
-    /// Connects to the build, again and again if it must be, until it has ended.
+    fn without_log(o: &'a Orchestrator, build: &'a Build, run: &'a Run) -> Self {
+        let mut told = run.told();
+        if *told.borrow() != Told::default() {
+            told.mark_changed();
+        }
+        Self {
+            o,
+            build,
+            run,
+            decoder: Decoder::new(build.created_ms, Masker::new(std::iter::empty())),
+            told,
+            deadline: Instant::now(),
+            asking: None,
+            said: Some(build.message.clone()).filter(|message| !message.is_empty()),
+            offset: 0,
+            logins: vec![],
+            writer: None,
+            skip: Decoded::default(),
+            last_lines: HashMap::new(),
+            pages_told: None,
+        }
+    }
+
+    fn last_seq(&self) -> u64 {
+        self.writer.as_ref().map_or(0, |writer| writer.position().last_seq)
+    }
+
+    /// Connects to the build, again and again if it must be, until it has ended. That it cannot be reached is no end, however long it
+    /// lasts.
     async fn until_the_end(&mut self, start: Start) -> Outcome {
         let (mut launch, mut offer) = match start {
             Start::Launch { offer, .. } => (true, Some(offer)),
@@ -265,11 +292,19 @@ impl<'a> Follower<'a> {
         };
         // A build that was recorded, but perhaps never reached the builder.
         let mut may_launch = self.build.status == BuildStatus::Pending;
-        let (mut looks, mut broken_since) = (0, None);
+        let (mut looks, mut pause) = (0, RECONNECT_PAUSE);
         loop {
-            if let (true, Some(stop)) = (launch, self.stop_wish()) {
-                return Outcome::Stopped(stop);
+            if let Some(stop) = self.stop_wish() {
+                if offer.is_some() {
+                    // The command waits for its input and ends without it.
+                    return Outcome::Stopped(stop);
+                }
+                // A start that was broken off may still be under way in the builder.
+                launch = false;
+                self.ask_to_stop(false);
             }
+            // What was found before the wish was heard says nothing about what came after.
+            let (heard, killed) = (self.was_heard(false), self.was_heard(true));
             let before = self.offset;
             let handle = match (launch, offer.take()) {
                 (true, Some(offer)) => Ok(offer.accept(self.launch(launcher::input))),
@@ -293,38 +328,71 @@ impl<'a> Follower<'a> {
                 Err(error) => Attended::Broken(Some(error)),
             };
             if self.offset > before {
-                broken_since = None;
+                pause = RECONNECT_PAUSE;
             }
             match attended {
                 Attended::Over(outcome) => return outcome,
-                Attended::Exists => (launch, may_launch) = (false, false),
-                Attended::NotStarted => {
-                    if let Some(stop) = self.stop_wish() {
-                        return Outcome::Stopped(stop);
-                    }
-                    looks += 1;
-                    if may_launch {
-                        launch = true;
-                    } else if looks >= LOOKS {
-                        return Outcome::Lost("The builder was started anew and knows nothing of the build.".into());
-                    } else {
-                        tokio::time::sleep(RECONNECT_PAUSE).await;
-                    }
+                Attended::Exists => {
+                    (launch, may_launch) = (false, false);
+                    continue;
                 }
+                Attended::NotStarted => match self.stop_wish() {
+                    Some(stop) if heard => return Outcome::Stopped(stop),
+                    Some(_) => {}
+                    None if may_launch => {
+                        launch = true;
+                        continue;
+                    }
+                    None if heard => return Outcome::Lost(FORGOTTEN.into()),
+                    None => {
+                        looks += 1;
+                        if looks >= LOOKS {
+                            // A start that is still under way must not begin to build after this is told.
+                            self.ask_to_stop(false);
+                        }
+                    }
+                },
+                Attended::Vanished if killed || self.was_restarted().await => return Outcome::Lost(VANISHED.into()),
+                // What the process has started may outlive it.
+                Attended::Vanished => self.ask_to_stop(true),
                 Attended::Broken(error) => {
                     if let Some(outcome) = self.examine(error.as_ref()).await {
                         return outcome;
                     }
+                    if let Some(error) = error.filter(|error| error.kind == EngineErrorKind::CannotStart) {
+                        // E.g. a worker of an older console, which has no agent. Its build may run all the same.
+                        self.say_once(format!(
+                            "The builder takes no commands from this console: {error}. The build ends with its worker at the latest."
+                        ))
+                        .await;
+                    }
                     // Whether a start that broke has reached the builder is found out by looking for it.
                     (launch, may_launch) = (false, may_launch || launch);
-                    let since = *broken_since.get_or_insert_with(Instant::now);
-                    if since.elapsed() > RECONNECT_FOR {
-                        return Outcome::Lost("The connection to the builder broke and cannot be made again.".into());
-                    }
-                    tokio::time::sleep(RECONNECT_PAUSE).await;
                 }
             }
+            if let Some(outcome) = self.rest(pause).await {
+                return outcome;
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
+    }
+
+    /// Waits before the next try, and heeds what comes meanwhile; what does so ends the wait.
+    async fn rest(&mut self, pause: Duration) -> Option<Outcome> {
+        tokio::select! {
+            () = self.told_something() => self.heed().await,
+            () = tokio::time::sleep(pause) => None,
+        }
+    }
+
+    /// Whether the builder was restarted since the build began: nothing of the build has survived that.
+    async fn was_restarted(&self) -> bool {
+        let Ok(Some(observed)) = self.o.inner.engine.observe(self.build.worker_id).await else {
+            return false;
+        };
+        let builder = observed.container(ContainerRole::Builder);
+        let since = builder.and_then(|builder| builder.started_ms);
+        since.is_some_and(|since| since > self.build.created_ms)
     }
 
     /// The build as the launcher wants it.
@@ -357,22 +425,13 @@ impl<'a> Follower<'a> {
 
     /// The wish to stop, if there is one.
     pub(super) fn stop_wish(&self) -> Option<Stop> {
-        self.stopping.borrow().clone()
+        self.told.borrow().stop.clone()
     }
 
     /// After a broken connection: whether the build is over because of its builder.
-    async fn examine(&self, error: Option<&EngineError>) -> Option<Outcome> {
-        if let Some(stop @ Stop::Lost(_)) = self.stop_wish() {
-            return Some(Outcome::Stopped(stop));
-        }
+    pub(super) async fn examine(&self, error: Option<&EngineError>) -> Option<Outcome> {
         if let Some(error) = error {
             tracing::warn!(build.number = self.build.number, %error, "the connection to a build broke");
-            if error.kind == EngineErrorKind::CannotStart {
-                return Some(Outcome::Refused {
-                    code: launcher::EXIT_NO_BUILDCTL,
-                    words: "The worker was started by an older console and has no agent.".into(),
-                });
-            }
         }
         let observed = self.o.inner.engine.observe(self.build.worker_id).await.ok()?;
         let Some(builder) = observed
@@ -426,9 +485,9 @@ impl<'a> Follower<'a> {
             .count();
         metrics::counter!("prt_build_log_lines_total").increment(lines as u64);
         self.append(fresh).await;
-        let due = self.told.is_none_or(|told| told.elapsed() >= TELL_EVERY);
+        let due = self.pages_told.is_none_or(|told| told.elapsed() >= TELL_EVERY);
         if steps_changed && due {
-            self.told = Some(Instant::now());
+            self.pages_told = Some(Instant::now());
             self.o.build_changed(self.build);
         }
     }
@@ -463,19 +522,33 @@ impl<'a> Follower<'a> {
             .unwrap_or_default()
     }
 
+    /// Tells the log's readers something.
+    pub(super) async fn notice(&mut self, text: String) {
+        let now = self.o.now_ms();
+        self.append(vec![(now, BuildEvent::Notice { text })]).await;
+    }
+
+    /// The same, unless it was the last thing said.
+    pub(super) async fn say_once(&mut self, text: String) {
+        if self.said.as_ref() != Some(&text) {
+            self.notice(text.clone()).await;
+            self.said = Some(text);
+        }
+    }
+
     /// Writes to the log. While the disk is full it waits: the build goes on in the builder, and its progress is kept there.
     pub(super) async fn append(&mut self, events: Events) {
-        if events.is_empty() {
+        let Some(writer) = self.writer.as_mut().filter(|_| !events.is_empty()) else {
             return;
-        }
-        let mut result = self.writer.append(events).await;
+        };
+        let mut result = writer.append(events).await;
         while let Err(error) = result {
             tracing::error!(build.number = self.build.number, %error, "a build's log cannot be written");
-            if self.stop_wish().is_some() {
+            if self.told.borrow().stop.is_some() || Instant::now() >= self.deadline {
                 return;
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
-            result = self.writer.append(vec![]).await;
+            result = writer.append(vec![]).await;
         }
     }
 }

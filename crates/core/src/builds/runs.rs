@@ -16,8 +16,24 @@ pub(super) enum Stop {
     Cancel,
     /// It takes too long.
     Timeout,
-    /// Its builder is gone; the words say why.
-    Lost(String),
+    /// Its log or its credentials cannot be used; the words say why.
+    Unfollowed(String),
+}
+
+/// What others have learned about a build's builder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Word {
+    /// It may have ended: the engine is to be asked.
+    Look,
+    /// The engine has confirmed that it is gone.
+    Gone(String),
+}
+
+/// What a follower is told from outside.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Told {
+    pub stop: Option<Stop>,
+    pub builder: Option<Word>,
 }
 
 /// Numbers of a running build that its row gets only at the end.
@@ -31,29 +47,36 @@ pub(super) struct Live {
 #[derive(Debug)]
 pub(super) struct Run {
     pub worker: WorkerId,
-    stop: watch::Sender<Option<Stop>>,
+    told: watch::Sender<Told>,
     live: Mutex<Live>,
 }
 
 impl Run {
-    /// Asks for the build's end. The first reason counts, except that a builder which is gone cannot be asked any more.
+    /// Asks for the build's end. The first reason counts.
     pub fn stop(&self, reason: Stop) {
-        self.stop.send_if_modified(|stop| {
-            let counts = match (&stop, &reason) {
-                (None, _) => true,
-                (Some(Stop::Cancel | Stop::Timeout), Stop::Lost(_)) => true,
-                (Some(_), _) => false,
-            };
-            if counts {
-                *stop = Some(reason);
+        self.told.send_if_modified(|told| {
+            let first = told.stop.is_none();
+            if first {
+                told.stop = Some(reason);
             }
-            counts
+            first
         });
     }
 
-    /// The wish for an end, to be waited for.
-    pub fn stopping(&self) -> watch::Receiver<Option<Stop>> {
-        self.stop.subscribe()
+    /// Passes on what was learned about the builder. What the engine has confirmed stays.
+    pub fn builder(&self, word: Word) {
+        self.told.send_if_modified(|told| {
+            let news = !matches!(told.builder, Some(Word::Gone(_)));
+            if news {
+                told.builder = Some(word);
+            }
+            news
+        });
+    }
+
+    /// What the follower is told, to be waited for.
+    pub fn told(&self) -> watch::Receiver<Told> {
+        self.told.subscribe()
     }
 
     pub fn live(&self) -> Live {
@@ -95,7 +118,7 @@ impl BuildRuns {
         }
         let run = Arc::new(Run {
             worker,
-            stop: watch::Sender::new(None),
+            told: watch::Sender::default(),
             live: Mutex::default(),
         });
         runs.insert(build, Arc::clone(&run));
@@ -125,21 +148,24 @@ mod tests {
     use crate::clock::new_id;
 
     #[test]
-    fn the_first_reason_counts_unless_the_builder_is_gone() {
+    fn the_first_reason_counts_and_a_confirmed_end_stays() {
         let runs = BuildRuns::default();
         let (build, worker) = (BuildId(new_id()), WorkerId(new_id()));
         let run = runs.enter(build, worker).unwrap();
         assert!(runs.enter(build, worker).is_none());
-        let stopping = run.stopping();
-        for (reason, then) in [
-            (Stop::Cancel, Stop::Cancel),
-            (Stop::Timeout, Stop::Cancel),
-            (Stop::Lost("a".into()), Stop::Lost("a".into())),
-            (Stop::Lost("b".into()), Stop::Lost("a".into())),
-            (Stop::Cancel, Stop::Lost("a".into())),
+        let told = run.told();
+        run.stop(Stop::Cancel);
+        run.stop(Stop::Timeout);
+        assert_eq!(told.borrow().stop, Some(Stop::Cancel));
+        let gone = |words: &str| Word::Gone(words.into());
+        for (word, then) in [
+            (Word::Look, Word::Look),
+            (gone("a"), gone("a")),
+            (Word::Look, gone("a")),
+            (gone("b"), gone("a")),
         ] {
-            run.stop(reason);
-            assert_eq!(*stopping.borrow(), Some(then));
+            run.builder(word);
+            assert_eq!(told.borrow().builder, Some(then));
         }
         assert_eq!(runs.of_worker(worker).len(), 1);
         runs.leave(build);

@@ -12,6 +12,7 @@ pub(super) fn view(build: Build, position: Option<Position>, live: Option<Live>)
         Some(live) if !build.status.is_final() => (live.steps, live.steps_cached),
         _ => (build.steps, build.steps_cached),
     };
+    let last_seq = position.map_or(0, |position| last_seq(build.status.is_final(), position));
     let position = position.unwrap_or_default();
     BuildView {
         number: build.number,
@@ -49,6 +50,28 @@ pub(super) fn view(build: Build, position: Option<Position>, live: Option<Live>)
         ended_ms: build.ended_ms,
         steps,
         steps_cached,
-        last_seq: position.last_seq,
+        last_seq,
+    }
+}
+
+/// Number of the log's last record. The record of the end follows the row, so a build that has ended may still lack it.
+fn last_seq(has_ended: bool, position: Position) -> u64 {
+    position.last_seq + u64::from(has_ended && !position.ended)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_build_that_has_ended_counts_the_record_of_its_end() {
+        for (has_ended, ended, last) in [(false, false, 7), (true, false, 8), (true, true, 7)] {
+            let position = Position {
+                last_seq: 7,
+                last_line: 3,
+                ended,
+            };
+            assert_eq!(last_seq(has_ended, position), last);
+        }
     }
 }

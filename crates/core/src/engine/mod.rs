@@ -37,6 +37,8 @@ pub enum EngineErrorKind {
     WrongArchitecture,
     /// No such container, or it does not run.
     NoSuchContainer,
+    /// The container is paused: it takes no commands, and what runs in it goes on later.
+    Paused,
     /// No such file in the container.
     NoSuchFile,
     /// The image has no such program, or it cannot be started.

@@ -46,10 +46,11 @@ use prt_types::{
     ids::WorkerId,
     workers::{ContainerState, ContainerView, WorkerEvent, WorkerReason, WorkerStatus, WorkerView},
 };
-use tokio::{sync::OwnedMutexGuard, task::AbortHandle};
+use tokio::{sync::OwnedMutexGuard, task::AbortHandle, time::Instant};
 
 use crate::{
     Orchestrator,
+    engine::ObservedWorker,
     error::{Error, Result},
     op_context::{Actor, OpContext},
     orchestrator::Change,
@@ -67,6 +68,10 @@ pub use uploads::ByteStream;
 pub const BUILD_FOLDER_PRIMARY: &str = "/home/ubuntu/build";
 /// Where the same folder is in the builder.
 pub const BUILD_FOLDER_BUILDER: &str = "/build";
+/// An engine tells the reason of an end within this time after the end.
+const JUST_NOW: Duration = Duration::from_secs(10);
+/// How long somebody who looks at a worker waits for the engine.
+const LOOK_WITHIN: Duration = Duration::from_secs(5);
 /// Terminated workers that a list shows at most.
 const LIST_ENDED: i64 = 200;
 
@@ -79,6 +84,8 @@ pub(crate) struct WorkerTasks {
     uploads: Mutex<HashMap<WorkerId, Arc<uploads::Turns>>>,
     /// Found in the engine, without a row, running; said once.
     strangers: Mutex<HashSet<WorkerId>>,
+    /// When workers failed, while that is just now.
+    failed: Mutex<HashMap<WorkerId, Instant>>,
 }
 
 /// What those share who are at a worker; it is forgotten when nobody is.
@@ -101,6 +108,18 @@ impl WorkerTasks {
     /// Where uploads into a worker wait for each other.
     fn uploads(&self, id: WorkerId) -> Arc<uploads::Turns> {
         of_worker(&self.uploads, id)
+    }
+
+    fn note_failed(&self, id: WorkerId) {
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.retain(|_, at| at.elapsed() < JUST_NOW);
+        failed.insert(id, Instant::now());
+    }
+
+    /// Whether the worker has failed so lately that the engine may still say why.
+    fn has_just_failed(&self, id: WorkerId) -> bool {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.get(&id).is_some_and(|at| at.elapsed() < JUST_NOW)
     }
 
     /// Whether this is the first time that the worker was found without a row.
@@ -252,13 +271,33 @@ impl Orchestrator {
         })
     }
 
+    /// What the engine has of a worker, for those who look at it; `None` if it does not say so at once.
+    async fn observed_soon(&self, worker: &Worker) -> Option<Option<ObservedWorker>> {
+        if self.engine_away().is_some() {
+            return None;
+        }
+        match tokio::time::timeout(LOOK_WITHIN, self.inner.engine.observe(worker.id)).await {
+            Ok(Ok(observed)) => Some(observed),
+            Ok(Err(error)) => {
+                tracing::warn!(worker.name = worker.name(), %error, "the engine does not say how the worker is");
+                None
+            }
+            Err(_) => {
+                tracing::warn!(
+                    worker.name = worker.name(),
+                    "the engine does not say in time how the worker is"
+                );
+                None
+            }
+        }
+    }
+
     /// The containers as planned, with what the engine says of them if it answers.
     async fn worker_containers(&self, worker: &Worker) -> Vec<ContainerView> {
         // What holds for a container that the engine does not have; without an answer, nothing does.
         let mut unseen = ContainerState::Absent;
         let observed = if worker.status.is_live() {
-            self.inner.engine.observe(worker.id).await.unwrap_or_else(|error| {
-                tracing::warn!(worker.name = worker.name(), %error, "the engine does not say how the worker is");
+            self.observed_soon(worker).await.unwrap_or_else(|| {
                 unseen = ContainerState::Unknown;
                 None
             })
@@ -336,6 +375,8 @@ impl Orchestrator {
     pub(crate) async fn worker_fail(&self, id: WorkerId, reason: WorkerReason, message: String) -> Result<()> {
         let now = self.now_ms();
         let text = message.clone();
+        // Before the row: the engine's word about the reason may follow at once.
+        self.inner.workers.note_failed(id);
         let failed = self
             .worker_change(id, Some(("Failed", &message)), move |worker| {
                 let may = matches!(worker.status, WorkerStatus::Provisioning | WorkerStatus::Running);
@@ -350,7 +391,7 @@ impl Orchestrator {
             .await?;
         if failed.is_some() {
             metrics::counter!("prt_workers_failed_total", "reason" => reason.name()).increment(1);
-            self.builder_lost(id, &message).await?;
+            self.builder_may_have_ended(id);
         }
         Ok(())
     }

@@ -29,6 +29,8 @@ use crate::{
 pub const NOTEBOOK_PORT: u16 = 8888;
 /// Between two looks whether a starting builder answers, or a worker has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(75);
+/// Between two tries of what an engine that is away has kept from being done.
+const ENGINE_AWAY: Duration = Duration::from_secs(1);
 /// So long after a command in a worker was cut off the engine knows that the worker has ended, on a busy machine, too.
 const END_KNOWN: Duration = Duration::from_secs(5);
 
@@ -79,6 +81,7 @@ impl From<EngineError> for Failure {
             EngineErrorKind::NoSuchContainer => WorkerReason::Lost,
             EngineErrorKind::CannotStart => WorkerReason::Exited,
             EngineErrorKind::Unreachable
+            | EngineErrorKind::Paused
             | EngineErrorKind::NoSuchFile
             | EngineErrorKind::DiskFull
             | EngineErrorKind::Other => WorkerReason::EngineError,
@@ -185,10 +188,11 @@ impl Orchestrator {
         if secrets.is_empty() {
             return Ok(());
         }
-        let write = ExecSpec::new(["sh", "-c", plan::WRITE_SECRETS, "prt-secrets", SECRETS_FILE])
-            .stdin(named_secrets::file(secrets).expose().to_owned());
-        let done = exec_collect(&*self.inner.engine, worker.id, ContainerRole::Primary, write, 4096).await;
-        if matches!(&done, Ok(done) if done.exit_code == 0) {
+        let write = || {
+            ExecSpec::new(["sh", "-c", plan::WRITE_SECRETS, "prt-secrets", SECRETS_FILE])
+                .stdin(named_secrets::file(secrets).expose().to_owned())
+        };
+        if self.has_written(worker, write).await {
             return Ok(());
         }
         self.still_running(worker).await?;
@@ -197,6 +201,18 @@ impl Orchestrator {
             message: "The secrets cannot be given to the worker: its image has no working sh, or no place in /run/prt."
                 .into(),
         })
+    }
+
+    /// Whether a command that writes into the primary container has done so. An engine that is away says nothing about the container:
+    /// the command is run again once it answers.
+    async fn has_written(&self, worker: &Worker, write: impl Fn() -> ExecSpec) -> bool {
+        loop {
+            match exec_collect(&*self.inner.engine, worker.id, ContainerRole::Primary, write(), 4096).await {
+                Ok(done) => return done.exit_code == 0,
+                Err(error) if error.kind == EngineErrorKind::Unreachable => tokio::time::sleep(ENGINE_AWAY).await,
+                Err(_) => return false,
+            }
+        }
     }
 
     /// The same for a worker that another console had started: what its owner may use now.
@@ -221,18 +237,19 @@ impl Orchestrator {
     async fn give_tokens(&self, worker: &Worker, own: Option<&Secret>) {
         let notebook = self.notebook_token(worker);
         let own = own.map_or("", Secret::expose);
-        let write = ExecSpec::new([
-            "sh",
-            "-c",
-            plan::WRITE_TOKENS,
-            "prt-tokens",
-            NOTEBOOK_TOKEN_FILE,
-            TOKEN_FILE,
-        ])
-        .stdin(format!("{}\n{own}\n", notebook.expose()));
-        let done = exec_collect(&*self.inner.engine, worker.id, ContainerRole::Primary, write, 4096).await;
+        let write = || {
+            let words = [
+                "sh",
+                "-c",
+                plan::WRITE_TOKENS,
+                "prt-tokens",
+                NOTEBOOK_TOKEN_FILE,
+                TOKEN_FILE,
+            ];
+            ExecSpec::new(words).stdin(format!("{}\n{own}\n", notebook.expose()))
+        };
         // An image without `sh` may run a notebook of its own all the same.
-        if !matches!(&done, Ok(done) if done.exit_code == 0) {
+        if !self.has_written(worker, write).await {
             self.worker_event(
                 worker,
                 "console",
@@ -267,13 +284,22 @@ impl Orchestrator {
             }
         };
         let limit = self.inner.settings.ready_timeout;
-        let Ok(answered) = tokio::time::timeout(limit, all).await else {
+        let mut all = std::pin::pin!(all);
+        loop {
+            if let Ok(answered) = tokio::time::timeout(limit, &mut all).await {
+                answered?;
+                break;
+            }
+            // Without the engine nobody can tell whether the worker answers: the time begins again.
+            if matches!(self.inner.engine.observe(worker.id).await, Err(error) if error.kind == EngineErrorKind::Unreachable)
+            {
+                continue;
+            }
             if worker.builder && self.notebook_answers(worker).await {
                 return Err(builder_start::silent(limit.as_secs()));
             }
             return Err(notebook_start::silent(limit.as_secs()));
-        };
-        answered?;
+        }
         let now = self.now_ms();
         let ready = self
             .worker_change(worker.id, Some(("Ready", "The worker answers.")), |row| {
@@ -310,8 +336,12 @@ impl Orchestrator {
 
     /// An error that says why, once a container of the worker has ended.
     pub(super) async fn still_running(&self, worker: &Worker) -> Result<(), Failure> {
-        let observed = self.inner.engine.observe(worker.id).await?;
-        self.runs_as_observed(worker, observed).await
+        match self.inner.engine.observe(worker.id).await {
+            Ok(observed) => self.runs_as_observed(worker, observed).await,
+            // That nobody can tell is no end.
+            Err(error) if error.kind == EngineErrorKind::Unreachable => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// How the worker ended in which a command was cut off, if that was why: the engine may know it a moment later.
@@ -385,9 +415,8 @@ impl Orchestrator {
 
     /// The engine said "out of memory" after it had said that the container ended: the reason is known only now.
     pub(super) async fn worker_ran_out_of_memory(&self, worker: &Worker, role: ContainerRole) -> Result<()> {
-        const LATE_MS: i64 = 10_000;
         const KILLED: Option<i64> = Some(137);
-        let just_ended = worker.ended_ms.is_some_and(|ended| self.now_ms() - ended < LATE_MS);
+        let just_ended = self.inner.workers.has_just_failed(worker.id);
         let unexplained = matches!(worker.reason, Some(WorkerReason::Exited | WorkerReason::BuilderFailed));
         if worker.status != WorkerStatus::Failed || !just_ended || !unexplained {
             return Ok(());

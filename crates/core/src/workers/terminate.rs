@@ -73,10 +73,10 @@ impl Orchestrator {
 
     /// Removes what the engine has of a worker in Terminating, and closes the row.
     pub(super) async fn worker_remove(&self, id: WorkerId) -> Result<()> {
-        self.builder_lost(id, "The worker was terminated.").await?;
         // What a start is making just now would come into being behind the removal's back.
         let alone = self.inner.workers.engine(id).await;
         self.inner.engine.stop(id).await?;
+        self.builder_gone(id, "The worker was terminated.");
         drop(alone);
         let now = self.now_ms();
         let event = ("Terminated", "Containers and volumes are removed.");

@@ -18,58 +18,66 @@ use crate::{
 
 /// Between two repairs.
 const REPAIR_EVERY: Duration = Duration::from_mins(1);
-/// Before the engine is asked again after it went away.
+/// Before the engine is asked again after it went away, at first and at most.
 const RECONNECT: Duration = Duration::from_secs(1);
+const LONGEST_RECONNECT: Duration = Duration::from_secs(10);
 
 impl Orchestrator {
-    /// At start: sweeps what belongs to no worker, picks up workers in any state, then follows the engine.
+    /// At start: notes which workers a former console was starting, then follows the engine in a task of its own: sweeps what belongs to
+    /// no worker, picks up workers in any state, and listens. The engine may be away, or hang.
     pub(crate) async fn workers_resume(&self) -> Result<()> {
-        if let Err(error) = self.workers_repair(true).await {
-            // The console comes up and says in its pages that the engine is away; repair is tried again on the timer.
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "workers cannot be checked against the engine"
-            );
-        }
+        let live = WorkerFilter {
+            live_only: true,
+            ..WorkerFilter::default()
+        };
+        let rows = self.read().await?.workers(&live).await?;
+        let starting = |worker: &Worker| worker.status == WorkerStatus::Provisioning;
+        let left = rows.into_iter().filter(starting).map(|worker| worker.id).collect();
         let this = self.clone();
-        let follow = tokio::spawn(async move { this.workers_follow().await });
+        let follow = tokio::spawn(async move { this.workers_follow(left).await });
         self.inner
             .workers
             .insert(WorkerId(uuid::Uuid::nil()), follow.abort_handle());
         Ok(())
     }
 
-    async fn workers_follow(&self) {
+    /// `left`: workers that a former console was starting and that nobody follows yet.
+    async fn workers_follow(&self, mut left: HashSet<WorkerId>) {
         let mut repair = tokio::time::interval(REPAIR_EVERY);
         repair.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         repair.tick().await;
+        let mut pause = RECONNECT;
         loop {
             let mut events = match self.inner.engine.events().await {
                 Ok(events) => events,
                 Err(error) => {
                     tracing::warn!(%error, "the container engine does not answer");
-                    tokio::time::sleep(RECONNECT).await;
+                    self.engine_answers(Some(&error));
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_RECONNECT);
                     continue;
                 }
             };
+            self.engine_answers(None);
+            pause = RECONNECT;
             // What happened while nobody listened.
-            self.workers_repair_logged().await;
+            self.workers_repair_logged(&mut left).await;
             loop {
                 tokio::select! {
                     event = events.next() => match event {
                         Some(event) => self.worker_engine_event(event).await,
                         None => break,
                     },
-                    _ = repair.tick() => self.workers_repair_logged().await,
+                    _ = repair.tick() => self.workers_repair_logged(&mut left).await,
                 }
             }
             tracing::warn!("the container engine closed its event stream");
-            tokio::time::sleep(RECONNECT).await;
+            tokio::time::sleep(pause).await;
         }
     }
 
-    async fn workers_repair_logged(&self) {
-        if let Err(error) = self.workers_repair(false).await {
+    async fn workers_repair_logged(&self, left: &mut HashSet<WorkerId>) {
+        if let Err(error) = self.workers_repair(left).await {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
                 "workers cannot be checked against the engine"
@@ -109,23 +117,18 @@ impl Orchestrator {
             );
         }
         let ended = matches!(event.kind.as_str(), "die" | "destroy");
-        if ended && worker.status == WorkerStatus::Running {
-            if let Err(error) = self.worker_examine(&worker).await {
-                tracing::error!(
-                    worker.name = worker.name(),
-                    error = &error as &dyn std::error::Error,
-                    "a worker cannot be examined"
-                );
-            }
-        } else if event.kind == "die"
-            && event.role == ContainerRole::Builder
-            && let Err(error) = self.builder_lost(worker.id, "The builder container ended.").await
+        if ended
+            && worker.status == WorkerStatus::Running
+            && let Err(error) = self.worker_examine(&worker).await
         {
             tracing::error!(
                 worker.name = worker.name(),
                 error = &error as &dyn std::error::Error,
-                "a lost build is not recorded"
+                "a worker cannot be examined"
             );
+        }
+        if ended && event.role == ContainerRole::Builder {
+            self.builder_may_have_ended(worker.id);
         }
     }
 
@@ -133,8 +136,8 @@ impl Orchestrator {
         Ok(self.read().await?.worker(id).await?)
     }
 
-    /// Compares rows and engine. At the first time nobody follows the workers yet.
-    async fn workers_repair(&self, first: bool) -> Result<()> {
+    /// Compares rows and engine.
+    async fn workers_repair(&self, left: &mut HashSet<WorkerId>) -> Result<()> {
         // The engine's list first: a worker that is created meanwhile has its row before its containers.
         let in_engine = self.inner.engine.list().await?;
         let rows = self
@@ -159,15 +162,18 @@ impl Orchestrator {
                 continue;
             }
             tracing::info!(worker.id = %id, "removing containers and volumes that belong to no worker");
-            self.inner.engine.stop(id).await?;
+            if let Err(error) = self.inner.engine.stop(id).await {
+                tracing::error!(worker.id = %id, %error, "containers and volumes that belong to no worker stay");
+            }
         }
         for worker in rows {
-            if let Err(error) = self.worker_repair(&worker, first).await {
-                tracing::error!(
+            match self.worker_repair(&worker, left.contains(&worker.id)).await {
+                Ok(()) => _ = left.remove(&worker.id),
+                Err(error) => tracing::error!(
                     worker.name = worker.name(),
                     error = &error as &dyn std::error::Error,
                     "a worker cannot be repaired"
-                );
+                ),
             }
         }
         Ok(())
@@ -193,11 +199,12 @@ impl Orchestrator {
         Ok(new_database || running)
     }
 
-    async fn worker_repair(&self, worker: &Worker, first: bool) -> Result<()> {
+    /// `left`: a former console was starting it and nobody follows it yet.
+    async fn worker_repair(&self, worker: &Worker, left: bool) -> Result<()> {
         match worker.status {
             WorkerStatus::Running => self.worker_examine(worker).await,
             WorkerStatus::Terminating => self.worker_remove(worker.id).await,
-            WorkerStatus::Provisioning if first => {
+            WorkerStatus::Provisioning if left => {
                 // A container that was only made may lack its files, and nobody else will start it. One that ended says why itself.
                 let started = self.inner.engine.observe(worker.id).await?.is_some_and(|seen| {
                     worker.planned.iter().all(|planned| {

@@ -14,6 +14,7 @@ use crate::{
 enum Status {
     Pending,
     Running,
+    Canceling,
     Succeeded,
     Failed,
     Canceled,
@@ -39,6 +40,7 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
     let status = args.status.map(|status| match status {
         Status::Pending => BuildStatus::Pending,
         Status::Running => BuildStatus::Running,
+        Status::Canceling => BuildStatus::Canceling,
         Status::Succeeded => BuildStatus::Succeeded,
         Status::Failed => BuildStatus::Failed,
         Status::Canceled => BuildStatus::Canceled,

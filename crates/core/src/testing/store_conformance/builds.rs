@@ -19,14 +19,15 @@ use crate::{
     store::{Build, BuildFilter},
 };
 
-const ALL: [BuildStatus; 5] = [
+const ALL: [BuildStatus; 6] = [
     BuildStatus::Pending,
     BuildStatus::Running,
+    BuildStatus::Canceling,
     BuildStatus::Succeeded,
     BuildStatus::Failed,
     BuildStatus::Canceled,
 ];
-const ACTIVE: [BuildStatus; 2] = [BuildStatus::Pending, BuildStatus::Running];
+const ACTIVE: [BuildStatus; 3] = [BuildStatus::Pending, BuildStatus::Running, BuildStatus::Canceling];
 
 pub(super) async fn every_field(stories: &Stories) {
     let store = stories.open("builds").await;
