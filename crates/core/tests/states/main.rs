@@ -1,0 +1,5 @@
+//! What workers and builds are told to be, whatever becomes of the engine: core with a real database and an engine in memory.
+
+mod bed;
+mod builds;
+mod workers;
