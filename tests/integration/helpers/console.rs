@@ -86,6 +86,17 @@ impl Console {
 
     /// Starts the program on the same data, e.g. after [`Console::kill`].
     pub async fn run(&mut self) {
+        self.run_until("readiness").await;
+    }
+
+    /// Starts it with another engine, and waits only until it serves.
+    pub async fn run_with_engine(&mut self, address: &str) {
+        self.env.retain(|(key, _)| key != "PRT_DOCKER_HOST");
+        self.env.push(("PRT_DOCKER_HOST".into(), address.into()));
+        self.run_until("liveness").await;
+    }
+
+    async fn run_until(&mut self, health: &str) {
         let log = fs::OpenOptions::new()
             .create(true)
             .append(true)
@@ -98,7 +109,7 @@ impl Console {
             .spawn()
             .expect("the console starts");
         self.child = Some(child);
-        let ready = format!("{}/health/readiness/", self.url);
+        let ready = format!("{}/health/{health}/", self.url);
         let log = self.log_file();
         let http = http();
         eventually(
