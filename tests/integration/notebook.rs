@@ -63,10 +63,10 @@ async fn a_link_lets_one_browser_into_one_notebook() {
     let inside = sh(
         &alice,
         &worker.name,
-        "curl -s -o /dev/null -w %{http_code} http://127.0.0.1:8888/api/kernels || true",
+        "curl -s -o /dev/null -w %{http_code} http://127.0.0.1:8888/api/kernels",
     )
     .await;
-    assert!(inside.stdout == "403" || inside.stdout.is_empty(), "{}", inside.stdout);
+    assert_eq!((inside.exit_code, &*inside.stdout), (0, "403"), "{}", inside.stderr);
     let token = sh(&alice, &worker.name, "cat /run/prt/notebook-token").await.stdout;
     assert_eq!(token.len(), 64);
     for container in console.containers() {
