@@ -1,10 +1,13 @@
 """One pattern of a ``.dockerignore``, with Docker's meaning: Go's ``filepath.Match`` and ``**``, against the whole path.
 
-Matching walks the path once with the set of places in the pattern that it can be at, so no pattern makes it slow.
+A plain pattern, as most are, is a regular expression. That could take too long for others: they walk the path once with the set
+of places in the pattern that it can be at, so no pattern makes it slow.
 """
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Iterable
 from typing import Union
 
@@ -23,6 +26,10 @@ class _Class:
         self.negated = negated
         self.ranges = ranges
 
+    def expression(self) -> str:
+        inside = "".join(f"{re.escape(low)}-{re.escape(high)}" for low, high in self.ranges)
+        return f"[{'^' * self.negated}{inside}]"
+
     def matches(self, c: str) -> bool:
         return any(low <= c <= high for low, high in self.ranges) != self.negated
 
@@ -36,6 +43,9 @@ _ENTER, _INSIDE = (
 )  # ** in the middle: nothing, or anything that ends in /; two places, before it and inside of it
 _REST = "**"  # ** at the end: anything
 _Token = Union[tuple[str], str, _Class]
+_EXPRESSIONS = {_ANY: "[^/]", _STAR: "[^/]*", _ENTER: "(?:.*/)?", _INSIDE: "", _REST: ".*"}
+_FEW = 2
+"""So many wild parts a regular expression may have: each multiplies its worst time by the length of the path."""
 
 
 class Pattern:
@@ -48,8 +58,19 @@ class Pattern:
         end = source[2:] if source.startswith("**") else None
         self._ends_with: str | None = end if end is not None and not set(end) & set("*?[]\\") else None
 
+        wild = [token for token in self._tokens if token in (_STAR, _ENTER, _REST)]
+        self._plain: re.Pattern[str] | None = None
+        if len(wild) <= _FEW:
+            self._plain = re.compile("".join(map(_expression, self._tokens)), re.DOTALL)
+
     def matches(self, path: str) -> bool:
         """Whether the whole path matches."""
+        if self._ends_with is None and self._plain is not None:
+            return self._plain.fullmatch(path) is not None
+        return self.walks(path)
+
+    def walks(self, path: str) -> bool:
+        """As ``matches``, place by place."""
         if self._ends_with is not None:
             return path.endswith(self._ends_with) or self._ends_with == f"/{path}"
         places = self._reach([0])
@@ -66,7 +87,7 @@ class Pattern:
             if "**" in part or "[" in part:
                 return True
             try:
-                if not Pattern(part).matches(name):
+                if not _pattern(part).matches(name):
                     return False
             except BadPatternError:
                 continue
@@ -108,6 +129,17 @@ class Pattern:
             elif token == _ENTER:
                 waiting += [at + 1, at + 2]
         return reached
+
+
+@functools.lru_cache(maxsize=4096)
+def _pattern(source: str) -> Pattern:
+    return Pattern(source)
+
+
+def _expression(token: _Token) -> str:
+    if isinstance(token, _Class):
+        return token.expression()
+    return re.escape(token[0]) if isinstance(token, tuple) else _EXPRESSIONS[token]
 
 
 def _tokens(source: str) -> list[_Token]:
