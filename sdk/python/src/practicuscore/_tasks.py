@@ -40,7 +40,7 @@ tail -c 65536 output 2>/dev/null
 
 @dataclass(frozen=True)
 class Task:
-    """How a task is doing."""
+    """How a task is doing. It counts as true once it has succeeded, so not while it runs."""
 
     task_id: str
     status: str
@@ -53,6 +53,9 @@ class Task:
     def done(self) -> bool:
         """Whether it has ended."""
         return self.status != "running"
+
+    def __bool__(self) -> bool:
+        return self.status == "succeeded"
 
 
 def run(worker: Worker, file_name: str, files_path: StrPath | None, args: Sequence[str]) -> str:
