@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import socket
 import struct
+import tarfile
 import threading
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -74,12 +77,14 @@ class Server:
         self._http.server_close()
 
     def on(self, method: str, path: str, *replies: Any) -> None:
-        """What a path answers: the replies in their order, the last one again and again."""
+        """What a path answers: the replies in their order, the last one again and again. Its last segment may be ``*``."""
         self._routes[method, path] = deque(replies)
 
     def asked(self, method: str, path: str) -> list[Request]:
         with self._lock:
-            return [request for request in self.requests if (request.method, request.path) == (method, path)]
+            return [
+                request for request in self.requests if request.method == method and path in (request.path, _any(request.path))
+            ]
 
     def _serve(self, handler: BaseHTTPRequestHandler) -> None:
         parts = urlsplit(handler.path)
@@ -92,7 +97,7 @@ class Server:
         )
         with self._lock:
             self.requests.append(request)
-            replies = self._routes.get((request.method, request.path))
+            replies = self._routes.get((request.method, request.path)) or self._routes.get((request.method, _any(request.path)))
             reply = None if not replies else replies[0] if len(replies) == 1 else replies.popleft()
         if reply is None:
             reply = error(404, "not_found", "There is no such endpoint.", hint="The endpoints are in /api/v1/openapi.json.")
@@ -105,6 +110,10 @@ class Server:
             _write(handler, answer)
         else:
             _stream(handler, answer)
+
+
+def _any(path: str) -> str:
+    return f"{path.rpartition('/')[0]}/*"
 
 
 def _lower(handler: BaseHTTPRequestHandler) -> dict[str, str]:
@@ -165,6 +174,73 @@ def drop(handler: BaseHTTPRequestHandler) -> None:
 
 def error(status: int, code: str, message: str, **more: Any) -> Answer:
     return Answer({"code": code, "message": message, "request_id": "r-1", **more}, status)
+
+
+class Builder:
+    """The contexts of a builder worker. Lists and contents are checked as the console checks them."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.contents: dict[str, bytes] = {}
+        self.lists: dict[str, list[dict[str, Any]]] = {}
+        server.on("POST", "/workers/Worker-1/contexts", self.offer)
+        server.on("PUT", "/workers/Worker-1/contexts/*", self.fill)
+
+    @property
+    def offers(self) -> list[Request]:
+        return self.server.asked("POST", "/workers/Worker-1/contexts")
+
+    @property
+    def fills(self) -> list[Request]:
+        return self.server.asked("PUT", "/workers/Worker-1/contexts/*")
+
+    def last(self) -> dict[str, dict[str, Any]]:
+        """The entries of the last list, by path."""
+        return {entry["path"]: entry for entry in self.offers[-1].json["entries"]}
+
+    def offer(self, request: Request) -> Answer:
+        entries = request.json["entries"]
+        seen: dict[str, str] = {}
+        for entry in entries:
+            assert set(entry) <= {"path", "type", "mode", "mtime", "size", "sha256", "target"}
+            path, kind, parent = entry["path"], entry["type"], entry["path"].rpartition("/")[0]
+            assert path not in seen
+            assert not parent or seen[parent] == "folder"
+            assert kind != "file" or len(entry["sha256"]) == 64
+            assert kind != "hardlink" or seen[entry["target"]] == "file"
+            assert 0 <= entry["mode"] <= 0o7777
+            seen[path] = kind
+        names = ("path", "type", "mode", "mtime", "size", "sha256", "target")
+        rows = sorted("\0".join(str(entry.get(name, "")) for name in names) for entry in entries)
+        name = hashlib.sha256("\n".join(rows).encode()).hexdigest()
+        self.lists[name] = entries
+        return self._view(name)
+
+    def fill(self, request: Request) -> Answer:
+        assert request.headers["content-type"] == "application/x-tar"
+        name = request.path.rpartition("/")[2]
+        wanted = {entry.get("sha256") for entry in self.lists[name]}
+        assert request.body.endswith(bytes(1024))
+        for sha256, content in unpacked(request.body).items():
+            assert sha256 in wanted
+            if hashlib.sha256(content).hexdigest() != sha256:
+                fields = [{"field": "context", "message": "A file changed while it was sent. Start the build again."}]
+                return error(400, "invalid_input", "The request is wrong.", fields=fields)
+            self.contents[sha256] = content
+        return self._view(name)
+
+    def _view(self, name: str) -> Answer:
+        sizes = {entry["sha256"]: entry["size"] for entry in self.lists[name] if entry["type"] == "file" and entry["size"]}
+        missing = [sha256 for sha256 in sizes if sha256 not in self.contents]
+        return Answer({"id": name, "missing": missing, "missing_bytes": sum(sizes[sha256] for sha256 in missing)})
+
+
+def unpacked(data: bytes) -> dict[str, bytes]:
+    """The regular files of a tar stream."""
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        members = archive.getmembers()
+        assert all(member.isreg() for member in members)
+        return {member.name: (archive.extractfile(member) or io.BytesIO()).read() for member in members}
 
 
 def sse(*records: Mapping[str, Any]) -> bytes:

@@ -49,6 +49,7 @@ def here(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PRT_URL", server.url)
     monkeypatch.setenv("PRT_TOKEN", "prt_token")
     monkeypatch.setattr("practicuscore.client._PAUSES", (0.01,))
+    monkeypatch.setattr("practicuscore.client._LONG_PAUSES", (0.0,) * 5)
     server.on("GET", "/me", {"username": "ada"})
     server.on("GET", "/workers", [worker(), worker("Worker-2", owner="eve")])
     server.on("GET", "/workers/Worker-1", worker())
@@ -81,6 +82,15 @@ def test_the_seeds_call(server: Server, capsys: pytest.CaptureFixture[str]) -> N
         "-- Succeeded: It is there.\n-- digest sha256:cd\n"
         "built and pushed r.io/x:1@sha256:cd\nstart a worker with it: worker_image='r.io/x:1'\n"
     )
+
+
+def test_a_console_that_restarts_costs_no_build(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    server.on("GET", "/server", Answer("down", 502), {"idempotency_keys": True})
+    under_way = error(409, "conflict", "The first request with this idempotency key has no answer yet.")
+    server.on("POST", "/builds", Answer(drop=True), under_way, Answer("down", 503), Answer(build(), 201))
+    assert prt.containers.build_image("r.io/x", "1")
+    assert len({request.headers["idempotency-key"] for request in server.asked("POST", "/builds")}) == 1
+    assert "; trying again…" in capsys.readouterr().err
 
 
 def test_a_failed_build_is_false_and_no_exception(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
@@ -166,17 +176,6 @@ def test_inside_a_worker_it_is_this_one(server: Server, monkeypatch: pytest.Monk
     assert not server.asked("GET", "/workers")
 
 
-def test_a_local_folder_is_uploaded(server: Server, tmp_path: Path) -> None:
-    (tmp_path / "Dockerfile").write_text("FROM x")
-    server.on("PUT", "/workers/Worker-1/context", Answer(None, 204))
-    done = prt.get_worker("Worker-1").build_image("r.io/x", "1", context=tmp_path, no_cache=True, progress="none")
-    assert done.succeeded
-    body = server.asked("POST", "/builds")[0].json
-    assert body["context"].startswith("sdk/")
-    assert (body["dockerfile"], body["no_cache"]) == ("Dockerfile", True)
-    assert server.asked("PUT", "/workers/Worker-1/context")[0].query == {"path": body["context"]}
-
-
 def test_in_the_worker_its_build_folder_is_not_uploaded(
     server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -186,17 +185,8 @@ def test_in_the_worker_its_build_folder_is_not_uploaded(
     (folder / "Dockerfile").write_text("FROM x")
     prt.get_local_worker().build_image("r.io/x", "1", context=folder, progress="none")
     assert server.asked("POST", "/builds")[0].json["context"] == "app"
-    assert not server.asked("PUT", "/workers/Worker-1/context")
+    assert not server.asked("POST", "/workers/Worker-1/contexts")
     assert capsys.readouterr().out == ""
-
-
-def test_an_upload_that_is_refused_is_told(server: Server, tmp_path: Path) -> None:
-    (tmp_path / "Dockerfile").write_text("FROM x")
-    (tmp_path / "large").write_bytes(bytes(3_000_000))
-    server.on("PUT", "/workers/Worker-1/context", error(409, "conflict", "Worker-1 is Terminated."))
-    with pytest.raises(prt.ConflictError, match="is Terminated"):
-        prt.get_worker("Worker-1").build_image("r.io/x", "1", context=tmp_path)
-    assert not server.asked("POST", "/builds")
 
 
 def test_a_build_can_be_looked_at(server: Server, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,7 +16,7 @@ from practicuscore import (
     UnauthenticatedError,
     UsageError,
 )
-from practicuscore.client import Client
+from practicuscore.client import Client, Patience
 from practicuscore.errors import ApiError
 from server import Answer, Server, error
 
@@ -24,6 +24,7 @@ from server import Answer, Server, error
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("practicuscore.client._PAUSES", (0.01, 0.01))
+    monkeypatch.setattr("practicuscore.client._LONG_PAUSES", (0.0,) * 5)
 
 
 def test_a_call_says_who_and_by_which_door(server: Server, client: Client) -> None:
@@ -153,6 +154,120 @@ def test_with_idempotency_keys_it_is_asked_for_again(server: Server, client: Cli
     first, second = server.asked("POST", "/builds")
     assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
     assert first.json == second.json == {"a": 1}
+
+
+def in_progress() -> Answer:
+    return error(409, "conflict", "The first request with this idempotency key has no answer yet.", hint="Look at the list.")
+
+
+def test_a_start_outlives_a_restart_of_the_console(server: Server, client: Client) -> None:
+    server.on("GET", "/server", Answer(drop=True), {"idempotency_keys": True})
+    made = Answer({"number": 1}, 201)
+    server.on("POST", "/builds", Answer(drop=True), in_progress(), error(503, "unavailable", "No engine."), in_progress(), made)
+    said: list[str] = []
+    client._met = True
+    assert client.create("builds", body={}, say=said.append) == {"number": 1}
+    assert len({request.headers["idempotency-key"] for request in server.asked("POST", "/builds")}) == 1
+    assert len(said) == 1
+    assert said[0].endswith("; trying again…")
+
+
+def test_a_start_that_was_refused_for_now_needs_no_keys(server: Server, client: Client) -> None:
+    server.on("POST", "/builds", error(503, "unavailable", "The database does not answer."), Answer({"number": 1}, 201))
+    assert client.create("builds", body={}) == {"number": 1}
+    assert not server.asked("GET", "/server")
+
+
+def test_other_conflicts_are_told_at_once(server: Server, client: Client) -> None:
+    server.on("GET", "/server", {"idempotency_keys": True})
+    used = error(409, "conflict", "This idempotency key was used for another request.")
+    for first in (in_progress(), used, error(409, "conflict", "Worker-1 is busy with build #3.")):
+        server.on("POST", "/builds", first)
+        with pytest.raises(ConflictError):
+            client.create("builds", body={})
+    assert len(server.asked("POST", "/builds")) == 3
+    server.on("POST", "/builds", Answer(drop=True), used)
+    with pytest.raises(ConflictError, match="used for another"):
+        client.create("builds", body={})
+
+
+def test_a_start_is_given_up_some_time(server: Server, client: Client) -> None:
+    server.on("GET", "/server", {"idempotency_keys": True})
+    server.on("POST", "/builds", Answer(drop=True), in_progress())
+    client._met = True
+    with pytest.raises(ConflictError, match="look at the list before you try again"):
+        client.create("builds", body={})
+    assert len(server.asked("POST", "/builds")) == 6
+
+
+class Clock:
+    """The time, without any passing."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.slept: list[float] = []
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+def test_patience_grows_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    clock = Clock()
+    monkeypatch.setattr("practicuscore.client.time", clock)
+    broken = ConnectionFailedError("cannot reach it.")
+    patience = Patience()
+    # What takes long before the first error costs no patience.
+    clock.now += 500
+    while patience.again(broken):
+        pass
+    assert clock.slept == sorted(clock.slept)
+    assert 75 <= sum(clock.slept) <= 90
+    # Tries that take long themselves are fewer.
+    clock.slept.clear()
+    patience = Patience()
+    while patience.again(broken):
+        clock.now += 60
+    assert len(clock.slept) == 2
+
+
+def test_a_console_that_was_never_there_is_told_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    clock = Clock()
+    monkeypatch.setattr("practicuscore.client.time", clock)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with Client(f"http://127.0.0.1:{port}") as client:
+        with pytest.raises(ConnectionFailedError) as caught:
+            client.create("builds", body={})
+        assert sum(clock.slept) < 5
+        assert "may have been started" not in str(caught.value)
+        # One that answered before is waited for.
+        client._met = True
+        with pytest.raises(ConnectionFailedError):
+            client.create("builds", body={})
+        assert sum(clock.slept) > 75
+
+
+def test_bytes_that_a_function_gives_are_sent_again(server: Server, client: Client) -> None:
+    server.on("PUT", "/x", Answer(drop=True), Answer("down", 503), Answer(None, 204))
+    made = []
+
+    def parts() -> list[bytes]:
+        made.append(1)
+        return [b"a", b"b"]
+
+    client.put("x", body=lambda: iter(parts()), content_type="application/x-tar")
+    assert [request.body for request in server.requests] == [b"ab"] * 3
+    server.on("PUT", "/y", Answer(drop=True))
+    with pytest.raises(ConnectionFailedError):
+        client.put("y", body=iter([b"a"]), content_type="application/x-tar")
+    assert len(server.asked("PUT", "/y")) == 1
 
 
 def test_time_limits_hold(server: Server, client: Client) -> None:

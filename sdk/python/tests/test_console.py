@@ -136,7 +136,8 @@ def test_a_local_folder_is_built_from_outside(
     assert "for ada" in out
     assert "ünï cödé" in out
     assert f"\nbuilt {name}:1, not pushed\nit stays in the builder's cache" in out
-    assert not builder.exec("ls -a ~/build/sdk/*/ | grep secret").stdout
+    # A context lies apart from the build folder.
+    assert not builder.exec("ls -d ~/build/sdk").ok
     # The context's folder stays in the cache, so the second run, with a push, does nothing twice.
     pushed = local.build_image(name, "1", context=tmp_path, dockerfile=tmp_path / "Dockerfile.dev", progress="none", **given)  # type: ignore[arg-type]
     assert pushed.succeeded
@@ -159,6 +160,42 @@ def test_a_local_folder_is_built_from_outside(
     command += ["--worker", builder.name, "--build-arg", "WHO=ada", "--registry-credential", login]
     cli = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert (cli.returncode, cli.stdout) == (0, f"{pushed.digest}\n"), cli.stderr
+
+
+def test_an_image_holds_the_files_of_its_own_folder(
+    ada: prt.Client, console: Console, builder: prt.Worker, tmp_path: Path
+) -> None:
+    registry = console.registry
+    name = f"{registry.host}/{console.instance}/own"
+
+    def built(folder: str, text: str) -> str:
+        # Name, size and time are the same; only the content differs.
+        app = tmp_path / folder / "app"
+        app.mkdir(parents=True)
+        (app / "Dockerfile").write_text(
+            f"FROM {registry.base_image}\nCOPY . /x\nRUN cat /x/file; stat -c '%n %a %h' /x/tool /x/other; readlink /x/link\n"
+        )
+        (app / "file").write_text(text)
+        (app / "tool").write_text("#!/bin/sh\n")
+        os.link(app / "tool", app / "other")
+        (app / "tool").chmod(0o4755)
+        (app / "link").symlink_to("file")
+        for path in (app, *app.iterdir()):
+            os.utime(path, (1_700_000_000, 1_700_000_000), follow_symlinks=False)
+        login = [registry.login]
+        done = prt.get_worker(builder.name).build_image(
+            name, folder, False, context=app, progress="none", registry_credentials=login
+        )
+        assert done.succeeded, done.logs()
+        return done.logs()
+
+    first, second = built("a", "one"), built("b", "two")
+    assert "one" in first
+    assert "two" in second
+    assert "one" not in second
+    for log in (first, second):
+        assert "/x/tool 4755 " in log
+        assert "/x/other 4755 " in log
 
 
 def test_outcomes_and_misuse(ada: prt.Client, console: Console, builder: prt.Worker, tmp_path: Path) -> None:

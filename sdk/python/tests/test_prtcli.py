@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import os
 import random
 import subprocess
-import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ import pytest
 import practicuscore as prt
 from console import var
 from practicuscore._login import SavedLogin
-from server import Answer, Server, build, end, error, record, sse, worker
+from server import Answer, Builder, Request, Server, build, end, error, record, sse, worker
 
 TOKEN = {"id": "0190b2f4-0000-7000-8000-000000000001", "name": "login", "prefix": "prt", "created_ms": 1}
 
@@ -48,26 +46,13 @@ def console(server: Server) -> Server:
     }
     server.on("POST", "/builds", Answer(views, 201))
     server.on("GET", "/builds/7", views)
-    server.on("PUT", "/workers/Worker-1/context", Answer(None, 204))
     server.on("GET", "/workers/Worker-1", worker())
     return server
 
 
-def contents(data: bytes) -> list[tuple[Any, ...]]:
-    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-        return [
-            (
-                member.name,
-                member.type,
-                oct(member.mode),
-                member.uid,
-                member.gid,
-                member.mtime,
-                member.linkname,
-                (archive.extractfile(member) or io.BytesIO()).read() if member.isfile() else b"",
-            )
-            for member in archive
-        ]
+def listed(offer: Request) -> list[dict[str, Any]]:
+    """The list of a context; what may be left out is left out."""
+    return [{name: value for name, value in entry.items() if value} for entry in offer.json["entries"]]
 
 
 def plant(root: Path, chance: random.Random) -> None:
@@ -98,6 +83,7 @@ def test_both_send_the_same_context(console: Server, tmp_path: Path, monkeypatch
     monkeypatch.setenv("PRT_URL", console.url)
     monkeypatch.setenv("PRT_TOKEN", "prt_token")
     console.on("GET", "/builds/7/events", lambda _: Answer(iter([sse(end(1))])))
+    builder = Builder(console)
     chance = random.Random(5)
     sizes = set()
     for turn in range(25):
@@ -107,12 +93,10 @@ def test_both_send_the_same_context(console: Server, tmp_path: Path, monkeypatch
         done = prtcli(console, "build", str(root), "-t", "r.io/x:1", "--worker", "Worker-1", "--push", "--quiet")
         assert done.returncode == 0, done.stderr
         prt.get_worker("Worker-1").build_image("r.io/x", "1", context=root, progress="none")
-        cli, sdk = console.asked("PUT", "/workers/Worker-1/context")[-2:]
-        assert contents(sdk.body) == contents(cli.body), (root / ".dockerignore").read_text()
-        assert sdk.query["path"].removeprefix("sdk/") == cli.query["path"].removeprefix("cli/")
-        sizes.add(len(contents(sdk.body)))
+        cli, sdk = builder.offers[-2:]
+        assert listed(sdk) == listed(cli), (root / ".dockerignore").read_text()
+        sizes.add(len(listed(sdk)))
         mine, theirs = (dict(request.json) for request in console.asked("POST", "/builds")[-2:])
-        assert mine.pop("context").partition("/")[2] == theirs.pop("context").partition("/")[2]
         # The request for the build says the same, defaults that may be left out aside.
         assert {name: value for name, value in mine.items() if value} == {name: value for name, value in theirs.items() if value}
     assert len(sizes) > 4

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from practicuscore import UsageError
+from practicuscore.errors import ChangedError
 from practicuscore.upload import tar
 from practicuscore.upload.dockerignore import Dockerignore, clean
 from practicuscore.upload.local import Local
@@ -104,6 +105,7 @@ def test_the_walk_agrees_with_an_expression() -> None:
         pattern = Pattern(text)
         if pattern._ends_with is None:
             assert pattern.matches(path) == bool(_as_expression(text).fullmatch(path)), (text, path)
+            assert pattern.walks(path) == pattern.matches(path), (text, path)
         if pattern.matches(path) and not path.startswith("/") and "//" not in path:
             for cut in re.finditer("/", path):
                 assert pattern.can_match_below(path[: cut.start()]) or "//" in text or text.startswith("/"), (text, path)
@@ -211,8 +213,10 @@ def test_a_tar_holds_what_was_scanned(tmp_path: Path) -> None:
 
 def test_a_file_that_changes_while_it_is_sent(tmp_path: Path) -> None:
     tree(tmp_path, {"a": "short"})
-    with pytest.raises(UsageError, match="cannot send .*/a: it was changed while it was read"):
+    with pytest.raises(ChangedError, match="cannot send .*/a: it was changed while it was read"):
         list(tar.stream(Scan(tmp_path, [Entry("a", 0o644, 0, size=10)])))
+    with pytest.raises(ChangedError, match="cannot send .*/gone: it was removed"):
+        list(tar.stream(Scan(tmp_path, [Entry("gone", 0o644, 0, size=10)])))
     data = b"".join(tar.stream(Scan(tmp_path, [Entry("a", 0o644, 0, size=4)])))
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
         content = archive.extractfile("a")
@@ -245,6 +249,23 @@ def test_a_context_in_the_build_folder_needs_no_upload(tmp_path: Path) -> None:
     assert Local(tmp_path.resolve(), "Dockerfile").in_build_folder(folders) is None
 
 
-def test_an_upload_has_a_plain_name() -> None:
-    assert Local(Path("/home/ada/My App-1.0ü"), "").upload_path() == "sdk/My_App-1.0_"
-    assert Local(Path("/"), "").upload_path() == "sdk/context"
+def test_a_dockerfile_in_small_letters_is_found_as_docker_finds_it(tmp_path: Path) -> None:
+    tree(tmp_path, {"dockerfile": ""})
+    assert Local.find(tmp_path).dockerfile == "dockerfile"
+    tree(tmp_path, {"Dockerfile": ""})
+    assert Local.find(tmp_path).dockerfile == "Dockerfile"
+
+
+def test_hard_links_stay_links_in_a_tar(tmp_path: Path) -> None:
+    tree(tmp_path, {"a": "x", "b": "y"})
+    os.link(tmp_path / "a", tmp_path / "c")
+    with tarfile.open(fileobj=io.BytesIO(b"".join(tar.stream(scan(tmp_path))))) as archive:
+        assert [(member.name, member.linkname) for member in archive] == [("a", ""), ("b", ""), ("c", "a")]
+
+
+def test_what_is_no_input_is_named(tmp_path: Path) -> None:
+    tree(tmp_path, {"Dockerfile": "", ".dockerignore": "sub/ignored"})
+    (tmp_path / "sub").mkdir()
+    os.mkfifo(tmp_path / "sub/pipe")
+    os.mkfifo(tmp_path / "sub/ignored")
+    assert scan(tmp_path, "Dockerfile").left_out == ["sub/pipe"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 import threading
 from datetime import datetime, timezone
@@ -19,6 +20,7 @@ def here(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PRT_URL", server.url)
     monkeypatch.setenv("PRT_TOKEN", "prt_token")
     monkeypatch.setattr("practicuscore.client._PAUSES", (0.01,))
+    monkeypatch.setattr("practicuscore.client._LONG_PAUSES", (0.0,) * 5)
 
 
 def get_worker(server: Server, **more: Any) -> prt.Worker:
@@ -137,6 +139,20 @@ def test_commands_run_with_and_without_a_shell(server: Server) -> None:
         result.check()
 
 
+def test_a_command_that_is_late_is_a_timeout(server: Server) -> None:
+    found, gate = get_worker(server), threading.Event()
+    server.on("POST", "/workers/Worker-1/exec", lambda _: gate.wait(20) and None)
+    try:
+        with pytest.raises(TimeoutError, match=r"the command has not ended after 0\.05 s in Worker-1") as caught:
+            found.exec("sleep 100", timeout=0.05)
+    finally:
+        gate.set()
+    assert isinstance(caught.value, prt.CommandTimeoutError)
+    server.on("POST", "/workers/Worker-1/exec", Answer(drop=True))
+    with pytest.raises(prt.ConnectionFailedError):
+        found.exec("true", timeout=5)
+
+
 def test_logs_are_asked_for_by_size_and_container(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
     found = get_worker(server)
     server.on("GET", "/workers/Worker-1/logs", "é\nline\n")
@@ -223,6 +239,22 @@ def test_files_are_copied_by_way_of_the_build_folder(server: Server, tmp_path: P
         found.upload_files(tmp_path / "none")
 
 
+def test_an_upload_is_sent_again_and_says_what_it_leaves_out(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found, machine = get_worker(server), Machine(server)
+    (tmp_path / "a.txt").write_text("A")
+    os.mkfifo(tmp_path / "pipe")
+    machine.out = ["/home/ubuntu/x\n"]
+    server.on("PUT", "/workers/Worker-1/context", Answer(drop=True), Answer("down", 502), machine._context)
+    server.on("POST", "/workers/Worker-1/exec", Answer(drop=True), machine._exec)
+    assert found.upload_files(tmp_path, "~/x") == ["/home/ubuntu/x/a.txt"]
+    assert len({request.query["path"] for request in server.asked("PUT", "/workers/Worker-1/context")}) == 1
+    with tarfile.open(fileobj=io.BytesIO(machine.tars[0])) as archive:
+        assert archive.getnames() == ["a.txt"]
+    assert capsys.readouterr().err.startswith("not sent: pipe is a pipe, a socket or a device\ncannot reach")
+
+
 def test_what_comes_out_of_a_worker_stays_below_the_target(server: Server, tmp_path: Path) -> None:
     found, machine = get_worker(server), Machine(server)
 
@@ -257,6 +289,42 @@ def test_what_comes_out_of_a_worker_stays_below_the_target(server: Server, tmp_p
         with pytest.raises(prt.PrtError, match="leads out of"):
             download(packed((evil, b"x")))
     assert not (tmp_path / "evil").exists()
+
+
+def test_hard_links_come_out_as_files_and_other_links_are_named(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found, machine = get_worker(server), Machine(server)
+    inside, out = tmp_path / "inside", io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        first = tarfile.TarInfo("./sub/a")
+        first.size, first.mode = 3, 0o640
+        archive.addfile(first, io.BytesIO(b"abc"))
+        for name, kind, target in (
+            ("./b", tarfile.LNKTYPE, "./sub/a"),
+            ("./c", tarfile.SYMTYPE, "sub/a"),
+            ("./p", tarfile.FIFOTYPE, ""),
+        ):
+            link = tarfile.TarInfo(name)
+            link.type, link.linkname, link.mode = kind, target, 0o640
+            archive.addfile(link)
+    server.on("GET", "/workers/Worker-1/files", Answer(out.getvalue()))
+    machine.out = ["1\n"]
+    assert found.download_files("~/out", inside) == [str(inside / "sub/a"), str(inside / "b")]
+    assert (inside / "b").read_bytes() == b"abc"
+    assert sorted(os.listdir(inside)) == ["b", "sub"]
+    assert capsys.readouterr().err == "not downloaded: c is a symbolic link\nnot downloaded: p is a pipe or a device\n"
+
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        link = tarfile.TarInfo("evil")
+        link.type, link.linkname = tarfile.LNKTYPE, "../../secret"
+        archive.addfile(link)
+    (tmp_path / "secret").write_text("canary")
+    server.on("GET", "/workers/Worker-1/files", Answer(out.getvalue()))
+    machine.out = ["1\n"]
+    with pytest.raises(prt.PrtError, match="leads out of"):
+        found.download_files("~/out", tmp_path / "x" / "y")
 
 
 def test_parts_are_named_as_split_does() -> None:
@@ -296,9 +364,11 @@ def test_tasks_are_told_apart_from_mistakes(server: Server, tmp_path: Path) -> N
         assert archive.getnames() == ["job.py"]
     assert machine.commands[-1][3:] == ["prt-run", f".prt/tasks/{task}", "python3", "-u", "./job.py", "a b"]
     machine.out = ["running\nhello\n", "ended 0\nhello\n", "ended 2\n", "lost\n", "none\n"]
-    assert found.check_task(task) == prt.Task(task, "running", None, "hello\n")
-    assert found.check_task(task).status == "succeeded"
-    assert (found.check_task(task).status, found.check_task(task).done) == ("failed", True)
+    states = [found.check_task(task) for _ in range(4)]
+    assert states[0] == prt.Task(task, "running", None, "hello\n")
+    assert [state.status for state in states] == ["running", "succeeded", "failed", "lost"]
+    assert [state.done for state in states] == [False, True, True, True]
+    assert [bool(state) for state in states] == [False, True, False, False]
     with pytest.raises(prt.PrtError, match="there is no task"):
         found.check_task(task)
     for wrong in ("../x", "", "x" * 12):

@@ -25,6 +25,7 @@ from .config import ImageConfig, WorkerConfig
 from .errors import (
     AlreadyExistsError,
     ApiError,
+    CommandTimeoutError,
     ConflictError,
     ConnectionFailedError,
     FieldError,
@@ -72,6 +73,7 @@ __all__ = [
     "ApiError",
     "Build",
     "Client",
+    "CommandTimeoutError",
     "ConflictError",
     "ConnectionFailedError",
     "Container",

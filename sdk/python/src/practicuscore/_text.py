@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import unicodedata
 
 # CSI; strings (OSC, DCS, SOS, PM, APC) up to their terminator; short sequences; what is left of ESC.
@@ -38,6 +39,11 @@ def _shown(c: str) -> str:
     if c in _DIRECTION or unicodedata.category(c) == "Cc":
         return "\ufffd"
     return c
+
+
+def say(text: str) -> None:
+    """Says something beside a program's output."""
+    print(text, file=sys.stderr, flush=True)
 
 
 def duration(ms: float) -> str:

@@ -6,14 +6,16 @@ import contextlib
 import io
 import os
 import posixpath
+import shutil
 import tarfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
+from ._text import say, visible
 from .errors import PrtError, UsageError
-from .upload import tar
+from .upload import context, tar
 from .upload.scan import Entry, Scan, scan
 
 if TYPE_CHECKING:
@@ -53,9 +55,11 @@ def upload(worker: Worker, source: StrPath, destination: str) -> list[str]:
         files = Scan(path.parent, [whole])
     else:
         raise UsageError(f"there is no file or folder {path}")
+    context.report_left_out(files, say)
     with _staging(worker) as folder:
-        worker._put_context(folder, tar.stream(files))
-        placed = worker.exec(["sh", "-c", _PLACE, "prt-upload", f"{_BUILD}/{folder}", destination]).check()
+        worker._put_context(folder, lambda: tar.stream(files))
+        words = ["sh", "-c", _PLACE, "prt-upload", f"{_BUILD}/{folder}", destination]
+        placed = worker._exec(words, repeatable=True).check()
     where = placed.stdout.rstrip("\n")
     return [posixpath.join(where, entry.path) for entry in files.entries if not entry.is_folder]
 
@@ -85,7 +89,7 @@ def _staging(worker: Worker) -> Iterator[str]:
         yield folder
     finally:
         with contextlib.suppress(PrtError):
-            worker.exec(["rm", "-rf", "--", f"{_BUILD}/{folder}"])
+            worker._exec(["rm", "-rf", "--", f"{_BUILD}/{folder}"], repeatable=True)
 
 
 class _Parts(io.RawIOBase):
@@ -128,16 +132,31 @@ def _extract(archive: tarfile.TarFile, target: Path) -> Iterator[str]:
             raise PrtError(f"the worker sent a file that leads out of {root}: {member.name!r}")
         if member.isdir():
             path.mkdir(parents=True, exist_ok=True)
-        elif member.isfile():
-            content = archive.extractfile(member)
+        elif member.isfile() or member.islnk():
             path.parent.mkdir(parents=True, exist_ok=True)
-            if content is not None:
-                with open(path, "wb") as file:
-                    while True:
-                        part = content.read(1024 * 1024)
-                        if not part:
-                            break
-                        file.write(part)
-                os.chmod(path, member.mode & 0o777)
-                os.utime(path, (member.mtime, member.mtime))
-                yield str(target / member.name.removeprefix("./"))
+            if member.islnk():
+                # Another name of a file that has come already.
+                _copy(root, (root / member.linkname).resolve(), path)
+            else:
+                _write(archive.extractfile(member), path)
+            os.chmod(path, member.mode & 0o777)
+            os.utime(path, (member.mtime, member.mtime))
+            yield str(target / member.name.removeprefix("./"))
+        else:
+            kind = "symbolic link" if member.issym() else "pipe or a device"
+            say(f"not downloaded: {visible(member.name.removeprefix('./'))} is a {kind}")
+
+
+def _copy(root: Path, source: Path, path: Path) -> None:
+    if root not in source.parents:
+        raise PrtError(f"the worker sent a link that leads out of {root}: {str(source)!r}")
+    if not source.is_file():
+        raise PrtError(f"the worker sent a link before its file: {str(source)!r}")
+    if source != path:
+        shutil.copyfile(source, path)
+
+
+def _write(content: IO[bytes] | None, path: Path) -> None:
+    if content is not None:
+        with open(path, "wb") as file:
+            shutil.copyfileobj(content, file, 1024 * 1024)

@@ -14,7 +14,7 @@ from typing import Any, Callable, TypeVar, Union
 
 from . import _json_fields as read
 from ._login import connect
-from ._text import visible
+from ._text import say, visible
 from .client import Client, as_object, as_objects
 from .errors import ConflictError, FieldError, ProtocolError, PrtError, UsageError
 from .events import BuildEnd, BuildRecord
@@ -108,7 +108,7 @@ class Build:
     def rerun(self, registry_credentials: Sequence[RegistryCredential] | None = None, *, no_cache: bool = False) -> Build:
         """Starts a build with its inputs. Logins are given again: they are not kept after a build has ended."""
         body = {**credentials(registry_credentials), "no_cache": no_cache}
-        answer = self._client.create("builds", str(self.number), "rerun", body=body)
+        answer = self._client.create("builds", str(self.number), "rerun", body=body, say=say)
         return Build.from_json(self._client, as_object(answer))
 
     def follow(self, after: int = 0) -> Iterator[BuildRecord]:
@@ -232,7 +232,7 @@ def run(client: Client, body: Mapping[str, Any], progress: str) -> Build:
     """Starts a build, shows it, and gives it as it ended. Ctrl-C cancels it on the console; a second one leaves at once."""
     check_mode(progress)
     with _Interrupts() as interrupts:
-        build = _start(client, body, interrupts)
+        build = _start(client, body, interrupts, progress)
         display = display_for(progress)
         with _Watch(client, build.number) as watch:
             while watch.show(display, interrupts) is None:
@@ -260,9 +260,10 @@ def _success(build: Build) -> str:
     return f"built and pushed {build.reference}{digest}\nstart a worker with it: worker_image={build.reference!r}"
 
 
-def _start(client: Client, body: Mapping[str, Any], interrupts: _Interrupts) -> Build:
+def _start(client: Client, body: Mapping[str, Any], interrupts: _Interrupts, progress: str) -> Build:
     """Asks for the build. A Ctrl-C while the console checks the inputs must still cancel what comes of it, so it waits."""
-    answer = _Thread(lambda: as_object(client.create("builds", body=body)))
+    tell = None if progress == "none" else say
+    answer = _Thread(lambda: as_object(client.create("builds", body=body, say=tell)))
     said = 0
     while not answer.is_done:
         answer.wait(_TICK)

@@ -10,13 +10,23 @@ import threading
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any, Callable, Union
 from urllib.parse import quote, urlsplit
 
 import httpx
 
+from ._text import visible
 from ._version import __version__
-from .errors import ApiError, ConnectionFailedError, ProtocolError, PrtError, UnavailableError, UsageError, api_error
+from .errors import (
+    ApiError,
+    ConflictError,
+    ConnectionFailedError,
+    ProtocolError,
+    PrtError,
+    UnavailableError,
+    UsageError,
+    api_error,
+)
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -28,11 +38,39 @@ PATIENT_TIMEOUT = 600.0
 _CONNECT_TIMEOUT = 10.0
 _PAUSES = (0.2, 0.5, 1.0, 2.0)
 """Before each further try of a call that may be repeated."""
+_LONG_PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 10.0, 10.0, 15.0, 15.0, 15.0)
+"""The same for uploads and starts: a console that is restarted, also on another machine, is back within these."""
+_PATIENCE = 90.0
+"""Seconds after which no further try of those begins, however long each took."""
 _FOREIGN_BODY_SHOWN = 200
 _PROXY_TROUBLE = frozenset({429, 502, 503, 504})
 
 Query = Mapping[str, Union[str, int, bool, None]]
 Body = Union[bytes, Iterable[bytes]]
+Say = Callable[[str], None]
+"""Says to the user what is going on."""
+
+
+class Patience:
+    """Further tries of one thing after errors that pass, with growing pauses."""
+
+    def __init__(self, pauses: Iterable[float] | None = None, say: Say | None = None) -> None:
+        self._pauses = iter(_LONG_PAUSES if pauses is None else pauses)
+        self._say = say
+        self._end: float | None = None
+
+    def again(self, error: PrtError) -> bool:
+        """Waits before another try; ``False`` = that was the last one."""
+        pause, now = next(self._pauses, None), time.monotonic()
+        # From the first error on: what took long until then may take long again.
+        self._end = self._end or now + _PATIENCE
+        if pause is None or now + pause > self._end:
+            return False
+        if self._say is not None:
+            self._say(f"{visible(error.message.rstrip('.'))}; trying again…")
+            self._say = None
+        time.sleep(pause)
+        return True
 
 
 class Client:
@@ -58,6 +96,7 @@ class Client:
             follow_redirects=False,
         )
         self._server: dict[str, Any] | None = None
+        self._met = False
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -94,30 +133,54 @@ class Client:
         send = self._repeat if repeatable else self._once
         return self._json(send("POST", path, json_body=body or {}, timeout=timeout))
 
-    def create(self, *path: str, body: Mapping[str, Any]) -> Any:
+    def create(self, *path: str, body: Mapping[str, Any], say: Say | None = None) -> Any:
         """Sends JSON that makes something new, once.
 
-        It carries an idempotency key. When the connection breaks before the answer, a console that knows such keys is asked
-        again; with one that does not, nobody could tell whether a second try would make a second one.
+        It carries an idempotency key, so a console that knows such keys is asked again when the connection broke or it restarts.
+        With one that does not, nobody could tell whether a second try would make a second one.
         """
         headers = {"idempotency-key": str(uuid.uuid4())}
-        try:
-            return self._json(self._once("POST", path, json_body=body, headers=headers, timeout=PATIENT_TIMEOUT))
-        except ConnectionFailedError as broken:
-            known = False
-            with contextlib.suppress(PrtError):
-                known = bool(self.server().get("idempotency_keys"))
-            if not known:
-                broken.hint = "it may have been started all the same: look at the list before you try again"
-                raise
-        return self._json(self._repeat("POST", path, json_body=body, headers=headers, timeout=PATIENT_TIMEOUT))
+        # A console that never answered may not be there at all.
+        patience = Patience(None if self._met else _PAUSES, say)
+        made = False
+        while True:
+            try:
+                return self._json(self._once("POST", path, json_body=body, headers=headers, timeout=PATIENT_TIMEOUT))
+            except PrtError as error:
+                if not (is_temporary(error) or (made and _is_under_way(error))):
+                    raise
+                made = made or _may_have_made(error)
+                if (made and not self._knows_keys(patience)) or not patience.again(error):
+                    if made:
+                        error.hint = "it may have been started all the same: look at the list before you try again"
+                    raise
 
-    def put(self, *path: str, body: Body, content_type: str, query: Query | None = None) -> Any:
-        """Sends bytes; an iterator's bytes can be sent only once, others are sent again when the way fails."""
-        send = self._repeat if isinstance(body, bytes) else self._once
-        # No limit on the whole, but on the time in which nothing moves.
-        answer = send("PUT", path, query=query, content=body, headers={"content-type": content_type}, timeout=PATIENT_TIMEOUT)
-        return self._json(answer) if answer.content else None
+    def put(
+        self,
+        *path: str,
+        body: Body | Callable[[], Iterable[bytes]],
+        content_type: str,
+        query: Query | None = None,
+        say: Say | None = None,
+    ) -> Any:
+        """Sends bytes.
+
+        An iterator's bytes can be sent only once. Others are sent again when the way fails; those that a function gives anew, for
+        as long as a restart takes.
+        """
+        headers = {"content-type": content_type}
+        patience = Patience(say=say)
+        while True:
+            content = body() if callable(body) else body
+            send = self._repeat if isinstance(content, bytes) else self._once
+            try:
+                # No limit on the whole, but on the time in which nothing moves.
+                answer = send("PUT", path, query=query, content=content, headers=headers, timeout=PATIENT_TIMEOUT)
+            except PrtError as error:
+                if callable(body) and is_temporary(error) and patience.again(error):
+                    continue
+                raise
+            return self._json(answer) if answer.content else None
 
     def put_json(self, *path: str, body: Mapping[str, Any], timeout: float = PATIENT_TIMEOUT) -> Any:
         """Replaces something by JSON."""
@@ -150,6 +213,15 @@ class Client:
             if self._server is None:
                 self._server = as_object(self.get("server"))
             return self._server
+
+    def _knows_keys(self, patience: Patience) -> bool:
+        """Whether the console knows idempotency keys; waits for one that does not answer."""
+        while True:
+            try:
+                return bool(self.server().get("idempotency_keys"))
+            except PrtError as error:
+                if not (is_temporary(error) and patience.again(error)):
+                    return False
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
@@ -189,6 +261,7 @@ class Client:
         limit = httpx.Timeout(timeout, connect=_CONNECT_TIMEOUT)
         with self._translated(timeout):
             answer = self._http.request(method, self._address(path), params=params, content=content, headers=sent, timeout=limit)
+        self._met = True
         if answer.is_success:
             return answer
         raise self._problem(answer)
@@ -200,10 +273,13 @@ class Client:
             yield
         except httpx.ConnectTimeout as error:
             message = f"cannot reach {self.url}: no connection within {_CONNECT_TIMEOUT:.0f} s"
-            raise ConnectionFailedError(message, hint=hint) from error
+            raise _failed(ConnectionFailedError(message, hint=hint), sent=False) from error
         except httpx.TimeoutException as error:
-            message = f"cannot reach {self.url}: nothing received for {limit or 0:.0f} s"
-            raise ConnectionFailedError(message, hint=hint) from error
+            message = f"cannot reach {self.url}: nothing received for {limit or 0:g} s"
+            raise _failed(ConnectionFailedError(message, hint=hint), timed_out=True) from error
+        except httpx.ConnectError as error:
+            message = f"cannot reach {self.url}: {_cause(error)}"
+            raise _failed(ConnectionFailedError(message, hint=hint), sent=False) from error
         except httpx.TransportError as error:
             raise ConnectionFailedError(f"cannot reach {self.url}: {_cause(error)}", hint=hint) from error
         except httpx.HTTPError as error:
@@ -247,8 +323,26 @@ def is_temporary(error: PrtError) -> bool:
     if isinstance(error, ProtocolError):
         return error.status in _PROXY_TROUBLE
     if isinstance(error, ApiError):
-        return isinstance(error, UnavailableError)
+        # A full disk does not get room by itself, and each try would send everything again.
+        return isinstance(error, UnavailableError) and "disk is full" not in error.message
     return isinstance(error, ConnectionFailedError)
+
+
+def _failed(error: ConnectionFailedError, *, sent: bool = True, timed_out: bool = False) -> ConnectionFailedError:
+    error.sent, error.timed_out = sent, timed_out
+    return error
+
+
+def _may_have_made(error: PrtError) -> bool:
+    """Whether the request may have reached the console and done its work. A refusal of the console itself has done nothing."""
+    if isinstance(error, ConnectionFailedError):
+        return error.sent
+    return isinstance(error, ProtocolError)
+
+
+def _is_under_way(error: PrtError) -> bool:
+    """Whether the console has begun with an earlier try of the same request and not answered it yet."""
+    return isinstance(error, ConflictError) and "idempotency key" in error.text and "used for another" not in error.text
 
 
 def as_object(value: Any) -> dict[str, Any]:

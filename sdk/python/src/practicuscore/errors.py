@@ -116,6 +116,11 @@ class InternalError(ApiError):
 class ConnectionFailedError(PrtError):
     """No answer: the name does not resolve, nobody listens, the connection broke, it took too long."""
 
+    sent: bool = True
+    """Whether the request may have reached the console."""
+    timed_out: bool = False
+    """Whether there was a connection, and nothing came for too long."""
+
 
 class ProtocolError(PrtError):
     """An answer that is not the console's: a proxy's error page, another server, an unreadable body."""
@@ -140,6 +145,14 @@ class WorkerFailedError(PrtError):
 
 class WorkerNotReadyError(PrtError, TimeoutError):
     """A worker was not ready in time. It goes on, so that it can be looked into."""
+
+
+class CommandTimeoutError(PrtError, TimeoutError):
+    """A command in a worker did not end in time."""
+
+
+class ChangedError(UsageError):
+    """A file changed while it was read or sent."""
 
 
 _BY_CODE: dict[str, type[ApiError]] = {

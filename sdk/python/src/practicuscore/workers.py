@@ -6,18 +6,20 @@ import os
 import sys
 import time
 import webbrowser
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Union
+from typing import Any, Callable, Union
 
 from . import _json_fields as read
 from . import _processes, _tasks, _transfer, builds
 from ._login import connect
-from ._text import visible
+from ._text import say, visible
 from ._views import Container, ExecResult, WorkerEvent, container_of
 from .client import Client, as_object, as_objects, is_temporary
 from .config import ImageConfig, WorkerConfig
 from .errors import (
+    CommandTimeoutError,
+    ConnectionFailedError,
     NotOnAWorkerError,
     PrtError,
     UsageError,
@@ -27,7 +29,8 @@ from .errors import (
 from .lists import PrtList, list_worker_sizes
 from .progress import check_mode
 from .progress.notebook import Area, in_notebook
-from .upload import local, tar
+from .upload import context as contexts
+from .upload import local
 from .upload.scan import scan
 
 ConfigLike = Union[WorkerConfig, Mapping[str, Any], str, "os.PathLike[str]"]
@@ -278,9 +281,24 @@ class Worker:
         return url
 
     def exec(self, command: Command, timeout: float | None = None) -> ExecResult:
-        """Runs a command in it and waits for its end. A text is run by ``sh -c``, a list without a shell."""
-        words = ["sh", "-c", command] if isinstance(command, str) else list(command)
-        answer = as_object(self._client.post("workers", self.name, "exec", body={"command": words}, timeout=timeout))
+        """Runs a command in it and waits for its end. A text is run by ``sh -c``, a list without a shell.
+
+        A command that has not ended after ``timeout`` seconds is a TimeoutError; nothing ends the command.
+        """
+        return self._exec(["sh", "-c", command] if isinstance(command, str) else list(command), timeout)
+
+    def _exec(self, words: list[str], timeout: float | None = None, *, repeatable: bool = False) -> ExecResult:
+        """As exec; a ``repeatable`` command is run again when its answer was lost."""
+        body = {"command": words}
+        try:
+            answer = as_object(self._client.post("workers", self.name, "exec", body=body, timeout=timeout, repeatable=repeatable))
+        except ConnectionFailedError as error:
+            if timeout is None or not error.timed_out:
+                raise
+            raise CommandTimeoutError(
+                f"the command has not ended after {timeout:g} s in {self.name}",
+                hint="it was not ended: proc_list() shows it, kill_proc() ends it; give it more time, or run it with run_task()",
+            ) from error
         return ExecResult(
             read.number(answer, "exit_code"),
             read.text(answer, "stdout"),
@@ -351,8 +369,8 @@ class Worker:
     ) -> builds.Build:
         """Builds an image in it, shows the log live, and gives the build as it ended.
 
-        Without ``context`` its build folder is built. A local folder is uploaded first, without what ``.dockerignore`` names,
-        unless this runs in the worker and the folder is in ``~/build`` already.
+        Without ``context`` its build folder is built. A local folder is sent first, without what ``.dockerignore`` names and
+        what the builder has already, unless this runs in the worker and the folder is in ``~/build``.
         """
         check_mode(progress)
         body = builds.request(
@@ -371,7 +389,7 @@ class Worker:
             body["dockerfile"] = os.fspath(dockerfile) if dockerfile is not None else ""
         else:
             # All that can be wrong here is found before anything is sent.
-            body["context"], body["dockerfile"] = self._context(local.Local.find(context, dockerfile), progress)
+            body.update(self._context(local.Local.find(context, dockerfile), progress))
         return builds.run(self._client, body, progress)
 
     def update_build_config(
@@ -407,20 +425,20 @@ class Worker:
             return False
         return True
 
-    def _context(self, found: local.Local, progress: str) -> tuple[str, str]:
+    def _context(self, found: local.Local, progress: str) -> dict[str, str]:
+        """The fields of a build's request that say what is built."""
         here = found.in_build_folder(local.build_folders()) if os.environ.get("PRT_WORKER") == self.name else None
         if here is not None:
-            return here, found.dockerfile
-        files = scan(found.folder, found.dockerfile)
-        path = found.upload_path()
-        if progress != "none":
-            print(f"uploading {files.files} files to {self.name}", file=sys.stderr)
-        self._put_context(path, tar.stream(files))
-        return path, found.dockerfile
+            return {"context": here, "dockerfile": found.dockerfile}
+        tell = say if progress != "none" else _keep_silent
+        sent = contexts.send(self._client, self.name, lambda: scan(found.folder, found.dockerfile), tell)
+        return {"context_id": sent, "context": "", "dockerfile": found.dockerfile}
 
-    def _put_context(self, path: str, parts: Any) -> None:
+    def _put_context(self, path: str, parts: Callable[[], Iterable[bytes]]) -> None:
         """Replaces a folder below the build folder."""
-        self._client.put("workers", self.name, "context", query={"path": path}, body=parts, content_type="application/x-tar")
+        self._client.put(
+            "workers", self.name, "context", query={"path": path}, body=parts, content_type="application/x-tar", say=say
+        )
 
     def _get_file(self, path: str) -> bytes:
         return self._client.get_bytes("workers", self.name, "files", query={"path": path})
@@ -448,6 +466,10 @@ class _Starting:
             self._area.show_text(text)
         elif sys.stderr.isatty():
             print(text, file=sys.stderr, flush=True)
+
+
+def _keep_silent(text: str) -> None:
+    pass
 
 
 def _open(name: str, url: str) -> None:
@@ -480,7 +502,7 @@ def create_worker(
     """
     config = WorkerConfig.of(worker_config)
     client = client or connect()
-    worker = Worker(client, as_object(client.create("workers", body=config.to_dict())))
+    worker = Worker(client, as_object(client.create("workers", body=config.to_dict(), say=say)))
     return worker.wait_until_ready(timeout) if wait_until_ready else worker
 
 

@@ -1,1 +1,4 @@
-"""A local folder on its way into a worker's build folder: what of it is sent (``dockerignore``, ``scan``) and how (``tar``)."""
+"""A local folder on its way to a worker.
+
+What of it is sent (``dockerignore``, ``scan``), what its contents are (``hashes``), and how they go there (``context``, ``tar``).
+"""

@@ -31,6 +31,9 @@ class Local:
         # As in `docker build`, a Dockerfile that is named starts here; inside the context is taken too.
         beside = Path(dockerfile).expanduser() if dockerfile is not None else None
         path = beside if beside is not None and beside.is_file() else folder / (dockerfile or "Dockerfile")
+        if dockerfile is None and not path.is_file() and (folder / "dockerfile").is_file():
+            # `docker build` takes this name, too.
+            path = folder / "dockerfile"
         if not path.is_file():
             raise UsageError(f"there is no Dockerfile {path}", hint="name it with dockerfile=, or name another context")
         # The file itself may be a link, its folder is taken without.
@@ -52,12 +55,6 @@ class Local:
                 continue
             return "" if path == "." else path
         return None
-
-    def upload_path(self) -> str:
-        """Where an upload of it goes."""
-        name = "".join(c if (c.isascii() and c.isalnum()) or c in "._-" else "_" for c in self.folder.name)
-        # A name of dots only would be this folder or the one above.
-        return f"sdk/{name}" if name.strip(".") else "sdk/context"
 
 
 def build_folders() -> list[Path]:
