@@ -277,8 +277,9 @@ def test_what_never_stops_changing_is_an_error(server: Server, builder: Builder,
         return builder.offer(request)
 
     server.on("POST", "/workers/Worker-1/contexts", offer)
-    with pytest.raises(prt.InvalidInputError, match="A file changed while it was sent"):
+    with pytest.raises(prt.InvalidInputError, match="A file changed while it was sent") as caught:
         build_image(tmp_path)
+    assert caught.value.hint == "a changed meanwhile: end what writes there, or name it in .dockerignore"
     assert len(builder.offers) == 3
     assert not server.asked("POST", "/builds")
 

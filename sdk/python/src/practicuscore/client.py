@@ -253,7 +253,7 @@ class Client:
         if json_body is not None:
             # Not by httpx, which would write NaN, which is no JSON.
             try:
-                content = json.dumps(json_body, allow_nan=False).encode()
+                content = json.dumps(json_body, allow_nan=False, separators=(",", ":")).encode()
             except (TypeError, ValueError) as error:
                 raise UsageError(f"the request cannot be written as JSON: {error}") from None
             sent["content-type"] = "application/json"

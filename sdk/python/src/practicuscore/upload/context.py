@@ -17,11 +17,15 @@ from .scan import Scan
 
 _SCANS = 3
 """How often a folder is read that changes while it is sent."""
+_NAMED = 5
+"""So many of the files that changed are named."""
 
 
 def send(client: Client, worker: str, scan: Callable[[], Scan], say: Say) -> str:
     """Sends what a scan finds and gives the context's id. The folder is read again when it changes meanwhile."""
     hashes = Hashes.of_user()
+    before: list[dict[str, Any]] = []
+    unsteady: list[str] = []
     for left in reversed(range(_SCANS)):
         found = scan()
         if left == _SCANS - 1:
@@ -29,13 +33,25 @@ def send(client: Client, worker: str, scan: Callable[[], Scan], say: Say) -> str
         try:
             entries = listed(found, hashes)
             hashes.save()
+            unsteady += _differing(before, entries)
+            before = entries
             return _Sending(client, worker, found, entries, say).run()
         except PrtError as error:
-            if not left or not _has_changed(error):
+            if not _has_changed(error):
+                raise
+            if not left:
+                names = ", ".join(map(visible, list(dict.fromkeys(unsteady))[:_NAMED])) or "a file"
+                error.hint = f"{names} changed meanwhile: end what writes there, or name it in .dockerignore"
                 raise
         # What was hashed is not what was sent.
         hashes.clear()
     raise AssertionError
+
+
+def _differing(before: list[dict[str, Any]], now: list[dict[str, Any]]) -> list[str]:
+    """Files whose content changed between two lists."""
+    contents = {entry["path"]: entry.get("sha256") for entry in before}
+    return [entry["path"] for entry in now if contents.get(entry["path"], entry.get("sha256")) != entry.get("sha256")]
 
 
 def report_left_out(scan: Scan, say: Say) -> None:
