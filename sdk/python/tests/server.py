@@ -211,7 +211,7 @@ class Builder:
             assert 0 <= entry["mode"] <= 0o7777
             seen[path] = kind
         names = ("path", "type", "mode", "mtime", "size", "sha256", "target")
-        rows = sorted("\0".join(str(entry.get(name, "")) for name in names) for entry in entries)
+        rows = sorted("\0".join(str(entry.get(name) or "") for name in names) for entry in entries)
         name = hashlib.sha256("\n".join(rows).encode()).hexdigest()
         self.lists[name] = entries
         return self._view(name)
@@ -230,7 +230,7 @@ class Builder:
         return self._view(name)
 
     def _view(self, name: str) -> Answer:
-        sizes = {entry["sha256"]: entry["size"] for entry in self.lists[name] if entry["type"] == "file" and entry["size"]}
+        sizes = {entry["sha256"]: entry["size"] for entry in self.lists[name] if entry["type"] == "file" and entry.get("size")}
         missing = [sha256 for sha256 in sizes if sha256 not in self.contents]
         return Answer({"id": name, "missing": missing, "missing_bytes": sum(sizes[sha256] for sha256 in missing)})
 

@@ -58,6 +58,7 @@ def listed(offer: Request) -> list[dict[str, Any]]:
 def plant(root: Path, chance: random.Random) -> None:
     """A tree and an ignore file by chance, out of few names so that they meet."""
     names = ["a", "b", "c.md", "README.md", "src", "ünï"]
+    files: list[Path] = []
     for _ in range(chance.randrange(1, 12)):
         path = root.joinpath(*(chance.choice(names) for _ in range(chance.randrange(1, 4))))
         if any(parent.is_file() or parent.is_symlink() for parent in [path, *path.parents]) or path.is_dir():
@@ -65,9 +66,12 @@ def plant(root: Path, chance: random.Random) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         if chance.random() < 0.1:
             path.symlink_to("a")
+        elif files and chance.random() < 0.2:
+            os.link(chance.choice(files), path)
         else:
             path.write_bytes(bytes(chance.randrange(2000)))
-            path.chmod(chance.choice([0o644, 0o755, 0o600]))
+            path.chmod(chance.choice([0o644, 0o755, 0o600, 0o4755]))
+            files.append(path)
     pieces = ["a", "b", "*", "**", "*.md", "README.md", "src", "?", "[a-b]", "ünï"]
     lines = [
         chance.choice(["", "", "!"])
