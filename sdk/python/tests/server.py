@@ -224,8 +224,8 @@ class Builder:
         for sha256, content in unpacked(request.body).items():
             assert sha256 in wanted
             if hashlib.sha256(content).hexdigest() != sha256:
-                fields = [{"field": "context", "message": "A file changed while it was sent. Start the build again."}]
-                return error(400, "invalid_input", "The request is wrong.", fields=fields)
+                changed = "A file changed while it was sent. Start the build again."
+                return error(400, "invalid_input", changed, fields=[{"field": "context", "message": changed}])
             self.contents[sha256] = content
         return self._view(name)
 
