@@ -2,13 +2,15 @@
 
 use std::{
     fs::{self, File},
-    io,
+    io::{self, Write as _},
     os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use prt_agent_protocol::{ContextSource, EXIT, Launch};
+use serde_json::json;
 
 use super::{
     place,
@@ -70,6 +72,7 @@ fn build(launch: &Launch, folder: &Path, login: &Path) -> Result<i32, Refused> {
     place(&folder.join("tree"), tree.as_os_str().as_encoded_bytes())
         .and_then(|()| ignore_file(launch, folder))
         .map_err(|error| Refused::disk("The context cannot be placed in the builder", &error))?;
+    warn_of_setuid(launch, folder, &tree).map_err(|error| Refused::disk("The progress cannot be written", &error))?;
     let runner = Runner {
         launch,
         folder,
@@ -106,6 +109,22 @@ fn stage(launch: &Launch) -> Result<PathBuf, Refused> {
             }
         }
     }
+}
+
+/// BuildKit drops these bits without a word. The warning has the form of its own.
+fn warn_of_setuid(launch: &Launch, folder: &Path, tree: &Path) -> io::Result<()> {
+    let files = Store::open(&launch.store).map_or_else(|_| vec![], |store| store.setuid_files(tree));
+    let Some(first) = files.first() else { return Ok(()) };
+    let more = match files.len() {
+        1 => String::new(),
+        count => format!(" and {} more", count - 1),
+    };
+    let text = format!(
+        "BuildKit drops the setuid and setgid bits of files in a context: {first}{more}. Set them in the Dockerfile with RUN chmod."
+    );
+    let warning = json!({"warnings": [{"vertex": "", "level": 1, "short": STANDARD.encode(text)}]});
+    let mut progress = File::options().append(true).open(folder.join("progress"))?;
+    writeln!(progress, "{warning}")
 }
 
 /// The user's own ignore file beside the Dockerfile, where BuildKit looks for it first.

@@ -26,7 +26,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use prt_types::contexts::{ContextManifest, ContextView};
+use prt_types::contexts::{ContextEntryType, ContextManifest, ContextView};
 
 use stamps::Stamps;
 
@@ -168,6 +168,20 @@ impl Store {
         Err(StoreError::NotFound(
             "The builder does not have this context any more. Send it again.".into(),
         ))
+    }
+
+    /// Files of a context whose setuid or setgid bits BuildKit will drop.
+    pub fn setuid_files(&self, tree: &Path) -> Vec<String> {
+        let Ok(below) = tree.strip_prefix(self.at("trees")) else {
+            return vec![];
+        };
+        let id = below.components().next().map(|id| id.as_os_str().to_string_lossy());
+        let manifest = id.and_then(|id| self.list_read(&id).ok()).unwrap_or_default();
+        let entries = manifest.entries.into_iter();
+        entries
+            .filter(|entry| entry.kind == ContextEntryType::File && entry.mode & 0o6000 != 0)
+            .map(|entry| entry.path)
+            .collect()
     }
 
     /// A folder of the build folder as a context: as it is now, without what its ignore file names.

@@ -99,6 +99,11 @@ fn modes_links_and_times_are_kept() {
     let (folder, link) = (time("d"), time("e"));
     let text = out(&builder.run(&builder.request()));
     fs::set_permissions(builder.path("build/d"), fs::Permissions::from_mode(0o755)).unwrap();
+    let (warning, text) = text.split_once('\n').unwrap();
+    assert!(
+        warning.starts_with("{\"warnings\":"),
+        "BuildKit would drop the setuid bit without a word: {warning}"
+    );
     let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split(' ').collect()).collect();
     let field = |at: usize, field: usize| lines[at][field].to_owned();
     assert_eq!(

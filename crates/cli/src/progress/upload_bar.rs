@@ -84,7 +84,7 @@ async fn send(
     mode: ProgressMode,
     quiet: bool,
 ) -> Result<String> {
-    let until = Instant::now() + PATIENCE;
+    let mut failing_since = None;
     loop {
         let sent = async {
             let offered = session.client.context_offer(worker, manifest).await?;
@@ -92,8 +92,12 @@ async fn send(
             fill(session, worker, offered, contents, scan.files(), mode, quiet).await
         };
         match sent.await {
-            // What has come stays there, so trying again is cheap.
-            Err(CliError::Client(error)) if error.is_temporary() && Instant::now() < until => {
+            // What has come stays there, so trying again is cheap. A console that answers has a reason that time does not mend.
+            Err(CliError::Client(error))
+                if error.is_temporary()
+                    && error.api().is_none()
+                    && failing_since.get_or_insert_with(Instant::now).elapsed() < PATIENCE =>
+            {
                 tokio::time::sleep(PAUSE).await;
             }
             other => return other,
