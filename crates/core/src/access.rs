@@ -1,5 +1,7 @@
 //! Users, groups, logins, and who an API token is.
 
+use std::collections::{HashMap, HashSet};
+
 use prt_types::{
     Secret,
     access::{GroupInput, GroupView, LoginRequest, Me, Role, TokenScope, UserInput, UserView},
@@ -157,9 +159,7 @@ impl Orchestrator {
         };
         drop(tx);
         if token.last_used_ms.is_none_or(|last| now - last > LAST_USED_EVERY_MS) {
-            let mut tx = self.write().await?;
-            tx.token_used(token.id, now).await?;
-            tx.save().await?;
+            self.token_note_use(token.id, now);
         }
         Ok(Some(actor))
     }
@@ -192,11 +192,18 @@ impl Orchestrator {
     pub async fn user_list(&self, cx: &OpContext) -> Result<Vec<UserView>> {
         self.admin(cx, "list users", "user.list").await?;
         let mut tx = self.read().await?;
-        let mut views = Vec::new();
-        for user in tx.users().await? {
-            views.push(user_view(&mut *tx, user).await?);
+        let groups = tx.groups().await?;
+        let mut members: HashMap<UserId, HashSet<GroupId>> = HashMap::new();
+        for (group, user) in tx.memberships().await? {
+            members.entry(user).or_default().insert(group);
         }
-        Ok(views)
+        let view = |user: User| {
+            let mine = members.get(&user.id);
+            let is_in = |group: &&Group| group.everyone || mine.is_some_and(|mine| mine.contains(&group.id));
+            let groups = groups.iter().filter(is_in).map(|group| group.name.clone()).collect();
+            user_view_with(groups, user)
+        };
+        Ok(tx.users().await?.into_iter().map(view).collect())
     }
 
     /// Makes a user. Admins only.
@@ -254,11 +261,17 @@ impl Orchestrator {
     pub async fn group_list(&self, cx: &OpContext) -> Result<Vec<GroupView>> {
         self.admin(cx, "list groups", "group.list").await?;
         let mut tx = self.read().await?;
-        let mut views = Vec::new();
-        for group in tx.groups().await? {
-            views.push(group_view(&mut *tx, group).await?);
+        let memberships = tx.memberships().await?;
+        let users: Vec<UserId> = memberships.iter().map(|(_, user)| *user).collect();
+        let names = tx.usernames(&users).await?;
+        let mut members: HashMap<GroupId, Vec<String>> = HashMap::new();
+        for (group, user) in memberships {
+            members.entry(group).or_default().extend(names.get(&user).cloned());
         }
-        Ok(views)
+        let groups = tx.groups().await?.into_iter();
+        Ok(groups
+            .map(|group| group_view_with(members.remove(&group.id).unwrap_or_default(), group))
+            .collect())
     }
 
     /// Makes a group. Admins only.
@@ -362,27 +375,33 @@ async fn user_view(tx: &mut dyn Repository, user: User) -> Result<UserView> {
         .into_iter()
         .map(|group| group.name)
         .collect();
-    Ok(UserView {
+    Ok(user_view_with(groups, user))
+}
+
+fn user_view_with(groups: Vec<String>, user: User) -> UserView {
+    UserView {
         id: user.id,
         username: user.username,
         role: user.role,
         groups,
         created_ms: user.created_ms,
-    })
+    }
 }
 
 async fn group_view(tx: &mut dyn Repository, group: Group) -> Result<GroupView> {
-    let mut members = Vec::new();
-    for id in tx.group_members(group.id).await? {
-        members.extend(tx.user(id).await?.map(|user| user.username));
-    }
+    let members = tx.group_members(group.id).await?;
+    let members = tx.usernames(&members).await?.into_values().collect();
+    Ok(group_view_with(members, group))
+}
+
+fn group_view_with(mut members: Vec<String>, group: Group) -> GroupView {
     members.sort();
-    Ok(GroupView {
+    GroupView {
         id: group.id,
         name: group.name,
         everyone: group.everyone,
         members,
-    })
+    }
 }
 
 fn not_everyone(group: Group, field: &str) -> Result<Group> {
@@ -400,14 +419,14 @@ async fn group_to_edit(tx: &mut dyn Repository, name: &str, field: &str) -> Resu
 }
 
 async fn users_by_name(tx: &mut dyn Repository, names: &[String], field: &str) -> Result<Vec<UserId>> {
-    let mut ids = Vec::new();
-    for name in names {
-        match tx.user_by_name(name).await? {
-            Some(user) => ids.push(user.id),
-            None => return Err(Error::field(field, format!("There is no user {name}."))),
-        }
-    }
-    Ok(ids)
+    let known = tx.user_ids(names).await?;
+    names
+        .iter()
+        .map(|name| {
+            let id = known.get(name).copied();
+            id.ok_or_else(|| Error::field(field, format!("There is no user {name}.")))
+        })
+        .collect()
 }
 
 /// Grantees by the names that a form or client gives.
@@ -417,10 +436,13 @@ pub(crate) async fn grantees(tx: &mut dyn Repository, users: &[String], groups: 
         .into_iter()
         .map(Grantee::User)
         .collect();
-    for name in groups {
-        match tx.group_by_name(name).await? {
-            Some(group) => grants.push(Grantee::Group(group.id)),
-            None => return Err(Error::field("groups", format!("There is no group {name}."))),
+    if !groups.is_empty() {
+        let all = tx.groups().await?;
+        for name in groups {
+            match all.iter().find(|group| group.name == *name) {
+                Some(group) => grants.push(Grantee::Group(group.id)),
+                None => return Err(Error::field("groups", format!("There is no group {name}."))),
+            }
         }
     }
     grants.sort();

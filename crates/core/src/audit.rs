@@ -98,11 +98,7 @@ impl Orchestrator {
             return Ok(());
         }
         let object: String = object.chars().take(OBJECT).collect();
-        let mut tx = self.write().await?;
-        let details = serde_json::json!({ "reason": reason });
-        self.audit_add(&mut *tx, cx, action, &object, Outcome::Refused, details)
-            .await?;
-        Ok(tx.save().await?)
+        self.refusal_add(cx, action, &object, reason).await
     }
 
     /// Records a refusal by an operation that has not done so itself. `object` is the request.
@@ -111,11 +107,7 @@ impl Orchestrator {
             return Ok(());
         }
         let object: String = object.chars().take(OBJECT).collect();
-        let mut tx = self.write().await?;
-        let details = serde_json::json!({ "reason": reason });
-        self.audit_add(&mut *tx, cx, "request", &object, Outcome::Refused, details)
-            .await?;
-        Ok(tx.save().await?)
+        self.refusal_add(cx, "request", &object, reason).await
     }
 
     /// Passes a result on; if it is a refusal, it is recorded first.
@@ -132,13 +124,24 @@ impl Orchestrator {
                 refused: Some(message), ..
             },
         ) = &result
+            && let Err(error) = self.refusal_add(cx, action, object, message).await
         {
-            let mut tx = self.write().await?;
-            let details = serde_json::json!({ "reason": message });
-            self.audit_add(&mut *tx, cx, action, object, Outcome::Refused, details)
-                .await?;
-            tx.save().await?;
+            // It stays a refusal, also while the database cannot be written.
+            tracing::error!(
+                request.id = cx.request_id,
+                action,
+                error = &error as &dyn std::error::Error,
+                "a refusal could not be recorded"
+            );
         }
         result
+    }
+
+    async fn refusal_add(&self, cx: &OpContext, action: &str, object: &str, reason: &str) -> Result<()> {
+        let mut tx = self.write().await?;
+        let details = serde_json::json!({ "reason": reason });
+        self.audit_add(&mut *tx, cx, action, object, Outcome::Refused, details)
+            .await?;
+        Ok(tx.save().await?)
     }
 }

@@ -17,10 +17,11 @@ use crate::{
     clock::new_id,
     error::{Error, Fields, Result},
     images::{ImageRef, is_tag},
+    names::{Names, only},
     op_context::{Actor, OpContext},
     orchestrator::Change,
     registry::login,
-    store::{ContainerImage, Grantee, Repository},
+    store::{ContainerImage, Grantee, RegistryCredential, Repository},
 };
 
 /// Set once the platform's images were granted, so that an admin who removes the rule does not find it back.
@@ -64,11 +65,8 @@ impl Orchestrator {
     pub async fn container_image_list(&self, cx: &OpContext) -> Result<Vec<ContainerImageView>> {
         self.admin(cx, "list Container Images", "container_image.list").await?;
         let mut tx = self.read().await?;
-        let mut views = Vec::new();
-        for image in tx.container_images().await? {
-            views.push(view(&mut *tx, image).await?);
-        }
-        Ok(views)
+        let images = tx.container_images().await?;
+        views(&mut *tx, images).await
     }
 
     /// One rule. Admins only.
@@ -475,7 +473,7 @@ impl Orchestrator {
     }
 }
 
-fn sealed_for(id: ContainerImageId) -> String {
+pub(crate) fn sealed_for(id: ContainerImageId) -> String {
     format!("container_image/{id}")
 }
 
@@ -487,30 +485,28 @@ fn changed_meanwhile() -> Error {
 }
 
 async fn view(tx: &mut dyn Repository, image: ContainerImage) -> Result<ContainerImageView> {
-    let mut users = Vec::new();
-    let mut groups = Vec::new();
-    let all_groups = tx.groups().await?;
-    let repo_secret_name = match image.repo_credential_id {
-        Some(id) => tx
-            .registry_credential(id)
-            .await?
-            .map_or_else(String::new, |credential| credential.name),
-        None => String::new(),
+    only(views(tx, vec![image]).await?)
+}
+
+async fn views(tx: &mut dyn Repository, images: Vec<ContainerImage>) -> Result<Vec<ContainerImageView>> {
+    let names = Names::of(tx, images.iter().flat_map(|image| image.grants.clone()).collect()).await?;
+    let named = images.iter().any(|image| image.repo_credential_id.is_some());
+    let credentials = if named {
+        tx.registry_credentials().await?
+    } else {
+        vec![]
     };
-    for grantee in &image.grants {
-        match grantee {
-            Grantee::User(id) => users.extend(tx.user(*id).await?.map(|user| user.username)),
-            Grantee::Group(id) => groups.extend(
-                all_groups
-                    .iter()
-                    .find(|group| group.id == *id)
-                    .map(|group| group.name.clone()),
-            ),
-        }
-    }
-    users.sort();
-    groups.sort();
-    Ok(ContainerImageView {
+    let view = |image| view_with(&names, &credentials, image);
+    Ok(images.into_iter().map(view).collect())
+}
+
+fn view_with(names: &Names, credentials: &[RegistryCredential], image: ContainerImage) -> ContainerImageView {
+    let (users, groups) = names.sorted(&image.grants);
+    let credential = image
+        .repo_credential_id
+        .and_then(|id| credentials.iter().find(|credential| credential.id == id));
+    let repo_secret_name = credential.map_or_else(String::new, |credential| credential.name.clone());
+    ContainerImageView {
         id: image.id,
         match_kind: kind(&image.image),
         image: image.image,
@@ -530,5 +526,5 @@ async fn view(tx: &mut dyn Repository, image: ContainerImage) -> Result<Containe
         groups,
         revision: image.revision,
         updated_ms: image.updated_ms,
-    })
+    }
 }

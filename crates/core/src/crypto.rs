@@ -68,7 +68,13 @@ impl Sealer {
 
     /// Opens what was sealed for the same `owner`.
     pub fn open(&self, owner: &str, sealed: &[u8]) -> Result<Vec<u8>> {
-        let wrong = || Error::bug(format!("a stored secret of {owner} does not open with this key file"));
+        let wrong = || {
+            tracing::error!(owner, "a stored secret does not open with the console's key");
+            Error::Conflict {
+                message: "A stored secret does not open with the console's key.".into(),
+                hint: Some("Enter it again. An admin can instead restore the key that it was stored with.".into()),
+            }
+        };
         let (nonce, sealed) = sealed.split_at_checked(NONCE_LEN).ok_or_else(wrong)?;
         self.cipher
             .decrypt(

@@ -127,16 +127,43 @@ impl Error {
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Busy(_) | StoreError::Connection(_) => Self::Unavailable {
-                message: "The database does not answer.".into(),
-                hint: Some("Try again; an admin finds the cause in the console's log.".into()),
-                source: Some(Box::new(error)),
-            },
-            StoreError::Unique(_) | StoreError::Corrupt { .. } | StoreError::Other(_) => Self::Internal {
+            StoreError::Busy(_) | StoreError::Connection(_) => store_unavailable(
+                "The database does not answer.",
+                "Try again; an admin finds the cause in the console's log.",
+                error,
+            ),
+            StoreError::Full(_) => store_unavailable(
+                "The console's disk is full. Nothing was saved.",
+                "An admin must free space on the disk of the console's database, then try again. The console needs no restart.",
+                error,
+            ),
+            StoreError::ReadOnly(_) => store_unavailable(
+                "The console's database is read-only. Nothing was saved.",
+                "An admin must make the database and its disk writable again, then try again.",
+                error,
+            ),
+            StoreError::Damaged(_) => store_unavailable(
+                "The console's database is damaged.",
+                "An admin must stop the console and restore a backup.",
+                error,
+            ),
+            StoreError::Unique(_)
+            | StoreError::Corrupt { .. }
+            | StoreError::Schema(_)
+            | StoreError::InUse
+            | StoreError::Other(_) => Self::Internal {
                 context: "database".into(),
                 source: Some(Box::new(error)),
             },
         }
+    }
+}
+
+fn store_unavailable(message: &str, hint: &str, source: StoreError) -> Error {
+    Error::Unavailable {
+        message: message.into(),
+        hint: Some(hint.into()),
+        source: Some(Box::new(source)),
     }
 }
 

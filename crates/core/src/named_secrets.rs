@@ -20,10 +20,10 @@ use crate::{
     authz::granted,
     clock::new_id,
     error::{Error, Result},
+    names::{Names, only},
     op_context::{Actor, OpContext},
     orchestrator::Change,
     store::{NamedSecret, Repository, StoreError, Worker, WorkerFilter},
-    worker_sizes::grantee_names,
 };
 
 pub(crate) use uses::{Given, file};
@@ -37,13 +37,9 @@ impl Orchestrator {
         let actor = cx.person("list secrets")?;
         let mut tx = self.read().await?;
         let live = live_workers(&mut *tx).await?;
-        let mut views = Vec::new();
-        for secret in tx.named_secrets(actor.user_id).await? {
-            if sees(actor, &secret) {
-                views.push(view(&mut *tx, actor, &live, secret).await?);
-            }
-        }
-        Ok(views)
+        let mut secrets = tx.named_secrets(actor.user_id).await?;
+        secrets.retain(|secret| sees(actor, secret));
+        views(&mut *tx, actor, &live, secrets).await
     }
 
     /// One of them.
@@ -220,14 +216,29 @@ async fn editable(tx: &mut dyn Repository, actor: &Actor, id: NamedSecretId) -> 
 }
 
 async fn view(tx: &mut dyn Repository, actor: &Actor, live: &[Worker], secret: NamedSecret) -> Result<NamedSecretView> {
+    only(views(tx, actor, live, vec![secret]).await?)
+}
+
+async fn views(
+    tx: &mut dyn Repository,
+    actor: &Actor,
+    live: &[Worker],
+    secrets: Vec<NamedSecret>,
+) -> Result<Vec<NamedSecretView>> {
+    let names = Names::of(tx, secrets.iter().flat_map(|secret| secret.grants.clone()).collect()).await?;
+    let view = |secret| view_with(&names, actor, live, secret);
+    Ok(secrets.into_iter().map(view).collect())
+}
+
+fn view_with(names: &Names, actor: &Actor, live: &[Worker], secret: NamedSecret) -> NamedSecretView {
     let editable = edits(actor, &secret);
     // Who else has access, and what they run, is for those who manage it.
     let ((users, groups), workers) = if editable {
-        (grantee_names(tx, &secret.grants).await?, workers_with(live, &secret))
+        (names.sorted(&secret.grants), workers_with(live, &secret))
     } else {
         Default::default()
     };
-    Ok(NamedSecretView {
+    NamedSecretView {
         usable: uses(actor, &secret),
         kind: kind(&secret),
         id: secret.id,
@@ -240,7 +251,7 @@ async fn view(tx: &mut dyn Repository, actor: &Actor, live: &[Worker], secret: N
         revision: secret.revision,
         created_ms: secret.created_ms,
         updated_ms: secret.updated_ms,
-    })
+    }
 }
 
 /// All that hold resources of the engine, lowest number first.
@@ -263,7 +274,7 @@ fn workers_with(live: &[Worker], secret: &NamedSecret) -> Vec<String> {
     live.iter().filter(has).map(Worker::name).collect()
 }
 
-fn sealed_for(secret: &NamedSecret) -> String {
+pub(crate) fn sealed_for(secret: &NamedSecret) -> String {
     let owner = secret.owner.map_or_else(|| "shared".to_owned(), |id| id.to_string());
     format!("named_secret/{}/{}/{owner}", secret.id, secret.name)
 }

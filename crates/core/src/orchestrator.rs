@@ -23,6 +23,7 @@ use crate::{
     settings::Settings,
     store::{Repository, Store},
     throttle::Throttle,
+    tokens::TokenUses,
     workers::WorkerTasks,
 };
 
@@ -86,6 +87,7 @@ pub(crate) struct Inner {
     pub logs: LogStore,
     pub registries: Registries,
     pub throttle: Throttle,
+    pub token_uses: TokenUses,
     pub builds: BuildRuns,
     pub workers: WorkerTasks,
     pub preflight: LastPreflight,
@@ -115,6 +117,7 @@ impl Orchestrator {
                 registries,
                 settings,
                 throttle: Throttle::default(),
+                token_uses: TokenUses::default(),
                 clock,
                 sealer,
                 logs,

@@ -17,6 +17,7 @@ use crate::{
     authz::granted,
     clock::new_id,
     error::{Error, Fields, Result},
+    names::Names,
     op_context::{Actor, OpContext},
     orchestrator::Change,
     registry::login,
@@ -35,13 +36,15 @@ impl Orchestrator {
     pub async fn registry_credential_list(&self, cx: &OpContext) -> Result<Vec<RegistryCredentialView>> {
         let actor = cx.person("list registry credentials")?;
         let mut tx = self.read().await?;
-        let mut views = Vec::new();
-        for credential in tx.registry_credentials().await? {
-            if sees(actor, &credential) {
-                views.push(self.credential_view(&mut *tx, actor, credential).await?);
-            }
-        }
-        Ok(views)
+        let mut credentials = tx.registry_credentials().await?;
+        credentials.retain(|credential| sees(actor, credential));
+        let names = Names::of(
+            &mut *tx,
+            credentials.iter().map(|credential| credential.owner).collect(),
+        )
+        .await?;
+        let view = |credential| self.credential_view_with(&names, actor, credential);
+        Ok(credentials.into_iter().map(view).collect())
     }
 
     /// One of them.
@@ -349,21 +352,28 @@ impl Orchestrator {
         actor: &Actor,
         credential: RegistryCredential,
     ) -> Result<RegistryCredentialView> {
+        let names = Names::of(tx, vec![credential.owner]).await?;
+        Ok(self.credential_view_with(&names, actor, credential))
+    }
+
+    fn credential_view_with(
+        &self,
+        names: &Names,
+        actor: &Actor,
+        credential: RegistryCredential,
+    ) -> RegistryCredentialView {
         let (usable, editable) = (uses(actor, &credential), edits(actor, &credential));
         let (scope, owner) = match credential.owner {
-            Grantee::User(id) => (
-                CredentialScope::User,
-                tx.user(id).await?.map_or_else(String::new, |user| user.username),
-            ),
-            Grantee::Group(id) => match tx.groups().await?.into_iter().find(|group| group.id == id) {
+            Grantee::User(id) => (CredentialScope::User, names.user(id).unwrap_or_default().to_owned()),
+            Grantee::Group(id) => match names.group(id) {
                 Some(group) if group.everyone => (CredentialScope::Everyone, String::new()),
                 group => (
                     CredentialScope::Group,
-                    group.map_or_else(String::new, |group| group.name),
+                    group.map_or_else(String::new, |group| group.name.clone()),
                 ),
             },
         };
-        Ok(RegistryCredentialView {
+        RegistryCredentialView {
             id: credential.id,
             name: credential.name,
             host: credential.host,
@@ -378,7 +388,7 @@ impl Orchestrator {
             revision: credential.revision,
             created_ms: credential.created_ms,
             updated_ms: credential.updated_ms,
-        })
+        }
     }
 }
 
@@ -499,7 +509,7 @@ fn registry_of(host: &str) -> String {
     }
 }
 
-fn sealed_for(id: RegistryCredentialId, host: &str) -> String {
+pub(crate) fn sealed_for(id: RegistryCredentialId, host: &str) -> String {
     format!("registry_credential/{id}/{host}")
 }
 

@@ -1,5 +1,10 @@
 //! API tokens: whose rights, for how long, and for what.
 
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
 use prt_types::{
     Secret,
     access::{TokenCreated, TokenInput, TokenScope, TokenView},
@@ -14,12 +19,44 @@ use crate::{
     crypto::{new_token, token_hash},
     error::{Error, Fields, Result},
     op_context::OpContext,
-    store::{ApiToken, Repository, Worker},
+    store::{ApiToken, Repository, Worker, WorkerFilter},
 };
 
 const DAY_MS: i64 = 86_400_000;
 /// Longest life that can be asked for; a token may also have no end.
 const DAYS_MAX: u32 = 3650;
+
+/// Uses of API tokens that are not stored yet. They are stored apart from the requests: a read must not wait for the database's writer.
+#[derive(Debug, Default)]
+pub(crate) struct TokenUses(Mutex<Pending>);
+
+#[derive(Debug, Default)]
+struct Pending {
+    /// When each token was last used.
+    uses: HashMap<TokenId, i64>,
+    /// Whether a task is storing them.
+    storing: bool,
+}
+
+impl TokenUses {
+    fn pending(&self) -> MutexGuard<'_, Pending> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a use; whether the caller must start the task that stores it.
+    fn add(&self, token: TokenId, now_ms: i64) -> bool {
+        let mut pending = self.pending();
+        pending.uses.insert(token, now_ms);
+        !std::mem::replace(&mut pending.storing, true)
+    }
+
+    /// What is to be stored next. Without anything, the task ends.
+    fn take(&self) -> Option<HashMap<TokenId, i64>> {
+        let mut pending = self.pending();
+        pending.storing = !pending.uses.is_empty();
+        pending.storing.then(|| std::mem::take(&mut pending.uses))
+    }
+}
 
 struct NewToken<'a> {
     user_id: UserId,
@@ -34,15 +71,48 @@ impl Orchestrator {
     pub async fn token_list(&self, cx: &OpContext) -> Result<Vec<TokenView>> {
         let actor = self.person(cx, "list API tokens", "token.list").await?;
         let mut tx = self.read().await?;
-        let mut views = Vec::new();
-        for token in tx.tokens_of(actor.user_id).await? {
-            let worker = match token.worker_id {
-                Some(id) => tx.worker(id).await?.map(|worker| worker.name()),
-                None => None,
+        let tokens = tx.tokens_of(actor.user_id).await?;
+        let mut workers = HashMap::new();
+        if tokens.iter().any(|token| token.worker_id.is_some()) {
+            // Only of workers of the token's own user.
+            let filter = WorkerFilter {
+                owner: Some(actor.user_id),
+                ..WorkerFilter::default()
             };
-            views.push(token_view(token, worker));
+            let own = tx.workers(&filter).await?;
+            workers.extend(own.into_iter().map(|worker| (worker.id, worker.name())));
         }
-        Ok(views)
+        let view = |token: ApiToken| {
+            let worker = token.worker_id.and_then(|id| workers.get(&id).cloned());
+            token_view(token, worker)
+        };
+        Ok(tokens.into_iter().map(view).collect())
+    }
+
+    /// Notes that a token was used. A use that cannot be stored is forgotten: the next one is noted again.
+    pub(crate) fn token_note_use(&self, token: TokenId, now_ms: i64) {
+        if !self.inner.token_uses.add(token, now_ms) {
+            return;
+        }
+        let this = self.clone();
+        self.inner.tasks.spawn(async move {
+            while let Some(uses) = this.inner.token_uses.take() {
+                if let Err(error) = this.token_uses_store(uses).await {
+                    tracing::debug!(
+                        error = &error as &dyn std::error::Error,
+                        "the last use of API tokens is not stored"
+                    );
+                }
+            }
+        });
+    }
+
+    async fn token_uses_store(&self, uses: HashMap<TokenId, i64>) -> Result<()> {
+        let mut tx = self.write().await?;
+        for (token, at_ms) in uses {
+            tx.token_used(token, at_ms).await?;
+        }
+        Ok(tx.save().await?)
     }
 
     /// Makes an API token with the asker's rights.

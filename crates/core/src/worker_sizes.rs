@@ -16,6 +16,7 @@ use crate::{
     authz::granted,
     clock::new_id,
     error::{Error, Result},
+    names::Names,
     op_context::{Actor, OpContext},
     store::{Grantee, Repository, WorkerSize},
 };
@@ -144,20 +145,7 @@ pub(crate) fn split(limits: Limits, capacity: i64) -> (Limits, Limits) {
 
 /// Login names and group names of grantees, sorted.
 pub(crate) async fn grantee_names(tx: &mut dyn Repository, grants: &[Grantee]) -> Result<(Vec<String>, Vec<String>)> {
-    let all_groups = tx.groups().await?;
-    let (mut users, mut groups) = (Vec::new(), Vec::new());
-    for grantee in grants {
-        match grantee {
-            Grantee::User(id) => users.extend(tx.user(*id).await?.map(|user| user.username)),
-            Grantee::Group(id) => {
-                let group = all_groups.iter().find(|group| group.id == *id);
-                groups.extend(group.map(|group| group.name.clone()));
-            }
-        }
-    }
-    users.sort();
-    groups.sort();
-    Ok((users, groups))
+    Ok(Names::of(tx, grants.to_vec()).await?.sorted(grants))
 }
 
 /// Who has access, in words.

@@ -65,6 +65,9 @@ pub(crate) fn store_error(error: sqlx::Error) -> StoreError {
         Class::Corrupt(what) => StoreError::Corrupt { what },
         Class::Busy => StoreError::Busy(Box::new(error)),
         Class::Connection => StoreError::Connection(Box::new(error)),
+        Class::Full => StoreError::Full(Box::new(error)),
+        Class::ReadOnly => StoreError::ReadOnly(Box::new(error)),
+        Class::Damaged => StoreError::Damaged(Box::new(error)),
         Class::Other => StoreError::Other(Box::new(error)),
     }
 }
@@ -83,6 +86,9 @@ enum Class {
     Unique(String),
     Busy,
     Connection,
+    Full,
+    ReadOnly,
+    Damaged,
     Corrupt(String),
     Other,
 }
@@ -102,15 +108,31 @@ fn code_class(code: &str) -> Class {
             "40001" | "40P01" | "55P03" | "57014" | "53300" => Class::Busy,
             // The server shuts down, has crashed or starts.
             "57P01" | "57P02" | "57P03" => Class::Connection,
+            "53100" => Class::Full,
+            // E.g. a server that has become a standby.
+            "25006" => Class::ReadOnly,
+            // Damaged table, damaged index.
+            "XX001" | "XX002" => Class::Damaged,
             _ if code.starts_with("08") => Class::Connection,
             _ => Class::Other,
         };
     }
-    match code.parse::<i32>().map(|code| code & 0xff) {
+    let code = code.parse::<i32>();
+    // SQLITE_IOERR_SHMSIZE: the file beside the database cannot grow.
+    if code == Ok(4874) {
+        return Class::Full;
+    }
+    match code.map(|code| code & 0xff) {
         // SQLITE_BUSY, SQLITE_LOCKED
         Ok(5 | 6) => Class::Busy,
         // SQLITE_IOERR, SQLITE_CANTOPEN
         Ok(10 | 14) => Class::Connection,
+        // SQLITE_FULL
+        Ok(13) => Class::Full,
+        // SQLITE_READONLY
+        Ok(8) => Class::ReadOnly,
+        // SQLITE_CORRUPT, SQLITE_NOTADB
+        Ok(11 | 26) => Class::Damaged,
         Ok(_) | Err(_) => Class::Other,
     }
 }
@@ -156,6 +178,15 @@ mod tests {
         }
         for gone in ["14", "778", "08006", "57P01"] {
             assert_eq!(code_class(gone), Class::Connection, "{gone}");
+        }
+        for full in ["13", "4874", "53100"] {
+            assert_eq!(code_class(full), Class::Full, "{full}");
+        }
+        for damaged in ["11", "267", "26", "XX001"] {
+            assert_eq!(code_class(damaged), Class::Damaged, "{damaged}");
+        }
+        for locked in ["8", "1032", "25006"] {
+            assert_eq!(code_class(locked), Class::ReadOnly, "{locked}");
         }
         for other in ["1", "787", "23503", "42601", ""] {
             assert_eq!(code_class(other), Class::Other, "{other}");

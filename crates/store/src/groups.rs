@@ -93,6 +93,14 @@ impl GroupRepository for AnyRepository {
         .await
     }
 
+    async fn memberships(&mut self) -> StoreResult<Vec<(GroupId, UserId)>> {
+        self.all(sql("SELECT group_id, user_id FROM group_members"), |row| {
+            let row = Row::of("group_members", row);
+            Ok((row.id("group_id")?, row.id("user_id")?))
+        })
+        .await
+    }
+
     async fn group_join(&mut self, group: GroupId, user: UserId) -> StoreResult<()> {
         self.members_add(group, &[user]).await
     }

@@ -1,7 +1,7 @@
 //! The database: [`prt_core::store::Store`] on SQLite and on Postgres, with one set of portable statements.
 //!
 //! [`AnyStore::connect`] opens either by its URL, [`AnyStore::migrate`] brings its tables up to date. Behind them:
-//! `repository` (one transaction), `statement` (text and parameters), `row` (typed columns), `text` (the words that enums are
+//! `schema` (the tables), `claim` (one console for a database), `backup`, `repository` (one transaction), `statement` (text and parameters), `row` (typed columns), `text` (the words that enums are
 //! stored as), `error` (what the databases' errors mean), and one file per resource.
 //!
 //! # One writer at a time
@@ -19,9 +19,11 @@
 //! in the file of its resource, a unique index also in `error`, and a story in `prt_core::testing::store_conformance`.
 
 mod audit;
+mod backup;
 mod build_configs;
 mod builds;
 mod certificates;
+mod claim;
 mod connect;
 mod container_images;
 mod error;
@@ -30,9 +32,11 @@ mod groups;
 mod idempotency;
 mod named_secrets;
 mod notebook_logins;
+mod numbers;
 mod registry_credentials;
 mod repository;
 mod row;
+mod schema;
 mod security_contexts;
 mod sessions;
 mod settings;
@@ -43,4 +47,5 @@ mod users;
 mod worker_sizes;
 mod workers;
 
-pub use connect::AnyStore;
+pub use claim::Claim;
+pub use connect::{AnyStore, sqlite_path, sqlite_url};

@@ -1,11 +1,17 @@
 //! One transaction, through which every statement goes.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
 use async_trait::async_trait;
 use prt_core::store::{Repository, StoreError, StoreResult};
 use sqlx::{Any, Transaction, any::AnyRow};
 
 use crate::{
     error::{Fault, store_error},
+    numbers::Numbers,
     statement::Statement,
 };
 
@@ -14,13 +20,17 @@ pub(crate) struct AnyRepository {
     /// Set while a statement runs, so that a statement that failed or was dropped half-way leaves it set: nothing of such a
     /// transaction may count.
     broken: bool,
+    statements: Arc<AtomicU64>,
+    pub(crate) numbers: Numbers,
 }
 
 impl AnyRepository {
-    pub(crate) fn new(transaction: Transaction<'static, Any>) -> Self {
+    pub(crate) fn new(transaction: Transaction<'static, Any>, statements: &Arc<AtomicU64>, numbers: &Numbers) -> Self {
         Self {
             transaction,
             broken: false,
+            statements: Arc::clone(statements),
+            numbers: numbers.clone(),
         }
     }
 
@@ -58,6 +68,8 @@ impl AnyRepository {
             return Err(Fault::Aborted.into());
         }
         self.broken = true;
+        self.statements.fetch_add(1, Ordering::Relaxed);
+        metrics::counter!("prt_store_statements_total").increment(1);
         Ok(())
     }
 

@@ -1,11 +1,24 @@
 //! Users.
 
+use std::{
+    collections::{HashMap, HashSet},
+    fmt::Display,
+};
+
 use async_trait::async_trait;
 use prt_core::store::{StoreResult, User, UserRepository};
 use prt_types::ids::UserId;
 use sqlx::any::AnyRow;
 
-use crate::{error::changed, repository::AnyRepository, row::Row, statement::sql};
+use crate::{
+    error::changed,
+    repository::AnyRepository,
+    row::Row,
+    statement::{Statement, sql},
+};
+
+/// Values in one list. SQLite looks for each `$n` among those before it: larger statements get slower, not faster.
+const PLACES: usize = 200;
 
 const SELECT: &str = "SELECT id, username, password_hash, role, created_ms FROM users";
 
@@ -18,6 +31,26 @@ fn read(row: &AnyRow) -> StoreResult<User> {
         role: row.word("role")?,
         created_ms: row.int("created_ms")?,
     })
+}
+
+fn id_and_name(row: &AnyRow) -> StoreResult<(UserId, String)> {
+    let row = Row::of("users", row);
+    Ok((row.id("id")?, row.text("username")?))
+}
+
+/// Only the rows whose column has one of a few values; all rows if there are many values, as each has a place of its own.
+fn some<T: Display>(select: Statement, where_in: &'static str, values: &HashSet<T>) -> Statement {
+    if values.len() > PLACES {
+        return select;
+    }
+    let mut select = select.uncached().push(where_in);
+    for (index, value) in values.iter().enumerate() {
+        select = select
+            .push(if index == 0 { "" } else { ", " })
+            .place()
+            .text(&value.to_string());
+    }
+    select.push(")")
 }
 
 #[async_trait]
@@ -47,6 +80,29 @@ impl UserRepository for AnyRepository {
         // Sorted here: Postgres would sort by the rules of the language that the database was made with.
         users.sort_by(|a, b| a.username.cmp(&b.username));
         Ok(users)
+    }
+
+    async fn usernames(&mut self, ids: &[UserId]) -> StoreResult<HashMap<UserId, String>> {
+        let wanted: HashSet<UserId> = ids.iter().copied().collect();
+        let select = some(sql("SELECT id, username FROM users"), " WHERE id IN (", &wanted);
+        let named = if wanted.is_empty() {
+            vec![]
+        } else {
+            self.all(select, id_and_name).await?
+        };
+        Ok(named.into_iter().filter(|(id, _)| wanted.contains(id)).collect())
+    }
+
+    async fn user_ids(&mut self, usernames: &[String]) -> StoreResult<HashMap<String, UserId>> {
+        let wanted: HashSet<&str> = usernames.iter().map(String::as_str).collect();
+        let select = some(sql("SELECT id, username FROM users"), " WHERE username IN (", &wanted);
+        let named = if wanted.is_empty() {
+            vec![]
+        } else {
+            self.all(select, id_and_name).await?
+        };
+        let named = named.into_iter().filter(|(_, name)| wanted.contains(name.as_str()));
+        Ok(named.map(|(id, name)| (name, id)).collect())
     }
 
     async fn user_set_password(&mut self, id: UserId, hash: &str) -> StoreResult<()> {

@@ -9,7 +9,7 @@ use prt_types::{ids::WorkerId, security_contexts::SecurityContext, worker_sizes:
 use sqlx::any::AnyRow;
 
 use crate::{
-    error::{Fault, changed},
+    error::changed,
     repository::AnyRepository,
     row::Row,
     statement::{Statement, sql},
@@ -114,15 +114,6 @@ fn read_event(row: &AnyRow) -> StoreResult<WorkerEvent> {
         kind: row.text("kind")?,
         message: row.text("message")?,
     })
-}
-
-impl AnyRepository {
-    /// The next number of a counter.
-    pub(crate) async fn next_number(&mut self, counter: &str) -> StoreResult<i64> {
-        let next = sql("UPDATE counters SET value = value + 1 WHERE name = $1 RETURNING value").text(counter);
-        let value = self.one(next, |row| Row::of("counters", row).int("value")).await?;
-        Ok(value.ok_or(Fault::Missing("counter"))?)
-    }
 }
 
 #[async_trait]

@@ -147,6 +147,37 @@ impl Orchestrator {
         );
     }
 
+    /// Ends a build whose log has its end already; whether it has. Only a restored database is behind the log.
+    pub(super) async fn build_end_as_logged(&self, build: &Build) -> bool {
+        let logged = async {
+            let position = self.inner.logs.position(build.id).await?;
+            let last = self
+                .inner
+                .logs
+                .read(build.id, position.last_seq.saturating_sub(1), 1)
+                .await?;
+            std::io::Result::Ok((position.last_line, last))
+        };
+        let (lines, last) = match logged.await {
+            Ok(logged) => logged,
+            Err(error) => {
+                tracing::warn!(build.number = build.number, %error, "the end of a build's log cannot be read");
+                return false;
+            }
+        };
+        let Some(BuildEvent::End(end)) = last.into_iter().next().map(|record| record.event) else {
+            return false;
+        };
+        let totals = Totals {
+            lines: lines as i64,
+            ..Totals::default()
+        };
+        if let Some(row) = self.build_end_row(build, &end, totals).await {
+            self.build_ended(&row);
+        }
+        true
+    }
+
     /// The row after the end, tried until the database takes it; `None` if there is no such build any more.
     async fn build_end_row(&self, build: &Build, end: &BuildEnd, totals: Totals) -> Option<Build> {
         let mut pause = FIRST_PAUSE;

@@ -156,6 +156,9 @@ impl Orchestrator {
 
     async fn build_run(&self, build: &Build, run: Arc<Run>, mut start: Start) {
         let leave = Leave(self, build);
+        if matches!(start, Start::Resume) && self.build_end_as_logged(build).await {
+            return;
+        }
         self.build_log_file_start(build);
         let mut follower = match Follower::open(self, build, &run, &mut start).await {
             Ok(follower) => follower,

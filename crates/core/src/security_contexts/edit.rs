@@ -14,10 +14,11 @@ use super::{built_in, gives_host, pod_security, settings, validate::validate};
 use crate::{
     Orchestrator,
     error::{Error, Result},
+    names::Names,
     op_context::OpContext,
     orchestrator::Change,
-    store::{OwnSecurityContext, Repository, StoreError},
-    worker_sizes::{audience, grantee_names},
+    store::{OwnSecurityContext, Repository, StoreError, WorkerSize},
+    worker_sizes::audience,
 };
 
 const KIND: &str = "security context";
@@ -28,28 +29,28 @@ impl Orchestrator {
         self.admin(cx, "list Security Contexts", "security_context.list")
             .await?;
         let mut tx = self.read().await?;
-        let mut views = Vec::new();
-        for context in SecurityContext::BUILT_IN {
-            views.extend(self.built_in_view(&mut *tx, &context).await?);
-        }
-        for own in tx.security_contexts().await? {
-            views.push(self.own_view(&mut *tx, own).await?);
-        }
-        Ok(views)
+        let uses = Uses::of(&mut *tx, None).await?;
+        let built_in = SecurityContext::BUILT_IN
+            .iter()
+            .filter_map(|context| self.built_in_view(&uses, context));
+        let own = tx.security_contexts().await?;
+        let own = own.into_iter().map(|own| self.own_view(&uses, own));
+        Ok(built_in.chain(own).collect())
     }
 
     /// One. Admins only.
     pub async fn security_context_get(&self, cx: &OpContext, name: &str) -> Result<SecurityContextView> {
         self.admin(cx, "read Security Contexts", "security_context.get").await?;
         let mut tx = self.read().await?;
-        if let Some(view) = self.built_in_view(&mut *tx, &SecurityContext::from(name)).await? {
+        let uses = Uses::of(&mut *tx, Some(name)).await?;
+        if let Some(view) = self.built_in_view(&uses, &SecurityContext::from(name)) {
             return Ok(view);
         }
         let own = tx
             .security_context(name)
             .await?
             .ok_or_else(|| Error::not_found(KIND, name))?;
-        self.own_view(&mut *tx, own).await
+        Ok(self.own_view(&uses, own))
     }
 
     /// Makes one. Admins only.
@@ -107,9 +108,12 @@ impl Orchestrator {
                 "The name cannot be changed: worker sizes know the security context by it.",
             ));
         }
-        let uses = uses(&mut *tx, &name).await?;
+        let uses = Uses::of(&mut *tx, Some(&name)).await?;
         if gives_host(&rights) && !input.confirm_privileged {
-            return Err(Error::field("confirm_privileged", question(&name, &uses)));
+            return Err(Error::field(
+                "confirm_privileged",
+                question(&name, &uses.of_context(&name)),
+            ));
         }
         let after = OwnSecurityContext {
             name: name.clone(),
@@ -140,7 +144,7 @@ impl Orchestrator {
         };
         self.audit_add(&mut *tx, cx, action, &name, Outcome::Done, details)
             .await?;
-        let view = self.own_view(&mut *tx, after).await?;
+        let view = self.own_view(&uses, after);
         tx.save().await?;
         self.changed(None, Change::SecurityContexts);
         Ok(view)
@@ -162,7 +166,8 @@ impl Orchestrator {
             .security_context(name)
             .await?
             .ok_or_else(|| Error::not_found(KIND, name))?;
-        let sizes: Vec<String> = uses(&mut *tx, name).await?.into_iter().map(|one| one.size).collect();
+        let uses = Uses::of(&mut *tx, Some(name)).await?;
+        let sizes: Vec<String> = uses.of_context(name).into_iter().map(|one| one.size).collect();
         if !sizes.is_empty() {
             return Err(Error::Conflict {
                 message: format!("Worker sizes use the security context {name}: {}.", sizes.join(", ")),
@@ -178,48 +183,41 @@ impl Orchestrator {
         Ok(())
     }
 
-    async fn built_in_view(
-        &self,
-        tx: &mut dyn Repository,
-        context: &SecurityContext,
-    ) -> Result<Option<SecurityContextView>> {
+    fn built_in_view(&self, uses: &Uses, context: &SecurityContext) -> Option<SecurityContextView> {
         let description = match context {
             SecurityContext::Default => "User 1000; sudo works; not privileged.",
             SecurityContext::Restricted => "User 1000; no sudo, no capabilities, no way to more rights.",
             SecurityContext::Privileged => {
                 "Root on the host, and the privileged builder. For those whom you trust with the machine."
             }
-            SecurityContext::Own(_) => return Ok(None),
+            SecurityContext::Own(_) => return None,
         };
-        let Some(rights) = built_in(context) else {
-            return Ok(None);
-        };
-        let view = SecurityContextView {
+        let rights = built_in(context)?;
+        Some(SecurityContextView {
             name: context.name().to_owned(),
             description: description.to_owned(),
             built_in: true,
             primary: self.container_security(&rights, ContainerRole::Primary),
             builder: self.container_security(&rights, ContainerRole::Builder),
             rights,
-            sizes: uses(tx, context.name()).await?,
+            sizes: uses.of_context(context.name()),
             revision: 0,
             updated_ms: 0,
-        };
-        Ok(Some(view))
+        })
     }
 
-    async fn own_view(&self, tx: &mut dyn Repository, own: OwnSecurityContext) -> Result<SecurityContextView> {
-        Ok(SecurityContextView {
+    fn own_view(&self, uses: &Uses, own: OwnSecurityContext) -> SecurityContextView {
+        SecurityContextView {
             primary: self.container_security(&own.rights, ContainerRole::Primary),
             builder: self.container_security(&own.rights, ContainerRole::Builder),
-            sizes: uses(tx, &own.name).await?,
+            sizes: uses.of_context(&own.name),
             name: own.name,
             description: own.description,
             built_in: false,
             rights: own.rights,
             revision: own.revision,
             updated_ms: own.updated_ms,
-        })
+        }
     }
 
     /// What a container with these rights gets, from the functions that a start goes through.
@@ -238,20 +236,34 @@ impl Orchestrator {
     }
 }
 
-/// The sizes that name a context, with who may use them.
-async fn uses(tx: &mut dyn Repository, name: &str) -> Result<Vec<SecurityContextUse>> {
-    let mut uses = Vec::new();
-    for size in tx.worker_sizes().await? {
-        if size.security_context.name() == name {
-            let (users, groups) = grantee_names(tx, &size.grants).await?;
-            uses.push(SecurityContextUse {
-                size: size.name,
-                users,
-                groups,
-            });
-        }
+/// Sizes with who may use them.
+struct Uses {
+    sizes: Vec<WorkerSize>,
+    names: Names,
+}
+
+impl Uses {
+    /// The sizes that name this context, or all.
+    async fn of(tx: &mut dyn Repository, context: Option<&str>) -> Result<Self> {
+        let mut sizes = tx.worker_sizes().await?;
+        sizes.retain(|size| context.is_none_or(|name| size.security_context.name() == name));
+        let names = Names::of(tx, sizes.iter().flat_map(|size| size.grants.clone()).collect()).await?;
+        Ok(Self { sizes, names })
     }
-    Ok(uses)
+
+    fn of_context(&self, name: &str) -> Vec<SecurityContextUse> {
+        let sizes = self.sizes.iter().filter(|size| size.security_context.name() == name);
+        sizes
+            .map(|size| {
+                let (users, groups) = self.names.sorted(&size.grants);
+                SecurityContextUse {
+                    size: size.name.clone(),
+                    users,
+                    groups,
+                }
+            })
+            .collect()
+    }
 }
 
 /// A context whose name differs in case only would be mixed up by people.

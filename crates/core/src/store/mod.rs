@@ -10,6 +10,8 @@
 mod idempotency;
 mod model;
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use prt_types::{
     builds::BuildStatus,
@@ -39,6 +41,24 @@ pub enum StoreError {
     /// The database is out of reach.
     #[error("the database is out of reach")]
     Connection(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Its disk is full: nothing of the transaction is stored.
+    #[error("the database's disk is full")]
+    Full(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// It may only be read.
+    #[error("the database is read-only")]
+    ReadOnly(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Its files are damaged.
+    #[error("the database is damaged: restore it from a backup")]
+    Damaged(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Its tables are not those of this version.
+    #[error("{0}")]
+    Schema(SchemaProblem),
+    /// Another console uses it.
+    #[error(
+        "another console uses this database, on this machine or on another one. One database supports one console: stop the other \
+         one, or give this one its own database_url and data_dir"
+    )]
+    InUse,
     /// A stored value cannot be read.
     #[error("unreadable value in {what}")]
     Corrupt {
@@ -48,6 +68,25 @@ pub enum StoreError {
     /// Anything else.
     #[error("the database failed")]
     Other(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Why the tables of a database do not fit this version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SchemaProblem {
+    /// A later version has changed them.
+    #[error(
+        "a newer version of the console made this database. Start that version, or restore a backup from before the upgrade"
+    )]
+    Newer,
+    /// A step was applied in another form.
+    #[error(
+        "another build of the console made this database: its step {0} differs from this version's. Start the version that made it, \
+         or restore a backup of this version"
+    )]
+    Different(i64),
+    /// A step was interrupted.
+    #[error("step {0} of an upgrade of this database was interrupted. Restore the backup from before the upgrade")]
+    HalfDone(i64),
 }
 
 /// Result of a database call.
@@ -60,7 +99,7 @@ pub trait Store: Send + Sync + 'static {
     async fn read(&self) -> StoreResult<Box<dyn Repository>>;
     /// A transaction that may write. On SQLite it is the only one at a time.
     async fn write(&self) -> StoreResult<Box<dyn Repository>>;
-    /// Whether it answers.
+    /// Whether it answers and can be written.
     async fn ping(&self) -> StoreResult<()>;
 }
 
@@ -101,6 +140,10 @@ pub trait UserRepository {
     async fn user_by_name(&mut self, username: &str) -> StoreResult<Option<User>>;
     /// All, by login name.
     async fn users(&mut self) -> StoreResult<Vec<User>>;
+    /// Login names of these; one statement, however many there are.
+    async fn usernames(&mut self, ids: &[UserId]) -> StoreResult<HashMap<UserId, String>>;
+    /// Ids by login names; one statement, however many there are.
+    async fn user_ids(&mut self, usernames: &[String]) -> StoreResult<HashMap<String, UserId>>;
     /// Replaces the password's hash.
     async fn user_set_password(&mut self, id: UserId, hash: &str) -> StoreResult<()>;
 }
@@ -118,6 +161,8 @@ pub trait GroupRepository {
     async fn group_set_members(&mut self, group: GroupId, users: &[UserId]) -> StoreResult<()>;
     /// Members of a group.
     async fn group_members(&mut self, group: GroupId) -> StoreResult<Vec<UserId>>;
+    /// Who is in which group, of all groups.
+    async fn memberships(&mut self) -> StoreResult<Vec<(GroupId, UserId)>>;
     /// Adds a user to a group; being in it already is no error.
     async fn group_join(&mut self, group: GroupId, user: UserId) -> StoreResult<()>;
     /// Groups of a user, Everyone included.

@@ -41,6 +41,7 @@ where
     };
 
     access::users(&stories).await;
+    access::names(&stories).await;
     access::groups(&stories).await;
     access::everyone(&stories).await;
     access::tokens(&stories).await;
@@ -68,6 +69,7 @@ where
     builds::no_lost_update(&stories).await;
     transactions::a_dropped_transaction_leaves_nothing(&stories).await;
     transactions::a_failed_call_ends_the_transaction(&stories).await;
+    transactions::a_busy_writer_is_no_lasting_harm(&stories).await;
     transactions::readers_see_one_state(&stories).await;
     transactions::readers_cannot_write(&stories).await;
     transactions::a_writer_may_read_apart(&stories).await;

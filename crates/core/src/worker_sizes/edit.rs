@@ -13,10 +13,11 @@ use crate::{
     access::grantees,
     clock::new_id,
     error::{Error, Result},
+    names::{Names, only},
     op_context::OpContext,
     orchestrator::Change,
     security_contexts::{self, gives_host},
-    store::{Repository, StoreError, WorkerFilter, WorkerSize},
+    store::{Repository, StoreError, Worker, WorkerFilter, WorkerSize},
 };
 
 const KIND: &str = "worker size";
@@ -26,11 +27,8 @@ impl Orchestrator {
     pub async fn worker_size_list_all(&self, cx: &OpContext) -> Result<Vec<WorkerSizeDetail>> {
         self.admin(cx, "list all Worker Sizes", "worker_size.list").await?;
         let mut tx = self.read().await?;
-        let mut details = Vec::new();
-        for size in tx.worker_sizes().await? {
-            details.push(detail(&mut *tx, size).await?);
-        }
-        Ok(details)
+        let sizes = tx.worker_sizes().await?;
+        details(&mut *tx, sizes).await
     }
 
     /// One size. Admins only.
@@ -183,7 +181,7 @@ impl Orchestrator {
         cx.admin("delete Worker Sizes")?;
         let mut tx = self.write().await?;
         let before = found(&mut *tx, id).await?;
-        let workers = workers_on(&mut *tx, &before).await?;
+        let workers = workers_on(&live_workers(&mut *tx).await?, &before);
         if !workers.is_empty() {
             return Err(Error::Conflict {
                 message: format!("Workers run on the size {}: {}.", before.name, workers.join(", ")),
@@ -238,33 +236,44 @@ async fn found(tx: &mut dyn Repository, id: WorkerSizeId) -> Result<WorkerSize> 
     tx.worker_size(id).await?.ok_or_else(|| Error::not_found(KIND, id))
 }
 
-/// Names of the workers that hold resources of the engine, lowest number first.
-async fn workers_on(tx: &mut dyn Repository, size: &WorkerSize) -> Result<Vec<String>> {
+/// The workers that hold resources of the engine, lowest number first.
+async fn live_workers(tx: &mut dyn Repository) -> Result<Vec<Worker>> {
     let filter = WorkerFilter {
         live_only: true,
         ..WorkerFilter::default()
     };
-    let mut numbered: Vec<(i64, String)> = tx
-        .workers(&filter)
-        .await?
-        .into_iter()
+    let mut workers = tx.workers(&filter).await?;
+    workers.sort_by_key(|worker| worker.number);
+    Ok(workers)
+}
+
+/// Names of those that were started with the size.
+fn workers_on(live: &[Worker], size: &WorkerSize) -> Vec<String> {
+    live.iter()
         .filter(|worker| worker.size_id.map_or(worker.size == size.name, |id| id == size.id))
-        .map(|worker| (worker.number, worker.name()))
-        .collect();
-    numbered.sort();
-    Ok(numbered.into_iter().map(|(_, name)| name).collect())
+        .map(Worker::name)
+        .collect()
 }
 
 async fn detail(tx: &mut dyn Repository, size: WorkerSize) -> Result<WorkerSizeDetail> {
-    let (users, groups) = grantee_names(tx, &size.grants).await?;
-    Ok(WorkerSizeDetail {
-        users,
-        groups,
-        workers: workers_on(tx, &size).await?,
-        revision: size.revision,
-        updated_ms: size.updated_ms,
-        size: view(size),
-    })
+    only(details(tx, vec![size]).await?)
+}
+
+async fn details(tx: &mut dyn Repository, sizes: Vec<WorkerSize>) -> Result<Vec<WorkerSizeDetail>> {
+    let names = Names::of(tx, sizes.iter().flat_map(|size| size.grants.clone()).collect()).await?;
+    let live = live_workers(tx).await?;
+    let detail = |size: WorkerSize| {
+        let (users, groups) = names.sorted(&size.grants);
+        WorkerSizeDetail {
+            users,
+            groups,
+            workers: workers_on(&live, &size),
+            revision: size.revision,
+            updated_ms: size.updated_ms,
+            size: view(size),
+        }
+    };
+    Ok(sizes.into_iter().map(detail).collect())
 }
 
 /// For the audit log.

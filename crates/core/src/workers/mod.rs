@@ -27,6 +27,7 @@ mod certificates;
 pub(crate) mod config;
 mod contexts;
 mod create;
+mod foreign;
 mod notebook_start;
 mod plan;
 mod provision;
@@ -54,7 +55,7 @@ use crate::{
     error::{Error, Result},
     op_context::{Actor, OpContext},
     orchestrator::Change,
-    store::{Repository, Worker, WorkerFilter},
+    store::{BuildFilter, Repository, Worker, WorkerFilter},
 };
 use prt_types::access::{Role, TokenScope};
 
@@ -147,6 +148,11 @@ impl WorkerTasks {
     }
 }
 
+/// Whether it can have a build that runs.
+fn has_builder(worker: &Worker) -> bool {
+    worker.builder && worker.status.is_live()
+}
+
 impl Orchestrator {
     /// The asker's workers, newest first; all users' for an admin. `all` includes terminated ones.
     pub async fn worker_list(&self, cx: &OpContext, all: bool) -> Result<Vec<WorkerView>> {
@@ -155,20 +161,29 @@ impl Orchestrator {
         let owner = (!all_users).then_some(actor.user_id);
         let limit = if all { LIST_ENDED } else { 0 };
         let mut tx = self.read().await?;
-        let mut views = Vec::new();
-        for worker in tx
+        let mut workers = tx
             .workers(&WorkerFilter {
                 owner,
                 live_only: !all,
                 limit,
             })
-            .await?
-        {
-            if sees(actor, &worker) {
-                views.push(self.worker_view(&mut *tx, worker).await?);
-            }
-        }
-        Ok(views)
+            .await?;
+        workers.retain(|worker| sees(actor, worker));
+        let builds = if workers.iter().any(has_builder) {
+            let active = BuildFilter {
+                active_only: true,
+                ..BuildFilter::default()
+            };
+            tx.builds(&active).await?
+        } else {
+            vec![]
+        };
+        let active: HashMap<WorkerId, i64> = builds.iter().map(|build| (build.worker_id, build.number)).collect();
+        let view = |worker: Worker| {
+            let build = active.get(&worker.id).copied();
+            self.worker_view_with(build, worker)
+        };
+        Ok(workers.into_iter().map(view).collect())
     }
 
     /// One worker with its containers and events.
@@ -236,12 +251,16 @@ impl Orchestrator {
     }
 
     async fn worker_view(&self, tx: &mut dyn Repository, worker: Worker) -> Result<WorkerView> {
-        let active_build = if worker.builder && worker.status.is_live() {
+        let active_build = if has_builder(&worker) {
             tx.build_active(worker.id).await?.map(|build| build.number)
         } else {
             None
         };
-        Ok(WorkerView {
+        Ok(self.worker_view_with(active_build, worker))
+    }
+
+    fn worker_view_with(&self, active_build: Option<i64>, worker: Worker) -> WorkerView {
+        WorkerView {
             name: worker.name(),
             instance_id: worker.id,
             owner: worker.owner,
@@ -268,7 +287,7 @@ impl Orchestrator {
             containers: vec![],
             events: vec![],
             certificates: None,
-        })
+        }
     }
 
     /// What the engine has of a worker, for those who look at it; `None` if it does not say so at once.

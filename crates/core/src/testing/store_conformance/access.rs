@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     clock::new_id,
-    store::{ApiToken, SessionRow, StoreError},
+    store::{ApiToken, SessionRow, StoreError, User},
 };
 
 pub(super) async fn users(stories: &Stories) {
@@ -59,6 +59,33 @@ pub(super) async fn users(stories: &Stories) {
     repo.user_set_password(UserId(new_id()), "x").await.unwrap_err();
 }
 
+/// Few and many take one statement, however different.
+pub(super) async fn names(stories: &Stories) {
+    let store = stories.open("names").await;
+    let crowd: Vec<User> = (0..300).map(|number| user(&format!("user-{number}"))).collect();
+    let mut repo = write(&store).await;
+    for one in &crowd {
+        repo.user_add(one).await.unwrap();
+    }
+    repo.save().await.unwrap();
+    let mut repo = read(&store).await;
+    for count in [0, 1, 2, 300] {
+        let some = &crowd[..count];
+        let mut ids: Vec<UserId> = some.iter().map(|one| one.id).collect();
+        let mut names: Vec<String> = some.iter().map(|one| one.username.clone()).collect();
+        let by_id = some.iter().map(|one| (one.id, one.username.clone())).collect();
+        let by_name = some.iter().map(|one| (one.username.clone(), one.id)).collect();
+        // Twice the same, and one that is not there.
+        ids.extend(ids.clone());
+        ids.push(UserId(new_id()));
+        names.extend(names.clone());
+        names.push("no\0body".into());
+        assert_eq!(repo.usernames(&ids).await.unwrap(), by_id, "{count}");
+        assert_eq!(repo.user_ids(&names).await.unwrap(), by_name, "{count}");
+    }
+    assert_eq!(repo.user_ids(&["User-1".into()]).await.unwrap().len(), 0);
+}
+
 pub(super) fn assert_unique(error: &StoreError, what: &str) {
     assert!(
         matches!(error, StoreError::Unique(taken) if taken == what),
@@ -96,6 +123,11 @@ pub(super) async fn groups(stories: &Stories) {
     both.sort();
     assert_eq!(members, both);
     assert_eq!(repo.group_members(ops.id).await.unwrap(), [ada.id]);
+    let mut memberships = repo.memberships().await.unwrap();
+    memberships.sort();
+    let mut stored = vec![(dev.id, ada.id), (dev.id, bob.id), (ops.id, ada.id)];
+    stored.sort();
+    assert_eq!(memberships, stored);
     assert_eq!(
         repo.user_groups(ada.id).await.unwrap(),
         [all.clone(), dev.clone(), ops.clone()]

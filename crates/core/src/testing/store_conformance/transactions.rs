@@ -69,6 +69,21 @@ pub(super) async fn a_failed_call_ends_the_transaction(stories: &Stories) {
         .expect("the next transaction is a fresh one");
 }
 
+/// A writer that was not let in leaves nothing behind that is in the way of the next one.
+pub(super) async fn a_busy_writer_is_no_lasting_harm(stories: &Stories) {
+    let store = stories.open("busy_writer").await;
+    // Another console's, so that they meet in the database.
+    let other = stories.open("busy_writer").await;
+    let writing = write(&store).await;
+    let refused = other.write().await.err().expect("there is a writer");
+    assert!(matches!(refused, StoreError::Busy(_)), "{refused:?}");
+    drop(writing);
+    let mut repo = write(&other).await;
+    repo.setting_put("k", "v").await.unwrap();
+    repo.save().await.unwrap();
+    assert_eq!(setting(&store, "k").await.as_deref(), Some("v"));
+}
+
 pub(super) async fn readers_see_one_state(stories: &Stories) {
     let store = stories.open("snapshot").await;
     let mut repo = write(&store).await;
