@@ -1,11 +1,23 @@
 //! `prt-console`: serves the console and its API, and a few commands around it.
 
-use clap::{Command, error::ErrorKind};
-use prt_boot::{Config, config, telemetry};
-use prt_console::server::{metrics, openapi, rest, router::router, serve, state::AppState};
-use tokio_util::sync::CancellationToken;
+use std::path::PathBuf;
+
+use clap::{Arg, ArgMatches, Command, error::ErrorKind, value_parser};
+use prt_boot::{
+    Config,
+    backup::{self, Copied},
+    config, telemetry,
+};
+use prt_console::server::{openapi, rest, serve};
 
 fn command() -> Command {
+    let file = |help: &'static str| {
+        Arg::new("file")
+            .value_name("FILE")
+            .required(true)
+            .value_parser(value_parser!(PathBuf))
+            .help(help)
+    };
     Command::new("prt-console")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Self-hosted console for building container images and running workers on them")
@@ -13,15 +25,25 @@ fn command() -> Command {
         .args(config::args())
         .subcommand(Command::new("serve").about("Serve the console (the default)"))
         .subcommand(Command::new("migrate").about("Bring the database's schema up to date and end"))
+        .subcommand(
+            Command::new("backup")
+                .about("Write database, key and build logs into one tar file; the console may run")
+                .arg(file("The new file; keep it secret, as it has the key")),
+        )
+        .subcommand(
+            Command::new("restore")
+                .about("Put a backup into an empty data_dir; the console must not run")
+                .arg(file("A file that `prt-console backup` wrote")),
+        )
         .subcommand(Command::new("openapi").about("Print the OpenAPI document of /api/v1 and end"))
 }
 
 fn main() {
     let matches = command().get_matches();
-    let ended = match matches.subcommand_name() {
-        Some("openapi") => print_openapi(),
-        name => match config::load(&matches) {
-            Ok(config) => run(&config, name == Some("migrate")),
+    let ended = match matches.subcommand() {
+        Some(("openapi", _)) => print_openapi(),
+        subcommand => match config::load(&matches) {
+            Ok(config) => run(&config, subcommand),
             Err(error) => command().error(ErrorKind::InvalidValue, error).exit(),
         },
     };
@@ -38,55 +60,45 @@ fn main() {
 
 type Ended = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
+fn print(text: &str) -> Ended {
+    Ok(std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes())?)
+}
+
 fn print_openapi() -> Ended {
-    let document = openapi::complete(rest::v1::router().into_openapi());
-    std::io::Write::write_all(&mut std::io::stdout(), document.to_pretty_json()?.as_bytes())?;
-    Ok(())
+    print(&openapi::complete(rest::v1::router().into_openapi()).to_pretty_json()?)
 }
 
 #[tokio::main]
-async fn run(config: &Config, migrate_only: bool) -> Ended {
+async fn run(config: &Config, subcommand: Option<(&str, &ArgMatches)>) -> Ended {
     let _telemetry = telemetry::start(config)?;
-    if migrate_only {
-        prt_boot::open_store(config).await?;
-        return Ok(());
+    let file = |matches: &ArgMatches| matches.get_one::<PathBuf>("file").cloned().unwrap_or_default();
+    match subcommand {
+        Some(("migrate", _)) => {
+            prt_boot::open_store(config).await?.close().await;
+            Ok(())
+        }
+        Some(("backup", matches)) => {
+            let file = file(matches);
+            let copied = backup::write(config, &file).await?;
+            print(&format!("{} has {}.\n", file.display(), words(copied)))
+        }
+        Some(("restore", matches)) => {
+            let copied = backup::restore(config, &file(matches)).await?;
+            print(&format!(
+                "Restored {} to {}.\n",
+                words(copied),
+                config.data_dir.display()
+            ))
+        }
+        _ => serve::console(config).await,
     }
-    let metrics = metrics::install()?;
-    let listeners = serve::bind(&config.listen).await?;
-    let booted = prt_boot::start(config).await?;
-    if let Some(password) = booted.admin_password {
-        // The only time it is shown, and not through the log, which is kept.
-        let words = format!("The user admin was made with the password {}\n", password.expose());
-        std::io::Write::write_all(&mut std::io::stdout(), words.as_bytes())?;
-    }
-    let orchestrator = booted.orchestrator;
-    let leptos = leptos::config::LeptosOptions::builder()
-        .output_name("prt-console")
-        .site_root(config.site_root.display().to_string())
-        .site_pkg_dir("pkg")
-        .build();
-    let stop = CancellationToken::new();
-    tokio::spawn(wait_for_signal(stop.clone()));
-    tracing::info!(url = config.public_url, "serving");
-    serve::serve(
-        listeners,
-        router(AppState {
-            orchestrator: orchestrator.clone(),
-            leptos,
-            metrics,
-        }),
-        stop,
-    )
-    .await;
-    orchestrator.shutdown().await;
-    drop(booted.lock);
-    Ok(())
 }
 
-async fn wait_for_signal(stop: CancellationToken) {
-    use tokio::signal::unix::{SignalKind, signal};
-    if let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
-        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-        stop.cancel();
-    }
+fn words(copied: Copied) -> String {
+    let key = if copied.key {
+        "the key"
+    } else {
+        "no key (it is not in data_dir: keep secret_key yourself)"
+    };
+    format!("the database, {key} and {} files of build logs", copied.logs)
 }

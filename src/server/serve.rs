@@ -1,10 +1,71 @@
 //! Listening, and a clean end.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use axum::{Router, serve::ListenerExt as _};
+use prt_boot::Config;
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
+
+use super::{metrics, router::router, state::AppState};
+
+/// Another console has the database: the server of the database lost this one's session, and the other one was faster.
+#[derive(Debug, thiserror::Error)]
+#[error("this console has ended: another console uses its database. One database supports one console")]
+pub struct Replaced;
+
+/// The console, until a signal ends it.
+pub async fn console(config: &Config) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let metrics = metrics::install()?;
+    let listeners = bind(&config.listen).await?;
+    let booted = prt_boot::start(config).await?;
+    if let Some(password) = &booted.admin_password {
+        // The only time it is shown, and not through the log, which is kept.
+        let words = format!("The user admin was made with the password {}\n", password.expose());
+        std::io::Write::write_all(&mut std::io::stdout(), words.as_bytes())?;
+    }
+    let orchestrator = booted.orchestrator.clone();
+    let leptos = leptos::config::LeptosOptions::builder()
+        .output_name("prt-console")
+        .site_root(config.site_root.display().to_string())
+        .site_pkg_dir("pkg")
+        .build();
+    let stop = CancellationToken::new();
+    tokio::spawn(wait_for_signal(stop.clone()));
+    let database = Arc::clone(&booted.database);
+    let replaced = tokio::spawn({
+        let stop = stop.clone();
+        async move {
+            database.lost().await;
+            stop.cancel();
+        }
+    });
+    tracing::info!(url = config.public_url, "serving");
+    serve(
+        listeners,
+        router(AppState {
+            orchestrator: orchestrator.clone(),
+            leptos,
+            metrics,
+        }),
+        stop,
+    )
+    .await;
+    orchestrator.shutdown().await;
+    booted.close().await;
+    if replaced.is_finished() {
+        return Err(Replaced.into());
+    }
+    Ok(())
+}
+
+async fn wait_for_signal(stop: CancellationToken) {
+    use tokio::signal::unix::{SignalKind, signal};
+    if let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        stop.cancel();
+    }
+}
 
 /// A listener cannot be opened or broke.
 #[derive(Debug, thiserror::Error)]

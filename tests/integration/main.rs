@@ -20,6 +20,7 @@ mod container_images;
 mod contexts;
 mod crash;
 mod cross_site;
+mod database;
 mod engine_away;
 mod errors;
 mod first_start;

@@ -539,7 +539,7 @@ async fn a_new_database_does_not_end_the_workers_of_another() {
         }
     };
     move_database(&console.data(), &saved);
-    console.run().await;
+    console.run_with(&["--accept-new-database"]).await;
     console.admin = console.login("admin", ADMIN_PASSWORD).await;
     assert_eq!(console.admin.workers(true).await.unwrap(), []);
     let words = eventually("the log says so", || async {

@@ -25,8 +25,11 @@ pub fn private_folder(path: &Path) -> Result<(), BootError> {
         .map_err(|error| failed(path, format!("cannot be made: {error}")))
 }
 
-/// Reads the key, or makes it at the first start.
-pub fn read_or_make(path: &Path) -> Result<[u8; 32], BootError> {
+/// The name of the key file in the data directory.
+pub const NAME: &str = "secret.key";
+
+/// Reads the key; `None` = there is no file.
+pub fn read(path: &Path) -> Result<Option<[u8; 32]>, BootError> {
     match fs::read_to_string(path) {
         Ok(text) => {
             let mode = fs::metadata(path)
@@ -40,29 +43,32 @@ pub fn read_or_make(path: &Path) -> Result<[u8; 32], BootError> {
                 ));
             }
             let bytes = hex::decode(text.trim()).ok().and_then(|bytes| bytes.try_into().ok());
-            bytes.ok_or_else(|| {
+            bytes.map(Some).ok_or_else(|| {
                 failed(
                     path,
                     "is no key of 64 hex digits; restore it from a backup, as stored secrets open with it only",
                 )
             })
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let key = prt_core::crypto::random::<32>();
-            let written = fs::OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(path)
-                .and_then(|mut file| {
-                    file.write_all(hex::encode(key).as_bytes())?;
-                    file.sync_all()
-                });
-            written.map_err(|error| failed(path, format!("cannot be written: {error}")))?;
-            Ok(key)
-        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(failed(path, format!("cannot be read: {error}"))),
     }
+}
+
+/// Makes a key in a new file.
+pub fn make(path: &Path) -> Result<[u8; 32], BootError> {
+    let key = prt_core::crypto::random::<32>();
+    let written = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .and_then(|mut file| {
+            file.write_all(hex::encode(key).as_bytes())?;
+            file.sync_all()
+        });
+    written.map_err(|error| failed(path, format!("cannot be written: {error}")))?;
+    Ok(key)
 }
 
 #[cfg(test)]
@@ -73,13 +79,15 @@ mod tests {
     fn the_key_is_made_once_and_kept_private() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secret.key");
-        let key = read_or_make(&path).unwrap();
-        assert_eq!(read_or_make(&path).unwrap(), key);
+        assert_eq!(read(&path).unwrap(), None);
+        let key = make(&path).unwrap();
+        assert_eq!(read(&path).unwrap(), Some(key));
+        assert!(make(&path).is_err(), "it is never replaced");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-        assert!(read_or_make(&path).unwrap_err().to_string().contains("chmod 600"));
+        assert!(read(&path).unwrap_err().to_string().contains("chmod 600"));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         fs::write(&path, "garbage").unwrap();
-        assert!(read_or_make(&path).is_err());
+        assert!(read(&path).is_err());
     }
 }

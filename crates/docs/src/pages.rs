@@ -5,6 +5,8 @@
 pub enum Section {
     /// Read one after the other.
     Tutorial,
+    /// For admins of the installation.
+    Operation,
     /// Looked up; made from the code by `scripts/docs.sh`.
     Reference,
     /// Files to copy.
@@ -16,6 +18,7 @@ impl Section {
     pub fn name(self) -> &'static str {
         match self {
             Self::Tutorial => "Tutorial",
+            Self::Operation => "Run the console",
             Self::Reference => "Reference",
             Self::Example => "Files to copy",
         }
@@ -40,7 +43,7 @@ impl Page {
     pub fn title(&self) -> &'static str {
         let heading = self.source.lines().find_map(|line| line.strip_prefix("# "));
         match self.section {
-            Section::Tutorial | Section::Reference => heading.unwrap_or(self.path).trim(),
+            Section::Tutorial | Section::Operation | Section::Reference => heading.unwrap_or(self.path).trim(),
             Section::Example => self.path.rsplit('/').next().unwrap_or(self.path),
         }
     }
@@ -90,6 +93,7 @@ pages! {
     Tutorial "tutorial/ci-cd" "tutorial/ci-cd.md" "A build on each commit, with a token that can only build.";
     Tutorial "tutorial/command-line" "tutorial/command-line.md" "prtcli in daily use.";
     Tutorial "tutorial/clean-up" "tutorial/clean-up.md" "End the workers; what stays.";
+    Operation "operations" "operations.md" "Back up, restore, upgrade; what to do when something is missing or full.";
     Reference "reference/prtcli" "reference/prtcli.md" "Every command and option of prtcli.";
     Reference "reference/practicuscore" "reference/practicuscore.md" "Every class and function of the Python SDK.";
     Reference "reference/rest" "reference/rest.md" "The addresses of the REST API.";

@@ -65,7 +65,7 @@ pub struct Rendered {
 /// Renders a page.
 pub fn render(page: &Page, place: &Place) -> Rendered {
     let text = match page.section {
-        Section::Tutorial | Section::Reference => page.body().to_owned(),
+        Section::Tutorial | Section::Operation | Section::Reference => page.body().to_owned(),
         Section::Example => fenced(page),
     };
     let mut headings = Vec::new();

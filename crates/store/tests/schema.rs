@@ -85,9 +85,15 @@ async fn a_damaged_database_is_told_as_damaged() {
     store.migrate().await.expect("migrate");
     store.close().await;
 
+    let mut connection = SqliteConnection::connect(&url).await.expect("connect");
+    let page: i64 = sqlx::query_scalar("SELECT rootpage FROM sqlite_master WHERE name = 'users'")
+        .fetch_one(&mut connection)
+        .await
+        .expect("the table's page");
+    connection.close().await.expect("close");
     let mut bytes = fs::read(&file).expect("a database");
-    // All pages but the first, which has the list of tables.
-    for byte in &mut bytes[4096..] {
+    let end = usize::try_from(page).expect("a page") * 4096;
+    for byte in &mut bytes[end - 4096..end] {
         *byte = !*byte;
     }
     fs::write(&file, &bytes).expect("written");

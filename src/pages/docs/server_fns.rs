@@ -52,9 +52,14 @@ pub async fn docs_index() -> Result<Vec<DocSection>, AppError> {
         name: section.name().to_owned(),
         pages: PAGES.iter().filter(|page| page.section == section).map(link).collect(),
     };
-    Ok([Section::Tutorial, Section::Reference, Section::Example]
-        .map(section)
-        .into())
+    Ok([
+        Section::Tutorial,
+        Section::Operation,
+        Section::Reference,
+        Section::Example,
+    ]
+    .map(section)
+    .into())
 }
 
 /// One page, with this console's own addresses in its examples.

@@ -86,17 +86,22 @@ impl Console {
 
     /// Starts the program on the same data, e.g. after [`Console::kill`].
     pub async fn run(&mut self) {
-        self.run_until("readiness").await;
+        self.run_until("readiness", &[]).await;
+    }
+
+    /// The same with arguments.
+    pub async fn run_with(&mut self, args: &[&str]) {
+        self.run_until("readiness", args).await;
     }
 
     /// Starts it with another engine, and waits only until it serves.
     pub async fn run_with_engine(&mut self, address: &str) {
         self.env.retain(|(key, _)| key != "PRT_DOCKER_HOST");
         self.env.push(("PRT_DOCKER_HOST".into(), address.into()));
-        self.run_until("liveness").await;
+        self.run_until("liveness", &[]).await;
     }
 
-    async fn run_until(&mut self, health: &str) {
+    async fn run_until(&mut self, health: &str, args: &[&str]) {
         let log = fs::OpenOptions::new()
             .create(true)
             .append(true)
@@ -104,6 +109,7 @@ impl Console {
             .expect("a log file");
         let child = self
             .command()
+            .args(args)
             .stdout(log.try_clone().expect("a log file"))
             .stderr(log)
             .spawn()
@@ -132,6 +138,24 @@ impl Console {
         child.wait().expect("the console has ended");
     }
 
+    /// Ends the program as an admin does.
+    pub async fn stop(&mut self) {
+        let child = self.child.take().expect("the console runs");
+        let pid = child.id().to_string();
+        let asked = Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
+        assert!(asked.success(), "no signal for {pid}");
+        let ended = tokio::task::spawn_blocking(move || {
+            let mut child = child;
+            child.wait()
+        });
+        let ended = tokio::time::timeout(Duration::from_mins(1), ended)
+            .await
+            .expect("the console does not end")
+            .expect("no panic")
+            .expect("the console has ended");
+        assert!(ended.success(), "{ended}");
+    }
+
     /// Of the running program.
     pub fn pid(&self) -> u32 {
         self.child.as_ref().expect("the console runs").id()
@@ -147,11 +171,21 @@ impl Console {
 
     /// Starts the program a second time on the same data, at another address, and waits for its end: exit code and words.
     pub async fn second(&self, listen: &str) -> (Option<i32>, String) {
+        self.run_once(&[], &[("PRT_LISTEN", listen)]).await
+    }
+
+    /// Runs the program with arguments and more environment variables until it ends: exit code and words.
+    pub async fn run_once(&self, args: &[&str], env: &[(&str, &str)]) -> (Option<i32>, String) {
         let mut command = tokio::process::Command::from(self.command());
-        let ended = command.env("PRT_LISTEN", listen).kill_on_drop(true).output();
+        let ended = command
+            .args(args)
+            .env("PRT_LISTEN", "127.0.0.1:0")
+            .envs(env.iter().copied())
+            .kill_on_drop(true)
+            .output();
         let output = tokio::time::timeout(Duration::from_mins(1), ended)
             .await
-            .expect("a second console goes on running")
+            .expect("the program goes on running")
             .expect("the console starts");
         let words = [output.stdout, output.stderr].concat();
         (output.status.code(), String::from_utf8_lossy(&words).into_owned())
@@ -282,6 +316,40 @@ impl Console {
             additional_build_params: String::new(),
             custom_build_command: String::new(),
         }
+    }
+
+    /// Another data directory from the next start on.
+    pub fn move_to(&mut self, data: &Path) {
+        self.env.retain(|(key, _)| key != "PRT_DATA_DIR");
+        self.env.push(("PRT_DATA_DIR".to_owned(), data.display().to_string()));
+    }
+
+    /// How many statements the database has run.
+    pub async fn statements(&self) -> u64 {
+        let text = http()
+            .get(format!("{}/metrics", self.url))
+            .send()
+            .await
+            .expect("metrics")
+            .text()
+            .await
+            .expect("metrics");
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix("prt_store_statements_total "));
+        line.and_then(|count| count.parse().ok())
+            .unwrap_or_else(|| panic!("no count of statements in {text}"))
+    }
+
+    /// What readiness says: status and words.
+    pub async fn readiness(&self) -> (u16, String) {
+        let answer = http()
+            .get(format!("{}/health/readiness/", self.url))
+            .timeout(Duration::from_mins(1))
+            .send()
+            .await
+            .expect("an answer");
+        (answer.status().as_u16(), answer.text().await.expect("words"))
     }
 
     fn label(&self) -> String {

@@ -12,6 +12,7 @@ mod local_image;
 mod own_registry;
 mod postgres;
 mod registry;
+mod small_disk;
 
 pub use authority::Authority;
 pub use browser::Browser;
@@ -27,6 +28,7 @@ pub use local_image::{BUILDER_IMAGE, LocalImage, WORKER_IMAGE};
 pub use own_registry::OwnRegistry;
 pub use postgres::postgres_database;
 pub use registry::{base_image, http_registry, registry, shell_image};
+pub use small_disk::SmallDisk;
 
 use std::{future::Future, path::Path, process::Command, time::Duration};
 

@@ -5,7 +5,7 @@ mod read;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
-use clap::{Arg, ArgMatches};
+use clap::{Arg, ArgAction, ArgMatches};
 use prt_core::settings::RegistrySettings;
 use prt_types::{Secret, container_images::PullPolicy};
 
@@ -71,6 +71,10 @@ pub struct Config {
     pub otlp_endpoint: Option<String>,
     /// Registries that need more than public HTTPS; only in the file.
     pub registries: BTreeMap<String, RegistrySettings>,
+    /// Begins with an empty database although there was another one; only a flag.
+    pub accept_new_database: bool,
+    /// Gives up what was stored with another key; only a flag.
+    pub accept_new_key: bool,
 }
 
 /// A wrong setting.
@@ -101,6 +105,10 @@ const DEFAULT_FILE: &str = "/etc/prt-console.toml";
 /// Names the file in flags and environment.
 const FILE_KEY: &str = "config";
 
+/// Flags for one start: in a file they would take the check away for good.
+const ACCEPT_NEW_DATABASE: &str = "accept-new-database";
+const ACCEPT_NEW_KEY: &str = "accept-new-key";
+
 /// The flags, for the program's command.
 pub fn args() -> Vec<Arg> {
     let file = Arg::new(FILE_KEY).long(FILE_KEY).value_name("FILE").env("PRT_CONFIG").global(true).help(format!(
@@ -119,7 +127,24 @@ pub fn args() -> Vec<Arg> {
             .hide_short_help(false)
             .help(format!("{}{default} [env: {}]", key.help, key.env()))
     });
-    std::iter::once(file).chain(keys).collect()
+    let accept = |name: &'static str, help: &'static str| {
+        Arg::new(name)
+            .long(name)
+            .action(ArgAction::SetTrue)
+            .global(true)
+            .help(help)
+    };
+    let once = [
+        accept(
+            ACCEPT_NEW_DATABASE,
+            "For one start: begin with an empty database although data_dir has the key or the logs of an installation",
+        ),
+        accept(
+            ACCEPT_NEW_KEY,
+            "For one start: take the present key, or make one, although stored secrets need another; they must be entered again",
+        ),
+    ];
+    std::iter::once(file).chain(keys).chain(once).collect()
 }
 
 /// Reads the configuration with the process' environment.

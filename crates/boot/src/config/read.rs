@@ -11,7 +11,7 @@ use prt_core::{access::PASSWORD_MIN, images::ImageRef, settings::RegistrySetting
 use prt_types::{Secret, container_images::PullPolicy};
 use serde::Deserialize;
 
-use super::{Config, ConfigError, DEFAULT_FILE, FILE_KEY, KEYS, LogFormat};
+use super::{ACCEPT_NEW_DATABASE, ACCEPT_NEW_KEY, Config, ConfigError, DEFAULT_FILE, FILE_KEY, KEYS, LogFormat};
 
 /// The web files' folder beside the program, as `scripts/build.sh` and packages lay it out.
 const SITE_BESIDE_PROGRAM: &str = "site";
@@ -163,6 +163,8 @@ pub(super) fn read(matches: &ArgMatches, env: impl Fn(&str) -> Option<String>) -
         platform_version,
         default_registry,
         registries,
+        accept_new_database: matches.get_flag(ACCEPT_NEW_DATABASE),
+        accept_new_key: matches.get_flag(ACCEPT_NEW_KEY),
     })
 }
 
