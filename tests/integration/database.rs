@@ -61,6 +61,8 @@ async fn a_full_disk_ends_nothing_for_good() {
     })
     .await;
 
+    // Most of its start comes while nothing can be written.
+    let starting = admin.worker_create(&plain_worker("X-Small")).await.unwrap();
     disk.fill();
     let refused = until_refused(admin).await;
     assert_eq!(refused.code(), Some(ErrorCode::Unavailable), "{refused:?}");
@@ -82,7 +84,8 @@ async fn a_full_disk_ends_nothing_for_good() {
     // The build ends while nothing can be written.
     eventually("the end of the build is not recorded", || async {
         let log = fs::read_to_string(console.log_file()).unwrap();
-        log.contains("a build's end is not recorded").then_some(())
+        log.contains("a build's end is not recorded")
+            .then_some(())
     })
     .await;
     assert_eq!(admin.build(build.number).await.unwrap().status, BuildStatus::Running);
@@ -91,6 +94,8 @@ async fn a_full_disk_ends_nothing_for_good() {
     assert_eq!(console.readiness().await.0, 200);
     let build = console.build_end(admin, build.number).await;
     assert_eq!(build.status, BuildStatus::Succeeded, "{}", build.message);
+    let started = admin.worker_wait(&starting.name, 120).await.unwrap();
+    assert!(started.ready, "{started:?}");
 }
 
 /// Holds the database's one right to write, like a long write of another program.

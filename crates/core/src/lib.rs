@@ -31,6 +31,7 @@ mod names;
 pub mod notebooks;
 pub mod op_context;
 pub mod orchestrator;
+mod recorded;
 pub mod registry;
 pub mod registry_credentials;
 pub mod security_contexts;

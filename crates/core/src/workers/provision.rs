@@ -7,6 +7,7 @@ use prt_types::{
     certificates::BUNDLE_PATH,
     container_images::PullPolicy,
     exit_code::exit_code_words,
+    ids::WorkerId,
     workers::{ContainerRole, ContainerState, WorkerReason, WorkerStatus},
 };
 use tracing::Instrument as _;
@@ -22,6 +23,7 @@ use crate::{
     error::{Error, Result},
     images::ImageRef,
     named_secrets::{self, Given},
+    recorded::recorded,
     store::Worker,
 };
 
@@ -100,10 +102,8 @@ impl Orchestrator {
         let id = provision.worker.id;
         let span = tracing::info_span!(parent: None, "worker start", worker.name = provision.worker.name());
         let task = async move {
-            if let Err(failure) = this.provision(&provision).await
-                && let Err(error) = this.worker_fail(id, failure.reason, failure.message).await
-            {
-                tracing::error!(worker.id = %id, error = &error as &dyn std::error::Error, "a failed worker is not recorded");
+            if let Err(failure) = this.provision(&provision).await {
+                this.provision_failed(id, failure).await;
             }
         };
         let task = self.inner.tasks.spawn(task.instrument(span));
@@ -148,16 +148,17 @@ impl Orchestrator {
         }
         // An end that was asked for meanwhile wins; one that is asked for from here on waits until the containers are made.
         let alone = self.inner.workers.engine(worker.id).await;
-        let going_on = self
-            .worker_change(worker.id, None, |row| {
+        let going_on = recorded("the image of a worker is not recorded", || {
+            self.worker_change(worker.id, None, |row| {
                 let provisioning = row.status == WorkerStatus::Provisioning;
                 if provisioning {
-                    row.image_digest = digest;
+                    row.image_digest.clone_from(&digest);
                     row.message = "Starting the containers".into();
                 }
                 provisioning
             })
-            .await?;
+        })
+        .await;
         if going_on.is_none() {
             return Ok(());
         }
@@ -301,8 +302,8 @@ impl Orchestrator {
             return Err(notebook_start::silent(limit.as_secs()));
         }
         let now = self.now_ms();
-        let ready = self
-            .worker_change(worker.id, Some(("Ready", "The worker answers.")), |row| {
+        let ready = recorded("a worker that is ready is not recorded", || {
+            self.worker_change(worker.id, Some(("Ready", "The worker answers.")), |row| {
                 let provisioning = row.status == WorkerStatus::Provisioning;
                 if provisioning {
                     row.status = WorkerStatus::Running;
@@ -311,7 +312,8 @@ impl Orchestrator {
                 }
                 provisioning
             })
-            .await?;
+        })
+        .await;
         if let Some(row) = ready {
             metrics::histogram!("prt_worker_ready_seconds").record((now - row.created_ms) as f64 / 1000.0);
         }
@@ -469,6 +471,11 @@ impl Orchestrator {
         }
     }
 
+    async fn provision_failed(&self, id: WorkerId, failure: Failure) {
+        let fail = || self.worker_fail(id, failure.reason, failure.message.clone());
+        recorded("a failed worker is not recorded", fail).await;
+    }
+
     /// A new token for a worker that never got the first one, whose value is known to nobody any more.
     async fn own_token_again(&self, worker: &Worker) -> Result<Option<Secret>> {
         if self.inner.settings.worker_url.is_none() {
@@ -500,10 +507,8 @@ impl Orchestrator {
                 this.give_tokens(&worker, own.as_ref()).await;
                 this.wait_until_ready(&worker).await
             };
-            if let Err(failure) = begun.await
-                && let Err(error) = this.worker_fail(id, failure.reason, failure.message).await
-            {
-                tracing::error!(worker.id = %id, error = &error as &dyn std::error::Error, "a failed worker is not recorded");
+            if let Err(failure) = begun.await {
+                this.provision_failed(id, failure).await;
             }
         };
         let task = self.inner.tasks.spawn(task.instrument(span));
