@@ -14,7 +14,10 @@ use std::{
 };
 
 use async_trait::async_trait;
-use prt_core::store::{Repository, Store, StoreError, StoreResult};
+use prt_core::{
+    clock::new_id,
+    store::{Repository, Store, StoreError, StoreResult},
+};
 use sqlx::{
     AnyConnection, AnyPool, Connection, Executor,
     any::{AnyConnectOptions, AnyPoolOptions, install_default_drivers},
@@ -191,7 +194,8 @@ impl Store for AnyStore {
             .await
             .map_err(store_error)?;
         let mut repository = self.write().await?;
-        repository.setting_put(PROBE, "written").await?;
+        // Another value each time: SQLite writes nothing for the same one.
+        repository.setting_put(PROBE, &new_id().to_string()).await?;
         repository.save().await?;
         *probed = Some(Instant::now());
         Ok(())

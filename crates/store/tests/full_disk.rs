@@ -125,15 +125,18 @@ async fn readiness_tries_a_write() {
         .await
         .expect("connect");
     store.migrate().await.expect("migrate");
+    store.ping().await.expect("ready");
     disk.fill(0);
     // The log beside the database is full, too, after as many writes as it had room for.
     let value = "x".repeat(16 << 10);
     while put(&store, "large", &value).await.is_ok() {}
+    let mut round = 0;
     let error = loop {
         if let Err(error) = store.ping().await {
             break error;
         }
-        _ = put(&store, "small", "x").await;
+        round += 1;
+        _ = put(&store, "small", &round.to_string()).await;
     };
     assert!(matches!(error, StoreError::Full(_)), "{error:?}");
     get(&store, "small").await;
