@@ -31,6 +31,7 @@ mod notebook_traffic;
 mod registry_credentials;
 mod secrets;
 mod separate_credentials;
+mod shared_credentials;
 mod token_scope;
 mod uploads;
 mod worker_cli;

@@ -230,6 +230,7 @@ fn settings(config: &Config, instance: String, agent: Bytes) -> Settings {
         privileged_builder_image: config.privileged_builder_image.clone(),
         registries: config.registries.clone(),
         extra_hosts: config.extra_hosts.clone(),
+        allowed_frontends: config.allowed_frontends.clone(),
         ready_timeout: Duration::from_secs(config.ready_timeout_s),
         build_timeout: Duration::from_secs(config.build_timeout_s),
         agent,

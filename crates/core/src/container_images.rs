@@ -49,6 +49,7 @@ impl Orchestrator {
             repo_username: String::new(),
             repo_password_sealed: None,
             repo_credential_id: None,
+            trusted_with_credentials: false,
             startup_script: String::new(),
             order: 100,
             grants: vec![Grantee::Group(everyone.id)],
@@ -150,6 +151,7 @@ impl Orchestrator {
             repo_username: input.repo_username.trim().to_owned(),
             repo_password_sealed,
             repo_credential_id,
+            trusted_with_credentials: input.trusted_with_credentials,
             startup_script: input.startup_script.clone(),
             order: input.order,
             grants,
@@ -424,10 +426,29 @@ impl Orchestrator {
         actor: &Actor,
         image: &ImageRef,
     ) -> Result<Result<ContainerImage, String>> {
+        self.image_decide_by(tx, actor, image, |_| true).await
+    }
+
+    /// Whether a builder of this image gets what others share with the actor: by a rule that allows it and says so.
+    pub(crate) async fn image_trusted(&self, tx: &mut dyn Repository, actor: &Actor, image: &ImageRef) -> Result<bool> {
+        let decided = self
+            .image_decide_by(tx, actor, image, |rule| rule.trusted_with_credentials)
+            .await?;
+        Ok(decided.is_ok())
+    }
+
+    async fn image_decide_by(
+        &self,
+        tx: &mut dyn Repository,
+        actor: &Actor,
+        image: &ImageRef,
+        counts: impl Fn(&ContainerImage) -> bool + Send,
+    ) -> Result<Result<ContainerImage, String>> {
         let rules: Vec<(ContainerImage, Matcher)> = tx
             .container_images()
             .await?
             .into_iter()
+            .filter(|rule| counts(rule))
             .filter_map(
                 |rule| match Matcher::parse(&rule.image, &self.inner.settings.default_registry) {
                     Ok(matcher) => Some((rule, matcher)),
@@ -520,6 +541,7 @@ fn view_with(names: &Names, credentials: &[RegistryCredential], image: Container
         repo_username: image.repo_username,
         has_repo_password: image.repo_password_sealed.is_some(),
         repo_secret_name,
+        trusted_with_credentials: image.trusted_with_credentials,
         startup_script: image.startup_script,
         order: image.order,
         users,

@@ -139,6 +139,10 @@ impl Orchestrator {
             username: input.username.trim().to_owned(),
             password_sealed,
             owner,
+            stored_by: match (&input.password, &before) {
+                (None, Some(before)) => before.stored_by,
+                _ => Some(actor.user_id),
+            },
             expires_ms: input.expires_ms,
             last_used_ms: before.as_ref().and_then(|before| before.last_used_ms),
             revision: before.as_ref().map_or(1, |before| before.revision + 1),
@@ -395,6 +399,11 @@ impl Orchestrator {
 /// Whether the actor may use it by its name. Admins, too, only what is for them.
 fn uses(actor: &Actor, credential: &RegistryCredential) -> bool {
     granted(actor, &[credential.owner])
+}
+
+/// Whether using it tells the actor nothing new: it is theirs alone, and they gave its password.
+pub(crate) fn is_own(actor: &Actor, credential: &RegistryCredential) -> bool {
+    credential.owner == Grantee::User(actor.user_id) && credential.stored_by == Some(actor.user_id)
 }
 
 /// Whether the actor may change it.

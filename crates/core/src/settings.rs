@@ -43,6 +43,9 @@ pub struct Settings {
     pub registries: BTreeMap<String, RegistrySettings>,
     /// `name:address` pairs for `/etc/hosts` of workers and builders.
     pub extra_hosts: Vec<String>,
+    /// Images, `host/repository`, that a Dockerfile may name as its frontend besides the builder's own: a frontend sees what the build
+    /// sees, also the passwords that its builder uses.
+    pub allowed_frontends: Vec<String>,
     /// How long a worker may take from its start until it answers.
     pub ready_timeout: Duration,
     /// How long a build may take.

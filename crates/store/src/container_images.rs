@@ -13,17 +13,19 @@ use crate::{
 };
 
 const SELECT: &str = "SELECT id, image, service_type, name, description, version, minimum_version, recommended_version, \
-    pull_policy, repo_username, repo_password_sealed, repo_credential_id, startup_script, sort_order, revision, created_ms, \
-    updated_ms \
+    pull_policy, repo_username, repo_password_sealed, repo_credential_id, trusted_with_credentials, startup_script, sort_order, revision, \
+    created_ms, updated_ms \
     FROM container_images";
 
 const INSERT: &str = "INSERT INTO container_images (id, image, service_type, name, description, version, minimum_version, \
     recommended_version, pull_policy, repo_username, repo_password_sealed, startup_script, sort_order, revision, updated_ms, \
-    repo_credential_id, created_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
+    repo_credential_id, trusted_with_credentials, created_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, \
+    $16, $17, $18)";
 
 const UPDATE: &str = "UPDATE container_images SET image = $2, service_type = $3, name = $4, description = $5, version = $6, \
     minimum_version = $7, recommended_version = $8, pull_policy = $9, repo_username = $10, repo_password_sealed = $11, \
-    startup_script = $12, sort_order = $13, revision = $14, updated_ms = $15, repo_credential_id = $16 \
+    startup_script = $12, sort_order = $13, revision = $14, updated_ms = $15, repo_credential_id = $16, \
+    trusted_with_credentials = $17 \
     WHERE id = $1 AND revision = $14 - 1";
 
 /// Without its grants.
@@ -42,6 +44,7 @@ fn read(row: &AnyRow) -> StoreResult<ContainerImage> {
         repo_username: row.text("repo_username")?,
         repo_password_sealed: row.maybe_bytes("repo_password_sealed")?,
         repo_credential_id: row.maybe_id("repo_credential_id")?,
+        trusted_with_credentials: row.flag("trusted_with_credentials")?,
         startup_script: row.text("startup_script")?,
         order: row.int("sort_order")?,
         grants: Vec::new(),
@@ -51,7 +54,7 @@ fn read(row: &AnyRow) -> StoreResult<ContainerImage> {
     })
 }
 
-/// `$1` to `$16`.
+/// `$1` to `$17`.
 fn bind(statement: Statement, image: &ContainerImage) -> Statement {
     statement
         .id(image.id)
@@ -70,6 +73,7 @@ fn bind(statement: Statement, image: &ContainerImage) -> Statement {
         .int(image.revision)
         .int(image.updated_ms)
         .maybe_id(image.repo_credential_id)
+        .flag(image.trusted_with_credentials)
 }
 
 #[async_trait]

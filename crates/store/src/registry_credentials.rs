@@ -12,14 +12,14 @@ use crate::{
     statement::{Statement, sql},
 };
 
-const SELECT: &str = "SELECT id, name, host, username, password_sealed, user_id, group_id, expires_ms, last_used_ms, revision, \
-    created_ms, updated_ms FROM registry_credentials";
+const SELECT: &str = "SELECT id, name, host, username, password_sealed, user_id, group_id, stored_by, expires_ms, last_used_ms, \
+    revision, created_ms, updated_ms FROM registry_credentials";
 
 const INSERT: &str = "INSERT INTO registry_credentials (id, name, host, username, password_sealed, user_id, group_id, expires_ms, \
-    revision, updated_ms, created_ms, last_used_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+    revision, updated_ms, stored_by, created_ms, last_used_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
 
 const UPDATE: &str = "UPDATE registry_credentials SET name = $2, host = $3, username = $4, password_sealed = $5, user_id = $6, \
-    group_id = $7, expires_ms = $8, revision = $9, updated_ms = $10 WHERE id = $1 AND revision = $9 - 1";
+    group_id = $7, expires_ms = $8, revision = $9, updated_ms = $10, stored_by = $11 WHERE id = $1 AND revision = $9 - 1";
 
 fn read(row: &AnyRow) -> StoreResult<RegistryCredential> {
     let row = Row::of("registry_credentials", row);
@@ -37,6 +37,7 @@ fn read(row: &AnyRow) -> StoreResult<RegistryCredential> {
             .maybe_bytes("password_sealed")?
             .ok_or_else(|| row.corrupt("password_sealed"))?,
         owner,
+        stored_by: row.maybe_id("stored_by")?,
         expires_ms: row.maybe_int("expires_ms")?,
         last_used_ms: row.maybe_int("last_used_ms")?,
         revision: row.int("revision")?,
@@ -45,7 +46,7 @@ fn read(row: &AnyRow) -> StoreResult<RegistryCredential> {
     })
 }
 
-/// `$1` to `$10`.
+/// `$1` to `$11`.
 fn bind(statement: Statement, credential: &RegistryCredential) -> Statement {
     let (user, group): (Option<UserId>, Option<GroupId>) = match credential.owner {
         Grantee::User(id) => (Some(id), None),
@@ -62,6 +63,7 @@ fn bind(statement: Statement, credential: &RegistryCredential) -> Statement {
         .maybe_int(credential.expires_ms)
         .int(credential.revision)
         .int(credential.updated_ms)
+        .maybe_id(credential.stored_by)
 }
 
 #[async_trait]

@@ -95,6 +95,10 @@ pub struct ContainerImageInput {
     /// Name of a kept registry credential for the pulls, instead of the two above; empty = none.
     #[serde(default)]
     pub repo_secret_name: String,
+    /// Trusted with shared credentials: a builder of this image gets the registry credentials and secrets that others share with its
+    /// user, and can read them. Only for images whose content the admins control.
+    #[serde(default)]
+    pub trusted_with_credentials: bool,
     /// Shell commands that run before the image's own start command.
     #[serde(default)]
     pub startup_script: String,
@@ -142,6 +146,9 @@ pub struct ContainerImageView {
     pub has_repo_password: bool,
     /// Name of the kept registry credential for the pulls; empty = none.
     pub repo_secret_name: String,
+    /// Whether a builder of this image gets what others share with its user.
+    #[serde(default)]
+    pub trusted_with_credentials: bool,
     /// Startup script.
     pub startup_script: String,
     /// Larger first.

@@ -134,6 +134,12 @@ pub const KEYS: &[Key] = &[
         "name:address pairs for /etc/hosts of workers and builders, separated by commas",
     ),
     key(
+        "allowed_frontends",
+        "IMAGES",
+        "docker/dockerfile",
+        "Frontend images that a Dockerfile may name with # syntax=, without tags, separated by commas; an empty value allows only the builder's own",
+    ),
+    key(
         "ready_timeout_s",
         "SECONDS",
         "120",

@@ -55,6 +55,8 @@ pub struct Config {
     pub privileged_builder_image: String,
     /// `name:address` pairs for workers and builders.
     pub extra_hosts: Vec<String>,
+    /// Images that may be a Dockerfile's frontend, without tags.
+    pub allowed_frontends: Vec<String>,
     /// How long a worker may take until it answers.
     pub ready_timeout_s: u64,
     /// How long a build may take.
@@ -293,6 +295,12 @@ mod tests {
                 vec![],
                 vec![],
                 vec!["default_registry", "http://x"],
+            ),
+            (
+                "allowed_frontends = \"docker/dockerfile:1\"",
+                vec![],
+                vec![],
+                vec!["allowed_frontends", "docker/dockerfile:1", "tag"],
             ),
             ("builder_image = \"A B\"", vec![], vec![], vec!["builder_image", "A B"]),
             (

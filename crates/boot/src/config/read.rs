@@ -7,7 +7,7 @@ use std::{
 };
 
 use clap::{ArgMatches, parser::ValueSource};
-use prt_core::{access::PASSWORD_MIN, images::ImageRef, settings::RegistrySettings};
+use prt_core::{access::PASSWORD_MIN, buildkit::frontend, images::ImageRef, settings::RegistrySettings};
 use prt_types::{Secret, container_images::PullPolicy};
 use serde::Deserialize;
 
@@ -146,6 +146,7 @@ pub(super) fn read(matches: &ArgMatches, env: impl Fn(&str) -> Option<String>) -
         builder_image: builder("builder_image", "practicus-builder")?,
         privileged_builder_image: builder("privileged_builder_image", "practicus-builder-privileged")?,
         extra_hosts: parse(find("extra_hosts")?, |found| extra_hosts(&found))?.unwrap_or_default(),
+        allowed_frontends: parse(find("allowed_frontends")?, |found| frontends(&found))?.unwrap_or_default(),
         ready_timeout_s: parse(find("ready_timeout_s")?, |found| seconds(&found))?.unwrap_or_default(),
         build_timeout_s: parse(find("build_timeout_s")?, |found| seconds(&found))?.unwrap_or_default(),
         site_root: parse(find("site_root")?, |found| folder(&found))?.unwrap_or_else(default_site_root),
@@ -374,6 +375,13 @@ fn extra_hosts(found: &Found) -> Result<Vec<String>, ConfigError> {
                 Err(found.wrong(format!("{pair:?} is no name:address pair")))
             }
         })
+        .collect()
+}
+
+fn frontends(found: &Found) -> Result<Vec<String>, ConfigError> {
+    found
+        .list()
+        .map(|image| frontend::setting(image).map_err(|message| found.wrong(message)))
         .collect()
 }
 

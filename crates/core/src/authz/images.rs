@@ -355,6 +355,7 @@ mod tests {
             repo_username: String::new(),
             repo_password_sealed: None,
             repo_credential_id: None,
+            trusted_with_credentials: false,
             startup_script: String::new(),
             order: 0,
             grants,

@@ -4,6 +4,7 @@
 
 pub mod command;
 pub mod config;
+pub mod frontend;
 pub mod launcher;
 pub mod mask;
 pub mod rawjson;

@@ -24,6 +24,7 @@ use crate::{
     error::{Error, Result},
     op_context::{Actor, OpContext},
     registry::scope::place,
+    registry_credentials::is_own,
     store::{Build, RegistryCredential, Repository, StoreError, Worker},
 };
 
@@ -101,6 +102,12 @@ impl Orchestrator {
             request.registry_credentials.push(login);
         }
         let inputs = validate(request)?;
+        let mut frontends = self.frontends_in_arguments(&inputs)?;
+        let shared: Vec<String> = kept
+            .iter()
+            .filter(|(credential, ..)| !is_own(&actor, credential))
+            .map(|(credential, ..)| credential.name.clone())
+            .collect();
         let worker = {
             let mut tx = self.read().await?;
             let worker = self.worker_visible_to_builds(&mut *tx, cx, &worker_name).await?;
@@ -109,6 +116,8 @@ impl Orchestrator {
                 return Err(busy(&worker, active.number));
             }
             not_changing(&mut *tx, &worker).await?;
+            self.shared_authorize(&mut *tx, &actor, &worker, &shared, &frontends)
+                .await?;
             worker
         };
         let id = BuildId(new_id());
@@ -116,6 +125,7 @@ impl Orchestrator {
         // Both take their time and neither needs the other.
         let ((dockerfile_text, offer), notes) =
             futures::try_join!(self.build_offer(&worker, &inputs, id), probe(&registries, &inputs))?;
+        frontends.extend(self.frontend_in_dockerfile(&dockerfile_text)?);
 
         let sealed = match inputs.credentials.as_slice() {
             [] => None,
@@ -132,6 +142,8 @@ impl Orchestrator {
             .ok_or_else(|| Error::not_found("worker", &worker_name))?;
         builds_in(&worker)?;
         not_changing(&mut *tx, &worker).await?;
+        self.shared_authorize(&mut *tx, &actor, &worker, &shared, &frontends)
+            .await?;
         let build = Build {
             id,
             number: tx.build_next_number().await?,

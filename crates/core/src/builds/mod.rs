@@ -5,6 +5,8 @@
 //! | `validate.rs` | what can be said about a request without asking anybody |
 //! | `logins.rs` | which login is for which image |
 //! | `probe.rs` | logins and the right to push, before the build |
+//! | `frontend.rs` | which frontend images a build may name |
+//! | `shared.rs` | in which builder what others share may be used |
 //! | `offer.rs` | the Dockerfile, and the command that waits for the word to build it |
 //! | `create.rs` | the request: may they, is it valid, record, start |
 //! | `run.rs` | follows one build from its start or from where a former console left it |
@@ -24,6 +26,7 @@ mod cancel;
 mod create;
 mod end;
 mod failure;
+mod frontend;
 mod logins;
 mod offer;
 mod options;
@@ -31,6 +34,7 @@ mod probe;
 mod read;
 mod run;
 mod runs;
+mod shared;
 mod stop;
 mod validate;
 mod view;

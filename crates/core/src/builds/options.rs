@@ -194,7 +194,7 @@ impl Reader {
                     return refuse("a named context is docker-image://… or https://…; folders are given by `context`");
                 }
             }
-            "source" | "cmdline" => return refuse("a `# syntax=` line in the Dockerfile names another frontend"),
+            "source" | "cmdline" => return refuse("only a `# syntax=` line in the Dockerfile names another frontend"),
             "cgroup-parent" | "entitlements" => return refuse("the build's rights and limits are the worker's"),
             _ => return Err(format!("--opt {key} is not known here. Known are {OPTS}.")),
         }

@@ -75,6 +75,7 @@ fn client(registries: &[(&str, RegistrySettings)]) -> RegistryClient {
             .map(|(host, settings)| ((*host).to_owned(), settings.clone()))
             .collect(),
         extra_hosts: vec!["inside.example.com:10.255.255.1".into()],
+        allowed_frontends: vec![],
         ready_timeout: Duration::from_secs(1),
         build_timeout: Duration::from_secs(1),
     };

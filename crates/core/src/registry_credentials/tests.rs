@@ -26,6 +26,7 @@ fn credential(owner: Grantee) -> RegistryCredential {
         username: "u".into(),
         password_sealed: vec![],
         owner,
+        stored_by: Some(UserId(Uuid::from_u128(1))),
         expires_ms: Some(50),
         last_used_ms: None,
         revision: 1,
@@ -49,6 +50,25 @@ fn who_sees_uses_and_edits() {
     assert_eq!(rights(&admin, &own), (true, false, true), "managing is not using");
     assert_eq!(rights(&user, &team), (false, false, false));
     assert_eq!(rights(&member, &team), (true, true, false));
+}
+
+#[test]
+fn only_who_gave_the_password_of_a_personal_one_has_it_as_their_own() {
+    let user = actor(1, Role::User, &[7]);
+    let own = credential(Grantee::User(user.user_id));
+    assert!(is_own(&user, &own));
+    for stored_by in [None, Some(UserId(Uuid::from_u128(3)))] {
+        let given = RegistryCredential {
+            stored_by,
+            ..own.clone()
+        };
+        assert!(uses(&user, &given) && !is_own(&user, &given), "{stored_by:?}");
+    }
+    let team = credential(Grantee::Group(GroupId(Uuid::from_u128(7))));
+    assert!(
+        uses(&user, &team) && !is_own(&user, &team),
+        "others may change its password"
+    );
 }
 
 #[test]

@@ -118,6 +118,8 @@ pub struct ContainerImage {
     pub repo_password_sealed: Option<Vec<u8>>,
     /// Kept registry credential, instead of the two above.
     pub repo_credential_id: Option<RegistryCredentialId>,
+    /// Whether a builder of this image gets what others share with its user.
+    pub trusted_with_credentials: bool,
     /// Startup script.
     pub startup_script: String,
     /// Larger first.
@@ -147,6 +149,8 @@ pub struct RegistryCredential {
     pub password_sealed: Vec<u8>,
     /// Who may use it.
     pub owner: Grantee,
+    /// Who gave the password, and so knows it; unset = from before that was recorded.
+    pub stored_by: Option<UserId>,
     /// End.
     pub expires_ms: Option<i64>,
     /// Last use.

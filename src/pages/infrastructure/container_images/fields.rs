@@ -153,6 +153,14 @@ pub fn RunCard(
                 value=values.repo_secret_name
                 hint=|| "A kept credential from Infrastructure > Registries, instead of user name and password. Users need no access to it."
             />
+            <CheckField
+                path="trusted_with_credentials"
+                label="Trusted with shared credentials"
+                checked=values.trusted_with_credentials
+                hint=|| {
+                    "For custom builder images. A builder can read the registry credentials and secrets that a build uses. Without this, builds in it use only the user's own."
+                }
+            />
             <TextAreaField
                 path="startup_script"
                 label="Startup script"

@@ -27,6 +27,7 @@ pub struct ContainerImageForm {
     /// Forgets the stored one.
     pub clear_repo_password: bool,
     pub repo_secret_name: String,
+    pub trusted_with_credentials: bool,
     pub startup_script: String,
     pub order: String,
     pub users: Vec<String>,
@@ -97,6 +98,7 @@ impl ContainerImageForm {
             repo_username: self.repo_username.clone(),
             repo_password,
             repo_secret_name: self.repo_secret_name.clone(),
+            trusted_with_credentials: self.trusted_with_credentials,
             // Browsers send CRLF; the shell that runs it does not want the CR.
             startup_script: self.startup_script.replace("\r\n", "\n"),
             order,
@@ -122,6 +124,7 @@ impl From<ContainerImageView> for ContainerImageForm {
             repo_password: String::new(),
             clear_repo_password: false,
             repo_secret_name: view.repo_secret_name,
+            trusted_with_credentials: view.trusted_with_credentials,
             startup_script: view.startup_script,
             order: view.order.to_string(),
             users: view.users,

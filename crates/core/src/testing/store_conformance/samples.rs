@@ -73,6 +73,7 @@ pub(super) fn image(pattern: &str, order: i64, grants: Vec<Grantee>) -> Containe
         repo_username: "robot".into(),
         repo_password_sealed: Some(vec![0, 1, 0xff, 0, 0x80]),
         repo_credential_id: None,
+        trusted_with_credentials: true,
         startup_script: "echo 'hello'\nexit 0\n".into(),
         order,
         grants,
@@ -90,6 +91,10 @@ pub(super) fn credential(name: &str, owner: Grantee) -> RegistryCredential {
         username: "robot$x".into(),
         password_sealed: vec![0, 1, 0xff, 0, 0x80],
         owner,
+        stored_by: match owner {
+            Grantee::User(id) => Some(id),
+            Grantee::Group(_) => None,
+        },
         expires_ms: Some(30),
         last_used_ms: Some(20),
         revision: 1,
