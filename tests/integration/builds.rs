@@ -269,6 +269,7 @@ async fn one_build_at_a_time_cancel_and_run_again() {
         registry_credentials: request.registry_credentials.clone(),
         registry_secrets: vec![],
         no_cache: true,
+        ..RerunRequest::default()
     };
     let again = alice.build_rerun(slow.number, &rerun).await.unwrap();
     assert_eq!((again.rerun_of, again.no_cache), (Some(slow.number), true));

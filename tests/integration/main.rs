@@ -21,6 +21,7 @@ mod contexts;
 mod crash;
 mod cross_site;
 mod database;
+mod docker_options;
 mod engine_away;
 mod errors;
 mod first_start;

@@ -68,6 +68,9 @@ pub struct MemoryFile {
     pub content: Secret,
 }
 
+/// Folder of the memory files that `buildctl` gets as `--secret`, each by its name.
+pub const SECRETS: &str = "secrets";
+
 /// Exit codes of `launch` and `follow`.
 #[derive(Clone, Copy, Debug)]
 pub struct Exit {

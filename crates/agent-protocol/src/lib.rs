@@ -13,7 +13,7 @@ mod launch;
 use prt_types::contexts::{ContextManifest, ContextView};
 use serde::{Deserialize, Serialize};
 
-pub use launch::{ContextSource, EXIT, Exit, LONGEST_DOCKERFILE, Launch, LaunchInput, MemoryFile, SPOOL};
+pub use launch::{ContextSource, EXIT, Exit, LONGEST_DOCKERFILE, Launch, LaunchInput, MemoryFile, SECRETS, SPOOL};
 
 /// Where the engine puts the agent in a container.
 pub const AGENT: &str = "/.prt/agent";

@@ -16,22 +16,22 @@ use crate::{
 
 const SELECT: &str = "SELECT b.id, b.number, b.worker_id, w.number AS worker_number, b.owner_id, u.username AS owner, b.door, \
     b.name, b.tag, b.push_image, b.build_args, b.credentials, b.credentials_sealed, b.insecure_registry, b.no_cache, b.context, \
-    b.dockerfile, b.dockerfile_text, b.additional_build_params, b.custom_build_command, b.context_id, b.status, b.reason, b.message, b.step, b.digest, b.rerun_of, b.cancel_requested, \
+    b.dockerfile, b.dockerfile_text, b.additional_build_params, b.custom_build_command, b.context_id, b.options, b.status, b.reason, b.message, b.step, b.digest, b.rerun_of, b.cancel_requested, \
     b.created_ms, b.started_ms, b.ended_ms, b.steps, b.steps_cached, b.lines \
     FROM builds b JOIN workers w ON w.id = b.worker_id JOIN users u ON u.id = b.owner_id";
 
 const INSERT: &str = "INSERT INTO builds (id, door, name, tag, push_image, build_args, credentials, credentials_sealed, \
     insecure_registry, no_cache, context, dockerfile, dockerfile_text, status, reason, message, step, digest, rerun_of, \
-    cancel_requested, created_ms, started_ms, ended_ms, steps, steps_cached, lines, additional_build_params, custom_build_command, context_id, number, worker_id, owner_id) \
+    cancel_requested, created_ms, started_ms, ended_ms, steps, steps_cached, lines, additional_build_params, custom_build_command, context_id, options, number, worker_id, owner_id) \
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, \
-    $26, $27, $28, $29, $30, $31, $32)";
+    $26, $27, $28, $29, $30, $31, $32, $33)";
 
 /// All but what makes it this build: id, number, worker and owner.
 const UPDATE: &str = "UPDATE builds SET door = $2, name = $3, tag = $4, push_image = $5, build_args = $6, credentials = $7, \
     credentials_sealed = $8, insecure_registry = $9, no_cache = $10, context = $11, dockerfile = $12, dockerfile_text = $13, \
     status = $14, reason = $15, message = $16, step = $17, digest = $18, rerun_of = $19, cancel_requested = $20, \
     created_ms = $21, started_ms = $22, ended_ms = $23, steps = $24, steps_cached = $25, lines = $26, \
-    additional_build_params = $27, custom_build_command = $28, context_id = $29 \
+    additional_build_params = $27, custom_build_command = $28, context_id = $29, options = $30 \
     WHERE id = $1 AND status IN (";
 
 /// Word for word the condition of the index `builds_active`.
@@ -61,6 +61,7 @@ fn read(row: &AnyRow) -> StoreResult<Build> {
         dockerfile_text: row.text("dockerfile_text")?,
         additional_build_params: row.text("additional_build_params")?,
         custom_build_command: row.text("custom_build_command")?,
+        options: row.json("options")?,
         status: row.word("status")?,
         reason: row.maybe_word("reason")?,
         message: row.text("message")?,
@@ -77,9 +78,9 @@ fn read(row: &AnyRow) -> StoreResult<Build> {
     })
 }
 
-/// `$1` to `$29`.
+/// `$1` to `$30`.
 fn bind(statement: Statement, build: &Build) -> StoreResult<Statement> {
-    Ok(statement
+    statement
         .id(build.id)
         .word(build.door)
         .text(&build.name)
@@ -108,7 +109,8 @@ fn bind(statement: Statement, build: &Build) -> StoreResult<Statement> {
         .int(build.lines)
         .text(&build.additional_build_params)
         .text(&build.custom_build_command)
-        .text(&build.context_id))
+        .text(&build.context_id)
+        .json(&build.options)
 }
 
 #[async_trait]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Secret, access::Door, ids::BuildId};
+use crate::{Secret, access::Door, build_args, ids::BuildId};
 
 /// What a registry login is for, where it is not for both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -67,8 +67,12 @@ pub struct BuildRequest {
     /// Push after building. `false` builds and keeps the cache.
     #[serde(default = "yes")]
     pub push_image: bool,
-    /// Values for `ARG`. They are recorded: no place for secrets.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    /// Values for `ARG`: text, or a number or boolean, which is taken as it is written. They are recorded: no place for secrets.
+    #[serde(
+        default,
+        skip_serializing_if = "BTreeMap::is_empty",
+        deserialize_with = "build_args::deserialize"
+    )]
     pub build_args: BTreeMap<String, String>,
     /// Registry logins, one for each host, or for each repository path and use.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -92,12 +96,187 @@ pub struct BuildRequest {
     /// The Dockerfile, relative to the context; empty = `Dockerfile`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub dockerfile: String,
+    /// The text of a Dockerfile that is not in the context, at most 512 KiB; `dockerfile` then only names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dockerfile_text: Option<String>,
+    /// Further names of the result, `NAME:TAG`; a name without a tag gets `tag`. They are pushed, too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub additional_tags: Vec<String>,
+    /// The stage to build; empty = the last one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub target: String,
+    /// Platforms of the result, e.g. `linux/arm64`; without any the builder's own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub platforms: Vec<String>,
+    /// Labels of the image.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Ask the registries for base images that the builder has already.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pull: bool,
+    /// Files for `RUN --mount=type=secret`. Their values are not recorded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<BuildSecret>,
+    /// Network of `RUN` steps: `default` or `none`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub network: String,
+    /// Lines for `/etc/hosts` in `RUN` steps, `NAME:ADDRESS`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub add_hosts: Vec<String>,
+    /// Size of `/dev/shm` in `RUN` steps, e.g. `128m`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub shm_size: String,
+    /// Limits of `RUN` steps, e.g. `nofile=1024:2048`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ulimits: Vec<String>,
+    /// Caches to read, e.g. `registry.example.com/demo/cache` or `type=registry,ref=…`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cache_from: Vec<String>,
+    /// Caches to write, e.g. `type=registry,ref=…,mode=max` or `type=inline`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cache_to: Vec<String>,
+    /// `false` writes Docker's media types, for registries that take nothing else; unset = as BuildKit does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oci_mediatypes: Option<bool>,
     /// Further arguments for the build command, e.g. `--opt target=web`. They are recorded: no place for secrets.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub additional_build_params: String,
     /// `buildctl build …` in the place of the console's own command; output and log stay the console's.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub custom_build_command: String,
+}
+
+/// A file for `RUN --mount=type=secret,id=…`, from exactly one place.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct BuildSecret {
+    /// The id that the Dockerfile names.
+    pub id: String,
+    /// The value itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Secret>,
+    /// Name of a secret of one's own that the console stores.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub personal_secret: Option<String>,
+    /// Name of a shared secret that the console stores.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shared_secret: Option<String>,
+}
+
+/// A secret mount of a build, without its value.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct BuildSecretView {
+    /// The id that the Dockerfile names.
+    pub id: String,
+    /// Name of the user's stored secret that it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub personal_secret: Option<String>,
+    /// Name of the shared secret that it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shared_secret: Option<String>,
+}
+
+impl BuildSecretView {
+    /// Whether its value was given with the build, and so is gone.
+    pub fn is_typed(&self) -> bool {
+        self.personal_secret.is_none() && self.shared_secret.is_none()
+    }
+
+    /// In words, e.g. `npm (shared secret NPM_TOKEN)`.
+    pub fn text(&self) -> String {
+        match (&self.personal_secret, &self.shared_secret) {
+            (Some(name), _) => format!("{} (secret {name})", self.id),
+            (None, Some(name)) => format!("{} (shared secret {name})", self.id),
+            (None, None) => self.id.clone(),
+        }
+    }
+}
+
+/// What a build was told besides its name, context and credentials.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(default)]
+pub struct BuildOptions {
+    /// Further names of the result, `NAME:TAG`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub additional_tags: Vec<String>,
+    /// The stage that is built; empty = the last one.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub target: String,
+    /// Platforms of the result.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub platforms: Vec<String>,
+    /// Labels of the image.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Whether the registries are asked for base images that the builder has.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub pull: bool,
+    /// Secret mounts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<BuildSecretView>,
+    /// Network of `RUN` steps.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub network: String,
+    /// Lines for `/etc/hosts` in `RUN` steps.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub add_hosts: Vec<String>,
+    /// Size of `/dev/shm` in `RUN` steps.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub shm_size: String,
+    /// Limits of `RUN` steps.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ulimits: Vec<String>,
+    /// Caches that are read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cache_from: Vec<String>,
+    /// Caches that are written.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cache_to: Vec<String>,
+    /// `false`: Docker's media types.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oci_mediatypes: Option<bool>,
+    /// Whether the Dockerfile came with the request instead of lying in the context.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub dockerfile_given: bool,
+}
+
+impl Default for BuildRequest {
+    /// A push, and nothing else.
+    fn default() -> Self {
+        Self {
+            worker: String::new(),
+            name: String::new(),
+            tag: String::new(),
+            push_image: yes(),
+            build_args: BTreeMap::new(),
+            registry_credentials: vec![],
+            registry_secrets: vec![],
+            insecure_registry: false,
+            no_cache: false,
+            context_id: String::new(),
+            context: String::new(),
+            dockerfile: String::new(),
+            dockerfile_text: None,
+            additional_tags: vec![],
+            target: String::new(),
+            platforms: vec![],
+            labels: BTreeMap::new(),
+            pull: false,
+            secrets: vec![],
+            network: String::new(),
+            add_hosts: vec![],
+            shm_size: String::new(),
+            ulimits: vec![],
+            cache_from: vec![],
+            cache_to: vec![],
+            oci_mediatypes: None,
+            additional_build_params: String::new(),
+            custom_build_command: String::new(),
+        }
+    }
 }
 
 /// A request to run a finished build's inputs again.
@@ -111,6 +290,10 @@ pub struct RerunRequest {
     /// Names of kept registry credentials. Those that the build used are used again unless another login is given for their host.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub registry_secrets: Vec<String>,
+    /// Secret mounts again: values that were given with the build are not stored. Stored secrets are used again unless another one with
+    /// their id is given.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<BuildSecret>,
     /// Without using the cache this time.
     pub no_cache: bool,
 }
@@ -268,6 +451,9 @@ pub struct BuildView {
     pub context: String,
     /// Path of the Dockerfile in the context.
     pub dockerfile: String,
+    /// What else it was told.
+    #[serde(flatten)]
+    pub options: BuildOptions,
     /// The further arguments of the build command, e.g. `--opt target=web`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub additional_build_params: String,

@@ -11,6 +11,7 @@
 
 pub mod access;
 pub mod audit;
+mod build_args;
 pub mod build_config;
 pub mod build_events;
 pub mod builders;

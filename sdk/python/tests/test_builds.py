@@ -9,6 +9,7 @@ import sys
 import textwrap
 import threading
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,63 @@ def test_the_seeds_further_parameters_are_sent_when_given(server: Server) -> Non
     prt.containers.build_image("r.io/x", "1", additional_build_params="--no-cache", custom_build_command="buildctl build")
     body = server.asked("POST", "/builds")[0].json
     assert (body["additional_build_params"], body["custom_build_command"]) == ("--no-cache", "buildctl build")
+
+
+def test_numbers_and_booleans_are_what_they_are_everywhere(server: Server) -> None:
+    args = {"A": True, "B": False, "C": 12345678901234567890123, "D": Decimal("1.10")}
+    prt.containers.build_image("r.io/x", "1", build_args=args)
+    body = server.asked("POST", "/builds")[0].json
+    assert body["build_args"] == {"A": "true", "B": "false", "C": "12345678901234567890123", "D": "1.10"}
+    with pytest.raises(prt.UsageError, match=r"The value of V is a float, .* write it as text, '3.1'"):
+        prt.containers.build_image("r.io/x", "1", build_args={"V": 3.10})
+
+
+def test_dockers_options_are_sent_when_given(server: Server, tmp_path: Path) -> None:
+    prt.containers.build_image(
+        "r.io/x",
+        "1",
+        additional_tags=["r.io/x:2"],
+        target="web",
+        platforms="linux/arm64",
+        labels={"a": 1},
+        pull=True,
+        secrets={"npm": "canary", "pip": {"shared_secret": "PIP"}},
+        network="none",
+        add_hosts={"db": "192.0.2.7"},
+        cache_to=["type=inline"],
+        oci_mediatypes=False,
+    )
+    body = server.asked("POST", "/builds")[0].json
+    assert {name: body[name] for name in body.keys() - {"worker", "name", "tag", "push_image", "build_args"}} == {
+        "registry_credentials": [],
+        "insecure_registry": False,
+        "no_cache": False,
+        "context": "",
+        "dockerfile": "",
+        "additional_tags": ["r.io/x:2"],
+        "target": "web",
+        "platforms": ["linux/arm64"],
+        "labels": {"a": "1"},
+        "pull": True,
+        "secrets": [{"id": "npm", "value": "canary"}, {"id": "pip", "shared_secret": "PIP"}],
+        "network": "none",
+        "add_hosts": ["db:192.0.2.7"],
+        "cache_to": ["type=inline"],
+        "oci_mediatypes": False,
+    }
+    with pytest.raises(prt.UsageError, match="secrets: The value of a") as caught:
+        prt.containers.build_image("r.io/x", "1", secrets={"a": ["canary"]})
+    assert "canary" not in str(caught.value)
+    with pytest.raises(TypeError, match="nonsense"):
+        prt.containers.build_image("r.io/x", "1", nonsense=1)
+    # A Dockerfile that is not in the context goes along as text.
+    (tmp_path / "app").mkdir()
+    (tmp_path / "Dockerfile.ci").write_text("FROM scratch\n")
+    server.on("PUT", "/workers/Worker-1/context", Answer(None, 204))
+    made = prt.get_worker("Worker-1").build_image("r.io/x", "1", context=tmp_path / "app", dockerfile=tmp_path / "Dockerfile.ci")
+    assert made.succeeded
+    body = server.asked("POST", "/builds")[-1].json
+    assert (body["dockerfile"], body["dockerfile_text"]) == ("Dockerfile", "FROM scratch\n")
 
 
 def test_the_only_builder_is_taken(server: Server) -> None:

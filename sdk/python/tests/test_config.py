@@ -81,6 +81,7 @@ def test_signatures_are_the_documented_ones() -> None:
         ("insecure_registry", False),
         ("additional_build_params", None),
         ("custom_build_command", None),
+        ("options", none),
     ]
     assert parameters(prt.containers.update_build_config) == [("insecure_registries", None), ("config_content", None)]
     assert parameters(prt.Worker.open_notebook)[1:] == [("dark_mode", True), ("get_url_only", False)]

@@ -233,8 +233,9 @@ def test_the_dockerfile_is_found_beside_or_inside(tmp_path: Path, monkeypatch: p
     assert Local.find("..", "dev") == wanted
     with pytest.raises(UsageError, match="there is no Dockerfile"):
         Local.find(tmp_path / "app")
-    with pytest.raises(UsageError, match="is outside of the context"):
-        Local.find(tmp_path / "app", tmp_path / "outside")
+    (tmp_path / "outside").write_text("FROM scratch\n")
+    assert Local.find(tmp_path / "app", tmp_path / "outside") == Local(wanted.folder, "Dockerfile", "FROM scratch\n")
+    assert Local.find(tmp_path / "app", text="FROM a") == Local(wanted.folder, "Dockerfile", "FROM a")
     with pytest.raises(UsageError, match="cannot use the context"):
         Local.find(tmp_path / "none")
     with pytest.raises(UsageError, match="is not a folder"):

@@ -1,5 +1,8 @@
 use leptos::prelude::*;
-use prt_types::{access::Door, builds::BuildView};
+use prt_types::{
+    access::Door,
+    builds::{BuildSecretView, BuildView},
+};
 
 use crate::components::{
     CopyButton, MetaItem, MetaList, RelativeTime,
@@ -71,6 +74,15 @@ pub fn Facts(view: RwSignal<BuildView>, model: RwSignal<LogModel>) -> impl IntoV
     if fixed.no_cache {
         choices.push("without cache");
     }
+    if fixed.options.pull {
+        choices.push("base images pulled");
+    }
+    if fixed.options.oci_mediatypes == Some(false) {
+        choices.push("Docker media types");
+    }
+    if fixed.options.dockerfile_given {
+        choices.push("Dockerfile sent along");
+    }
     let choices = (!choices.is_empty()).then(|| view! { <MetaItem label="Settings">{choices.join(", ")}</MetaItem> });
     let words = |label: &'static str, text: String| {
         (!text.is_empty()).then(|| {
@@ -81,6 +93,29 @@ pub fn Facts(view: RwSignal<BuildView>, model: RwSignal<LogModel>) -> impl IntoV
             }
         })
     };
+    let options = fixed.options.clone();
+    let pairs = |map: &std::collections::BTreeMap<String, String>| {
+        map.iter()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let secrets: Vec<String> = options.secrets.iter().map(BuildSecretView::text).collect();
+    let limits = [options.shm_size.clone(), options.ulimits.join(", ")];
+    let limits = limits.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>();
+    let options = [
+        ("Further tags", options.additional_tags.join(", ")),
+        ("Target", options.target),
+        ("Platforms", options.platforms.join(", ")),
+        ("Labels", pairs(&options.labels)),
+        ("Secrets", secrets.join(", ")),
+        ("Network", options.network),
+        ("Hosts", options.add_hosts.join(", ")),
+        ("Limits", limits.join(", ")),
+        ("Caches read", options.cache_from.join(", ")),
+        ("Caches written", options.cache_to.join(", ")),
+    ]
+    .map(|(label, text)| words(label, text));
     let parameters = words("Build parameters", fixed.additional_build_params.clone());
     let command = words("Build command", fixed.custom_build_command.clone());
     let rerun = fixed.rerun_of.map(|number| {
@@ -118,6 +153,7 @@ pub fn Facts(view: RwSignal<BuildView>, model: RwSignal<LogModel>) -> impl IntoV
             {args}
             {logins}
             {choices}
+            {options.into_iter().collect_view()}
             {parameters}
             {command}
             {rerun}

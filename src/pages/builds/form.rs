@@ -8,7 +8,10 @@ use prt_types::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::key_values;
+use super::{
+    key_values,
+    option_form::{self, OptionForm, SecretForm},
+};
 use crate::{
     error::AppError,
     pages::workers::{field, refusal},
@@ -36,6 +39,7 @@ pub struct BuildForm {
     pub build_args: String,
     pub additional_build_params: String,
     pub custom_build_command: String,
+    pub options: OptionForm,
     pub registry_credentials: Vec<CredentialForm>,
     pub registry_secrets: Vec<String>,
     /// What those that are not for everything are for, by name.
@@ -60,6 +64,7 @@ pub struct RerunForm {
     pub number: i64,
     pub no_cache: bool,
     pub registry_credentials: Vec<CredentialForm>,
+    pub secrets: Vec<SecretForm>,
 }
 
 impl BuildForm {
@@ -80,7 +85,8 @@ impl BuildForm {
             "custom_build_command" => value.trim().clone_into(&mut self.custom_build_command),
             "registry_secrets[]" => self.registry_secrets.push(value),
             _ if name.starts_with("secret_uses[") => return self.set_secret_use(name, value),
-            _ => return self.set_credential(name, value),
+            _ if name.starts_with("registry_credentials[") => return self.set_credential(name, value),
+            _ => return self.options.set(name, value),
         }
         true
     }
@@ -128,6 +134,7 @@ impl BuildForm {
         self.registry_credentials
             .iter_mut()
             .for_each(|credential| credential.password.clear());
+        self.options = self.options.without_secrets();
         self
     }
 
@@ -139,6 +146,8 @@ impl BuildForm {
             BTreeMap::new()
         });
         let registry_credentials = credentials(self.registry_credentials, &mut fields);
+        let mut request = BuildRequest::default();
+        self.options.fill(&mut request, &mut fields);
         if let Some(error) = refusal(fields) {
             return Err(error);
         }
@@ -166,6 +175,7 @@ impl BuildForm {
             dockerfile: self.dockerfile_path,
             additional_build_params: self.additional_build_params,
             custom_build_command: self.custom_build_command,
+            ..request
         })
     }
 }
@@ -176,6 +186,7 @@ impl RerunForm {
         self.registry_credentials
             .iter_mut()
             .for_each(|credential| credential.password.clear());
+        self.secrets.iter_mut().for_each(|secret| secret.value.clear());
         self
     }
 
@@ -196,6 +207,7 @@ impl RerunForm {
         RerunRequest {
             registry_credentials,
             registry_secrets: Vec::new(),
+            secrets: option_form::secrets(self.secrets),
             no_cache: self.no_cache,
         }
     }

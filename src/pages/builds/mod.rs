@@ -11,6 +11,8 @@ mod list;
 mod log_part;
 mod new;
 mod new_form;
+pub mod option_form;
+mod options;
 mod rerun;
 mod server_fns;
 mod table;

@@ -6,6 +6,7 @@ use super::{
     credentials::{CredentialRows, KeptUses},
     file_picker::FilePicker,
     form::BuildForm,
+    options::OptionFields,
     server_fns::{NewBuild, load_folder},
 };
 use crate::{
@@ -229,6 +230,7 @@ pub fn BuildFormView(
                             />
                         </div>
                     </details>
+                    <OptionFields values=values.options />
                 </section>
                 <div class="form-actions">
                     <Button kind=ButtonKind::Primary busy>

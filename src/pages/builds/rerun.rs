@@ -1,5 +1,5 @@
 use leptos::{either::Either, form::ActionForm, prelude::*};
-use prt_types::builds::{BuildView, CredentialUse, CredentialView};
+use prt_types::builds::{BuildSecretView, BuildView, CredentialUse, CredentialView};
 
 use super::{
     form::RerunForm,
@@ -31,7 +31,8 @@ impl Drafts {
 pub fn RerunActions(view: RwSignal<BuildView>) -> impl IntoView {
     let (number, logins) = view.with_untracked(|view| {
         // Kept ones are taken again by their names.
-        let asked = view.credentials.iter().any(|login| login.secret_name.is_none());
+        let asked = view.credentials.iter().any(|login| login.secret_name.is_none())
+            || view.options.secrets.iter().any(BuildSecretView::is_typed);
         (view.number, asked)
     });
     let action = ServerAction::<RerunBuild>::new();
@@ -63,18 +64,22 @@ pub fn RerunActions(view: RwSignal<BuildView>) -> impl IntoView {
 /// The question for the passwords, and the place where a refusal is shown.
 #[component]
 pub fn RerunDialog(view: RwSignal<BuildView>, drafts: Drafts) -> impl IntoView {
-    let (number, logins) = view.with_untracked(|view| (view.number, view.credentials.clone()));
+    let (number, logins, secrets) = view.with_untracked(|view| {
+        let typed = view.options.secrets.iter().filter(|secret| secret.is_typed());
+        let ids: Vec<String> = typed.map(|secret| secret.id.clone()).collect();
+        (view.number, view.credentials.clone(), ids)
+    });
     let action = ServerAction::<RerunBuild>::new();
     let draft = drafts.rerun;
     view! {
         <Suspense>
             {move || {
-                let logins = logins.clone();
+                let (logins, secrets) = (logins.clone(), secrets.clone());
                 Suspend::new(async move {
                     let draft = draft.await;
                     let error = draft.as_ref().map(|draft| draft.error.clone());
                     let no_cache = draft.is_some_and(|draft| draft.values.no_cache);
-                    let logins = StoredValue::new(logins);
+                    let (logins, secrets) = (StoredValue::new(logins), StoredValue::new(secrets));
                     view! {
                         <ConfirmDialog name="rerun" title="Run this build again?" keep="Back">
                             <p>"With the same settings, and with the build folder as it is now."</p>
@@ -104,6 +109,29 @@ pub fn RerunDialog(view: RwSignal<BuildView>, drafts: Drafts) -> impl IntoView {
                                                         name=name("password")
                                                         autocomplete="new-password"
                                                     />
+                                                </div>
+                                            </div>
+                                        }
+                                    })
+                                    .collect_view()}
+                                {secrets
+                                    .get_value()
+                                    .into_iter()
+                                    .enumerate()
+                                    .map(|(at, id)| {
+                                        view! {
+                                            <div class="field">
+                                                <input type="hidden" name=format!("input[secrets][{at}][id]") value=id.clone() />
+                                                <label for=format!("f-rerun-secret-{at}")>{format!("Value of the secret {id}")}</label>
+                                                <div class="field-control">
+                                                    <textarea
+                                                        class="input mono"
+                                                        id=format!("f-rerun-secret-{at}")
+                                                        name=format!("input[secrets][{at}][value]")
+                                                        rows="1"
+                                                        autocomplete="off"
+                                                        spellcheck="false"
+                                                    ></textarea>
                                                 </div>
                                             </div>
                                         }

@@ -304,17 +304,8 @@ impl Console {
             worker: worker.into(),
             name: format!("{}/{}/{repository}", registry.host, self.instance),
             tag: tag.into(),
-            push_image: true,
-            build_args: std::collections::BTreeMap::default(),
             registry_credentials: vec![registry.login()],
-            registry_secrets: vec![],
-            insecure_registry: false,
-            no_cache: false,
-            context_id: String::new(),
-            context: String::new(),
-            dockerfile: String::new(),
-            additional_build_params: String::new(),
-            custom_build_command: String::new(),
+            ..BuildRequest::default()
         }
     }
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use prt_agent_protocol::{ContextSource, EXIT, Launch};
+use prt_agent_protocol::{ContextSource, EXIT, Launch, SECRETS};
 use serde_json::json;
 
 use super::{
@@ -37,12 +37,13 @@ pub fn run(folder: &str, login: &str) -> i64 {
     // A process that is not the first of its group may begin a session; a failure only means that it did already.
     _ = rustix::process::setsid();
     let folder = Path::new(folder);
-    let Some(launch) = fs::read(folder.join("launch.json"))
+    let Some(mut launch) = fs::read(folder.join("launch.json"))
         .ok()
         .and_then(|json| serde_json::from_slice::<Launch>(&json).ok())
     else {
         return 1;
     };
+    launch.command.extend(secrets(Path::new(login)));
     let Some(own) = Process::of(std::process::id()) else {
         return 1;
     };
@@ -62,6 +63,18 @@ pub fn run(folder: &str, login: &str) -> i64 {
         std::thread::sleep(std::time::Duration::from_secs(1));
     }
     0
+}
+
+/// The arguments for the secret mounts.
+fn secrets(login: &Path) -> Vec<String> {
+    let files = fs::read_dir(login.join(SECRETS)).into_iter().flatten().flatten();
+    files
+        .flat_map(|file| {
+            let id = file.file_name().to_string_lossy().into_owned();
+            let path = file.path().to_string_lossy().into_owned();
+            ["--secret".to_owned(), format!("id={id},src={path}")]
+        })
+        .collect()
 }
 
 fn build(launch: &Launch, folder: &Path, login: &Path) -> Result<i32, Refused> {

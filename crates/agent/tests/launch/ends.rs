@@ -37,6 +37,33 @@ fn a_build_runs_with_its_logins_in_memory_only() {
 }
 
 #[test]
+fn a_secret_is_a_file_in_memory_for_as_long_as_the_build_runs() {
+    let builder = Builder::new(
+        r#"printf '%s\n' "$@" >"$T/args"
+        for word; do case $word in id=*) cat "${word#*,src=}" >>"$T/secrets"; echo "${word#*,src=}" >>"$T/where" ;; esac; done"#,
+    );
+    let input = builder.input_with(&[
+        ("config.json", "{}"),
+        ("secrets/.npmrc", "hunter2!\n"),
+        ("secrets/key", "k"),
+    ]);
+    let output = builder
+        .start(&builder.request(), Some(&input))
+        .wait_with_output()
+        .unwrap();
+    assert_eq!(err(&output), "exit 0\n");
+    let read = builder.read("secrets");
+    assert!(read == "hunter2!\nk" || read == "khunter2!\n", "{read}");
+    let args = builder.read("args");
+    assert!(
+        args.contains("--secret\nid=.npmrc,src=/dev/shm/") && !args.contains("hunter2"),
+        "{args}"
+    );
+    let gone = builder.read("where");
+    assert_eq!(gone.lines().filter(|path| exists(path)).count(), 0, "{gone}");
+}
+
+#[test]
 fn a_build_goes_on_when_its_readers_are_killed() {
     let builder = Builder::new(
         r#"echo one >&2; echo >"$T/reached"; read -r _ <"$T/go"; i=0

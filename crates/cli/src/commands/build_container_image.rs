@@ -10,6 +10,9 @@ use crate::{error::Result, params::build_container_image, session::Session};
 #[command(
     after_help = "Parameters: name, tag, push_image (default true), build_args, registry_credentials,\n\
     repo_secret_name, insecure_registry, worker, no_cache, context, dockerfile,\n\
+    dockerfile_text, additional_tags, target, platforms, labels, pull, secrets, network, add_hosts, shm_size, ulimits,\n\
+    cache_from, cache_to, oci_mediatypes: as `prtcli build` has them; lists as JSON or Python, secrets as (id, value),\n\
+    secrets=@FILE and dockerfile_text=@FILE read a file.\n\
     additional_build_params (e.g. '--opt target=web'), custom_build_command ('buildctl build …').\n\
     build_args is a dict and registry_credentials a list of (host, user, password), as JSON or as Python literals;\n\
     registry_credentials=@FILE reads the list from a file. A host may have a path behind it, for the repositories\n\

@@ -1,6 +1,6 @@
 //! What `build`, `build-container-image` and `builds rerun` share: start, follow, tell how it ended.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, path::PathBuf, time::Duration};
 
 use prt_client::ClientError;
 use prt_types::{
@@ -33,8 +33,47 @@ pub struct Show {
     pub detach: bool,
 }
 
+/// Files that are written when a build has succeeded.
+#[derive(Debug, Default)]
+pub struct Results {
+    /// With the digest alone.
+    pub iidfile: Option<PathBuf>,
+    /// With names and digest, as BuildKit calls them.
+    pub metadata_file: Option<PathBuf>,
+}
+
+impl Results {
+    fn write(&self, build: &BuildView, digest: Option<&str>) -> Result<()> {
+        let digest = digest.unwrap_or_default();
+        let names: Vec<&str> = std::iter::once(&build.reference)
+            .chain(&build.options.additional_tags)
+            .map(String::as_str)
+            .collect();
+        let metadata = serde_json::json!({ "containerimage.digest": digest, "image.name": names.join(",") });
+        for (path, text) in [
+            (&self.iidfile, digest.to_owned()),
+            (&self.metadata_file, format!("{metadata:#}\n")),
+        ] {
+            let Some(path) = path else { continue };
+            std::fs::write(path, text).map_err(|source| CliError::Io {
+                what: format!("cannot write {}", path.display()),
+                source,
+            })?;
+        }
+        Ok(())
+    }
+}
+
 /// Starts a build and follows it as asked. The exit code is the build's.
 pub async fn run<F>(session: &Session, start: F, show: Show) -> Result<()>
+where
+    F: Future<Output = Result<BuildView, ClientError>>,
+{
+    run_to(session, start, show, &Results::default()).await
+}
+
+/// The same, and what became of it in files.
+pub async fn run_to<F>(session: &Session, start: F, show: Show, results: &Results) -> Result<()>
 where
     F: Future<Output = Result<BuildView, ClientError>>,
 {
@@ -70,6 +109,9 @@ where
         Err(CliError::ClosedOutput) => return Err(CliError::Exit(FAILED)),
         other => other?,
     };
+    if end.status == BuildStatus::Succeeded {
+        results.write(&build, end.digest.as_deref())?;
+    }
     tell(session, &build, &end, show.quiet, sink.is_for_programs()).await
 }
 

@@ -18,28 +18,27 @@ pub const KEYS: &[&str] = &[
     "no_cache",
     "context",
     "dockerfile",
+    "dockerfile_text",
+    "additional_tags",
+    "target",
+    "platforms",
+    "labels",
+    "pull",
+    "secrets",
+    "network",
+    "add_hosts",
+    "shm_size",
+    "ulimits",
+    "cache_from",
+    "cache_to",
+    "oci_mediatypes",
     "additional_build_params",
     "custom_build_command",
 ];
 
 /// Makes a build request of the parameters; `worker` stays empty when none is named.
 pub fn parse(params: &[String]) -> Result<BuildRequest> {
-    let mut request = BuildRequest {
-        worker: String::new(),
-        name: String::new(),
-        tag: String::new(),
-        push_image: true,
-        build_args: std::collections::BTreeMap::new(),
-        registry_credentials: Vec::new(),
-        registry_secrets: Vec::new(),
-        insecure_registry: false,
-        no_cache: false,
-        context_id: String::new(),
-        context: String::new(),
-        dockerfile: String::new(),
-        additional_build_params: String::new(),
-        custom_build_command: String::new(),
-    };
+    let mut request = BuildRequest::default();
     let mut seen: Vec<&str> = Vec::new();
     for param in params {
         // What is not a parameter is not shown either: it can be a piece of a credential that the shell has cut.
@@ -77,7 +76,7 @@ fn set(request: &mut BuildRequest, key: &str, value: &str) -> Result<(), String>
         "name" => request.name = value.into(),
         "tag" => request.tag = value.into(),
         "push_image" => request.push_image = literal::boolean(value)?,
-        "build_args" => request.build_args = literal::build_args(value)?,
+        "build_args" => request.build_args = literal::pairs(value)?,
         "registry_credentials" => request.registry_credentials = credentials(value)?,
         "repo_secret_name" => {
             request.registry_secrets = value.split(',').map(|name| name.trim().to_owned()).collect();
@@ -87,6 +86,20 @@ fn set(request: &mut BuildRequest, key: &str, value: &str) -> Result<(), String>
         "no_cache" => request.no_cache = literal::boolean(value)?,
         "context" => request.context = value.into(),
         "dockerfile" => request.dockerfile = value.into(),
+        "dockerfile_text" => request.dockerfile_text = Some(of_file(value)?.expose().to_owned()),
+        "additional_tags" => request.additional_tags = literal::texts(value)?,
+        "target" => request.target = value.into(),
+        "platforms" => request.platforms = literal::texts(value)?,
+        "labels" => request.labels = literal::pairs(value)?,
+        "pull" => request.pull = literal::boolean(value)?,
+        "secrets" => request.secrets = literal::secrets(of_file(value)?.expose().trim())?,
+        "network" => request.network = value.into(),
+        "add_hosts" => request.add_hosts = literal::texts(value)?,
+        "shm_size" => request.shm_size = value.into(),
+        "ulimits" => request.ulimits = literal::texts(value)?,
+        "cache_from" => request.cache_from = literal::texts(value)?,
+        "cache_to" => request.cache_to = literal::texts(value)?,
+        "oci_mediatypes" => request.oci_mediatypes = Some(literal::boolean(value)?),
         "additional_build_params" => request.additional_build_params = value.into(),
         "custom_build_command" => request.custom_build_command = value.into(),
         _ => return Err("is not known".into()),
@@ -96,14 +109,16 @@ fn set(request: &mut BuildRequest, key: &str, value: &str) -> Result<(), String>
 
 /// The list itself, or `@file` with it, which keeps a token out of the process list.
 fn credentials(value: &str) -> Result<Vec<prt_types::builds::RegistryCredential>, String> {
+    literal::registry_credentials(of_file(value)?.expose().trim())
+}
+
+/// The value itself, or what is in the file of `@file`.
+fn of_file(value: &str) -> Result<Secret, String> {
     match value.strip_prefix('@') {
-        None => literal::registry_credentials(value),
-        Some(path) => {
-            let text = std::fs::read_to_string(path)
-                .map(Secret::new)
-                .map_err(|error| format!("cannot read {path}: {error}"))?;
-            literal::registry_credentials(text.expose().trim())
-        }
+        None => Ok(Secret::new(value)),
+        Some(path) => std::fs::read_to_string(path)
+            .map(Secret::new)
+            .map_err(|error| format!("cannot read {path}: {error}")),
     }
 }
 
@@ -144,6 +159,20 @@ mod tests {
             "no_cache=True",
             "context=sub",
             "dockerfile=Dockerfile.dev",
+            "dockerfile_text=FROM scratch",
+            "additional_tags=['r.io/a:2']",
+            "target=web",
+            "platforms=linux/amd64,linux/arm64",
+            "labels={'a': 1.10}",
+            "pull=true",
+            "secrets=[('npm', 'v')]",
+            "network=none",
+            "add_hosts=[\"db:192.0.2.7\"]",
+            "shm_size=64m",
+            "ulimits=nofile=1024",
+            "cache_from=type=registry,ref=r.io/cache",
+            "cache_to=[\"type=inline\"]",
+            "oci_mediatypes=false",
             "additional_build_params=--opt target=web",
             "custom_build_command=buildctl build",
         ])
@@ -155,6 +184,13 @@ mod tests {
         assert!(!request.push_image && request.insecure_registry && request.no_cache);
         assert_eq!(request.registry_secrets, ["corp-robot", "mine"]);
         assert_eq!(request.dockerfile, "Dockerfile.dev");
+        assert_eq!(
+            (&*request.target, request.labels["a"].as_str(), request.pull),
+            ("web", "1.10", true)
+        );
+        assert_eq!(request.platforms, ["linux/amd64,linux/arm64"]);
+        assert_eq!(request.cache_from, ["type=registry,ref=r.io/cache"]);
+        assert_eq!((&*request.secrets[0].id, request.oci_mediatypes), ("npm", Some(false)));
         assert_eq!(request.additional_build_params, "--opt target=web");
         assert_eq!(request.custom_build_command, "buildctl build");
     }

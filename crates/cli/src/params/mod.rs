@@ -2,8 +2,10 @@
 
 pub mod build_container_image;
 pub mod credentials;
+pub mod dockerfile;
 pub mod key_value;
 pub mod literal;
 pub mod merge;
 mod py_literal;
 pub mod reference;
+pub mod secrets;

@@ -5,10 +5,7 @@
 
 use std::{iter::Peekable, str::CharIndices};
 
-use super::literal::Literal;
-
-/// Deeper nesting is a mistake or an attack on the stack.
-const DEPTH: usize = 32;
+use super::literal::{DEPTH, Literal};
 
 /// Why a text is no literal.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -14,22 +14,17 @@ pub struct Local {
 }
 
 impl Local {
+    /// A context whose Dockerfile comes from elsewhere.
+    pub fn of_context(context: &Path) -> Result<Self> {
+        Ok(Self {
+            folder: folder(context)?,
+            dockerfile: "Dockerfile".into(),
+        })
+    }
+
     /// Looks both up.
     pub fn find(context: &Path, dockerfile: Option<&Path>) -> Result<Self> {
-        let folder = context.canonicalize().map_err(|source| CliError::Io {
-            what: format!("cannot use the context {}", context.display()),
-            source,
-        });
-        let folder = match folder {
-            Ok(folder) if folder.is_dir() => folder,
-            Ok(_) => {
-                return Err(CliError::usage(format!(
-                    "the context {} is not a folder",
-                    context.display()
-                )));
-            }
-            Err(error) => return Err(CliError::usage(error.text())),
-        };
+        let folder = folder(context)?;
         let asked = dockerfile.unwrap_or(Path::new("Dockerfile"));
         // As in `docker build`, `-f` starts where the command was started; inside the context is taken too.
         let beside = dockerfile.filter(|path| path.is_file()).map(Path::to_owned);
@@ -68,6 +63,22 @@ impl Local {
 pub fn build_folders() -> Vec<PathBuf> {
     let home = std::env::home_dir().map(|home| home.join("build"));
     home.into_iter().chain([PathBuf::from("/build")]).collect()
+}
+
+/// The context's folder, without links and `..`.
+fn folder(context: &Path) -> Result<PathBuf> {
+    let folder = context.canonicalize().map_err(|source| CliError::Io {
+        what: format!("cannot use the context {}", context.display()),
+        source,
+    });
+    match folder {
+        Ok(folder) if folder.is_dir() => Ok(folder),
+        Ok(_) => Err(CliError::usage(format!(
+            "the context {} is not a folder",
+            context.display()
+        ))),
+        Err(error) => Err(CliError::usage(error.text())),
+    }
 }
 
 /// A file's path without links in its folder; the file itself may be a link.

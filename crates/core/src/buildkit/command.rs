@@ -7,6 +7,10 @@ use std::collections::BTreeMap;
 pub struct BuildCommand<'a> {
     /// `name:tag` of the result.
     pub reference: &'a str,
+    /// Further names of it.
+    pub additional_tags: &'a [String],
+    /// Docker's media types instead of OCI's, or the other way round; unset = as BuildKit does.
+    pub oci_mediatypes: Option<bool>,
     /// Folder of the context in the builder.
     pub context: &'a str,
     /// Folder that holds the Dockerfile as it was when the build was asked for.
@@ -40,10 +44,22 @@ impl BuildCommand<'_> {
         for (name, value) in self.build_args {
             option("--opt", format!("build-arg:{name}={value}"));
         }
-        let mut output = format!("type=image,name={},push={}", self.reference, self.push);
+        // A comma parts the attributes, unless it stands in quotation marks.
+        let name = match self.additional_tags {
+            [] => format!("name={}", self.reference),
+            more => format!("\"name={},{}\"", self.reference, more.join(",")),
+        };
+        let mut output = format!("type=image,{name},push={}", self.push);
         // The exporter then gives that time to the files too, and the same inputs come to the same digest in every builder.
         if self.build_args.contains_key("SOURCE_DATE_EPOCH") {
             output.push_str(",rewrite-timestamp=true");
+        }
+        if let Some(oci) = self.oci_mediatypes {
+            output.push_str(if oci {
+                ",oci-mediatypes=true"
+            } else {
+                ",oci-mediatypes=false"
+            });
         }
         if self.insecure_registry {
             output.push_str(",registry.insecure=true");
@@ -75,6 +91,8 @@ mod tests {
     fn command(build_args: &BTreeMap<String, String>) -> BuildCommand<'_> {
         BuildCommand {
             reference: "registry.example.com:5000/demo/app:1.0",
+            additional_tags: &[],
+            oci_mediatypes: None,
             context: "/build",
             dockerfile_folder: "/tmp/prt-builds/7",
             dockerfile_name: "Dockerfile",
@@ -118,6 +136,14 @@ mod tests {
                 .join("|")
                 .contains(",push=true,rewrite-timestamp=true|")
         );
+        let more = ["r.io/a:2".to_owned(), "s.io/b:1".to_owned()];
+        let several = BuildCommand {
+            additional_tags: &more,
+            oci_mediatypes: Some(false),
+            ..command(&none)
+        };
+        let names = "|type=image,\"name=registry.example.com:5000/demo/app:1.0,r.io/a:2,s.io/b:1\",push=true,oci-mediatypes=false|";
+        assert!(several.argv().join("|").contains(names));
         let other = argv(|c| {
             c.context = "/build/app";
             c.dockerfile_name = "web.Dockerfile";

@@ -8,8 +8,9 @@
 //! seen by everyone who can see the engine, so they carry none.
 
 use bytes::Bytes;
-use prt_agent_protocol::{AGENT, EXIT, LaunchInput, MemoryFile, frame};
-use prt_types::builds::RegistryCredential;
+use prt_agent_protocol::{AGENT, EXIT, LaunchInput, MemoryFile, SECRETS, frame};
+use prt_types::{Secret, builds::RegistryCredential};
+use serde::{Deserialize, Serialize};
 
 pub use prt_agent_protocol::{ContextSource, LONGEST_DOCKERFILE, SPOOL};
 
@@ -48,6 +49,10 @@ pub struct Launch<'a> {
     pub dockerfile_text: &'a str,
     /// `name:tag`.
     pub reference: &'a str,
+    /// Further names of the result.
+    pub additional_tags: &'a [String],
+    /// Docker's media types instead of OCI's, or the other way round.
+    pub oci_mediatypes: Option<bool>,
     /// Values for `ARG`.
     pub build_args: &'a std::collections::BTreeMap<String, String>,
     /// Push the result.
@@ -60,6 +65,17 @@ pub struct Launch<'a> {
     pub options: &'a [String],
     /// Logins.
     pub credentials: &'a [RegistryCredential],
+    /// Secret mounts.
+    pub secrets: &'a [SecretFile],
+}
+
+/// A file for `RUN --mount=type=secret`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretFile {
+    /// What the Dockerfile calls it: letters, digits, `.`, `_` and `-` only.
+    pub id: String,
+    /// What is in it.
+    pub value: Secret,
 }
 
 /// The command that starts a build and prints its progress.
@@ -80,6 +96,8 @@ pub fn request(launch: &Launch<'_>, read: bool) -> Bytes {
     let name = launch.dockerfile.rsplit('/').next().unwrap_or(launch.dockerfile);
     let command = BuildCommand {
         reference: launch.reference,
+        additional_tags: launch.additional_tags,
+        oci_mediatypes: launch.oci_mediatypes,
         // Where the agent runs it.
         context: ".",
         dockerfile_folder: &format!("{own}/dockerfile"),
@@ -102,9 +120,13 @@ pub fn request(launch: &Launch<'_>, read: bool) -> Bytes {
     })
 }
 
-/// The second: the Dockerfile that was checked, and the logins as `session` has them.
+/// The second: the Dockerfile that was checked, the logins as `session` has them, and the secret mounts where the agent looks for them.
 pub fn input(launch: &Launch<'_>) -> Bytes {
-    let files = session::files(launch.credentials, launch.reference, launch.push);
+    let further = launch.additional_tags.iter().map(String::as_str);
+    let references: Vec<&str> = std::iter::once(launch.reference).chain(further).collect();
+    let mut files = session::files(launch.credentials, &references, launch.push);
+    let secrets = launch.secrets.iter();
+    files.extend(secrets.map(|secret| (format!("{SECRETS}/{}", secret.id), secret.value.clone())));
     let files = files.into_iter().map(|(name, content)| MemoryFile { name, content });
     frame_of(&LaunchInput {
         dockerfile: launch.dockerfile_text.into(),

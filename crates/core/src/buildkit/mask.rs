@@ -2,20 +2,27 @@
 //!
 //! It looks at the visible text: a password that is coloured in the middle is found as well. A password is also looked for in the
 //! forms in which it tends to appear: in base64 (at each of the three alignments, so also inside `user:password` or a whole docker
-//! configuration), percent-encoded, and escaped as in JSON.
+//! configuration, and in pieces, because `base64` breaks its lines), percent-encoded, and escaped as in JSON. Of a secret of several lines
+//! each line counts.
 
-use std::{borrow::Cow, ops::Range};
+use std::{borrow::Cow, collections::HashSet, ops::Range};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use prt_types::Secret;
-use regex::bytes::Regex;
+use regex::bytes::{Regex, RegexBuilder};
 
 /// What stands in a secret's place.
 const STARS: &[u8] = b"***";
 /// Shorter strings are not masked: they would hide half of the log, and hide nothing.
 const SHORTEST: usize = 4;
 /// Shorter pieces of base64 are too likely to be something else.
-const SHORTEST_BASE64: usize = 8;
+const PIECE: usize = 8;
+/// Shorter lines of a secret of several are too likely to be something else.
+const SHORTEST_LINE: usize = 8;
+/// A longer secret has line ends, so that it is found by its lines.
+const LONGEST_WHOLE: usize = 16 * 1024;
+/// For the one fast pass: all lines of the secrets of a build.
+const REGEX_LIMIT: usize = 256 * 1024 * 1024;
 /// How many bytes of colour codes within a secret are allowed for when a long line is cut.
 const ESCAPES: usize = 4096;
 
@@ -25,6 +32,7 @@ pub struct Masker {
     patterns: Vec<Vec<u8>>,
     /// Whether any pattern is there at all: one fast pass over text that most often has none.
     any: Option<Regex>,
+    pieces: Pieces,
     longest: usize,
 }
 
@@ -32,19 +40,25 @@ impl Masker {
     /// A masker for passwords and tokens.
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
         let mut patterns: Vec<Vec<u8>> = vec![];
+        let mut pieces = Pieces::default();
+        let mut longest_base64 = 0;
         for secret in secrets {
             let secret = secret.expose();
             if secret.len() < SHORTEST {
                 continue;
             }
-            patterns.push(secret.into());
-            patterns.push(percent_encoded(secret).into());
-            // BuildKit quotes a command in its error, and the error once more: JSON within JSON.
-            let once = json_escaped(secret);
-            let twice = json_escaped(&once);
-            patterns.push(json_escaped(&twice).into());
-            patterns.extend([once.into(), twice.into()]);
-            patterns.extend((0..3).filter_map(|offset| base64_core(secret.as_bytes(), offset)));
+            if secret.len() <= LONGEST_WHOLE || !secret.contains('\n') {
+                patterns.extend(forms(secret));
+            }
+            if secret.contains('\n') {
+                let lines = secret.lines().map(str::trim).filter(|line| line.len() >= SHORTEST_LINE);
+                patterns.extend(lines.flat_map(forms));
+            }
+            for offset in 0..3 {
+                let core = base64_core(secret.as_bytes(), offset);
+                longest_base64 = longest_base64.max(core.len());
+                pieces.add(&core);
+            }
         }
         patterns.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         patterns.dedup();
@@ -53,10 +67,20 @@ impl Masker {
             .map(|pattern| regex::escape(&String::from_utf8_lossy(pattern)))
             .collect();
         let any = (!patterns.is_empty())
-            .then(|| Regex::new(&alternatives.join("|")).ok())
+            .then(|| {
+                RegexBuilder::new(&alternatives.join("|"))
+                    .size_limit(REGEX_LIMIT)
+                    .build()
+                    .ok()
+            })
             .flatten();
-        let longest = patterns.first().map_or(0, Vec::len);
-        Self { patterns, any, longest }
+        let longest = patterns.first().map_or(0, Vec::len).max(longest_base64);
+        Self {
+            patterns,
+            any,
+            pieces,
+            longest,
+        }
     }
 
     /// The text with `***` in place of each secret.
@@ -112,13 +136,18 @@ impl Masker {
 
     /// Where secrets are, joined where they overlap.
     fn find(&self, text: &[u8]) -> Vec<Range<usize>> {
-        let Some(any) = &self.any else { return vec![] };
-        let visible = Visible::of(text);
-        if !any.is_match(&visible.text) {
+        if self.patterns.is_empty() {
             return vec![];
         }
-        let mut found: Vec<Range<usize>> = vec![];
-        for pattern in &self.patterns {
+        let visible = Visible::of(text);
+        let mut found: Vec<Range<usize>> = self
+            .pieces
+            .find(&visible.text)
+            .map(|at| visible.place(at)..visible.place(at + PIECE - 1) + 1)
+            .collect();
+        // Without the fast pass the slow one decides alone.
+        let any = self.any.as_ref().is_none_or(|any| any.is_match(&visible.text));
+        for pattern in self.patterns.iter().filter(|_| any) {
             found.extend(
                 visible
                     .text
@@ -201,14 +230,73 @@ fn escapes(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
 }
 
 /// The base64 digits that depend on nothing but the secret when `offset` bytes stand before it.
-fn base64_core(secret: &[u8], offset: usize) -> Option<Vec<u8>> {
+fn base64_core(secret: &[u8], offset: usize) -> Vec<u8> {
     let shifted = [&[0; 2][..offset], secret].concat();
     let digits = STANDARD.encode(&shifted);
     // A digit is six bits: the first ones hold bits of what stands before, the last ones bits of what follows.
     let start = (offset * 8).div_ceil(6);
     let end = shifted.len() * 8 / 6;
-    let core = &digits.as_bytes()[start.min(end)..end];
-    (core.len() >= SHORTEST_BASE64).then(|| core.to_vec())
+    digits.as_bytes()[start.min(end)..end].to_vec()
+}
+
+/// A text and what becomes of it in JSON, addresses and BuildKit's errors.
+fn forms(secret: &str) -> [Vec<u8>; 5] {
+    // BuildKit quotes a command in its error, and the error once more: JSON within JSON.
+    let once = json_escaped(secret);
+    let twice = json_escaped(&once);
+    let thrice = json_escaped(&twice);
+    [secret.to_owned(), percent_encoded(secret), once, twice, thrice].map(String::into_bytes)
+}
+
+/// All pieces of [`PIECE`] digits of some base64 texts: wherever a line ends in the middle of one, the rest is still known.
+#[derive(Clone, Default)]
+struct Pieces {
+    all: HashSet<u64>,
+    /// Which hashes there are, a bit each: a log has a million lines, and most of them have none.
+    hashes: Vec<u64>,
+}
+
+impl std::fmt::Debug for Pieces {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pieces").finish_non_exhaustive()
+    }
+}
+
+impl Pieces {
+    fn add(&mut self, digits: &[u8]) {
+        if self.hashes.is_empty() {
+            self.hashes = vec![0; 1 << 10];
+        }
+        for piece in digits.windows(PIECE) {
+            let piece = piece.iter().fold(0, |piece, digit| next(piece, *digit));
+            let (word, bit) = hash(piece);
+            self.hashes[word] |= bit;
+            self.all.insert(piece);
+        }
+    }
+
+    /// Where pieces begin.
+    fn find<'a>(&'a self, text: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
+        let mut piece = 0;
+        let text = if self.all.is_empty() { &[] } else { text };
+        text.iter().enumerate().filter_map(move |(at, byte)| {
+            piece = next(piece, *byte);
+            let (word, bit) = hash(piece);
+            let known = self.hashes[word] & bit != 0 && self.all.contains(&piece);
+            (known && at + 1 >= PIECE).then(|| at + 1 - PIECE)
+        })
+    }
+}
+
+/// The last [`PIECE`] bytes.
+fn next(piece: u64, byte: u8) -> u64 {
+    piece << 8 | u64::from(byte)
+}
+
+/// A place among 65,536 bits.
+fn hash(piece: u64) -> (usize, u64) {
+    let hash = piece.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48;
+    ((hash >> 6) as usize, 1 << (hash & 63))
 }
 
 fn percent_encoded(secret: &str) -> String {
@@ -255,6 +343,46 @@ mod tests {
             );
         }
         assert_eq!(masker.mask("nothing here"), "nothing here");
+    }
+
+    #[test]
+    fn base64_is_masked_also_where_its_lines_are_broken() {
+        let secret: String = (0..200).map(|at| char::from(b'!' + (at * 7 % 90))).collect();
+        let masker = masker(&[&secret]);
+        for before in ["", "a", "ab", "robot:"] {
+            let digits = STANDARD.encode(format!("{before}{secret}"));
+            for width in [60, 64, 76] {
+                for line in digits.as_bytes().chunks(width) {
+                    let line = std::str::from_utf8(line).unwrap();
+                    let masked = masker.mask(line).into_owned();
+                    // What stands before takes part in the first digits, and the last line may be too short to be known.
+                    assert!(
+                        masked.contains("***") && masked.len() <= 3 + before.len() * 2 + 4 || line.len() < PIECE + 4,
+                        "{line} -> {masked}"
+                    );
+                }
+            }
+        }
+        let plain = "7f3a9b1c aGVsbG8gd29ybGQhIHRoaXMgaXMgbm8gc2VjcmV0";
+        assert_eq!(masker.mask(plain), plain);
+    }
+
+    #[test]
+    fn each_line_of_a_secret_counts() {
+        let key = "-----BEGIN KEY-----\r\nMIIEvQIBADANBg\r\nshort\r\n-----END KEY-----\n";
+        let masker = masker(&[key]);
+        assert_eq!(masker.mask("x MIIEvQIBADANBg y"), "x *** y");
+        assert_eq!(masker.mask("short"), "short");
+        let quoted = serde_json::Value::from(key).to_string();
+        assert_eq!(masker.mask(&quoted), "\"***\"");
+    }
+
+    #[test]
+    fn a_long_secret_is_masked() {
+        let lines: Vec<String> = (0..4000).map(|at| format!("line-{at:06}-of-the-secret")).collect();
+        let masker = masker(&[&lines.join("\n")]);
+        assert_eq!(masker.mask("a line-003999-of-the-secret b"), "a *** b");
+        assert_eq!(masker.mask("line-x"), "line-x");
     }
 
     #[test]

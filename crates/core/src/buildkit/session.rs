@@ -22,9 +22,9 @@ use prt_types::{
 
 use crate::registry::scope::{canonical, is_split, pick, place};
 
-/// Names and contents. `reference` is the result's, `push` whether it is pushed.
-pub(super) fn files(logins: &[RegistryCredential], reference: &str, push: bool) -> Vec<(String, Secret)> {
-    let own = own_logins(logins, reference, push);
+/// Names and contents. `references` are the result's, `push` whether it is pushed.
+pub(super) fn files(logins: &[RegistryCredential], references: &[&str], push: bool) -> Vec<(String, Secret)> {
+    let own = own_logins(logins, references, push);
     let public: Vec<&RegistryCredential> = own
         .iter()
         .copied()
@@ -56,17 +56,22 @@ pub(super) fn files(logins: &[RegistryCredential], reference: &str, push: bool) 
 }
 
 /// The logins that the build itself needs: at a registry with several that of the result; bases come from there by themselves.
-fn own_logins<'a>(logins: &'a [RegistryCredential], reference: &str, push: bool) -> Vec<&'a RegistryCredential> {
-    let repository = reference
-        .rsplit_once(':')
-        .map_or(reference, |(repository, _)| repository);
+fn own_logins<'a>(logins: &'a [RegistryCredential], references: &[&str], push: bool) -> Vec<&'a RegistryCredential> {
     let mut own: Vec<&RegistryCredential> = logins
         .iter()
         .filter(|login| !is_split(logins, place(&login.host).0))
         .collect();
-    if is_split(logins, place(repository).0) {
-        let wanted = if push { CredentialUse::Push } else { CredentialUse::Pull };
-        own.extend(pick(logins, repository, wanted));
+    let wanted = if push { CredentialUse::Push } else { CredentialUse::Pull };
+    for reference in references {
+        let repository = reference
+            .rsplit_once(':')
+            .map_or(*reference, |(repository, _)| repository);
+        let known = own
+            .iter()
+            .any(|login| canonical(place(&login.host).0) == canonical(place(repository).0));
+        if !known && is_split(logins, place(repository).0) {
+            own.extend(pick(logins, repository, wanted));
+        }
     }
     own
 }
@@ -139,7 +144,7 @@ mod tests {
     }
 
     fn read(logins: &[RegistryCredential], reference: &str, push: bool) -> BTreeMap<String, String> {
-        let files = files(logins, reference, push);
+        let files = files(logins, &[reference], push);
         files
             .into_iter()
             .map(|(name, text)| (name, text.expose().to_owned()))
@@ -191,6 +196,12 @@ mod tests {
             files["pulls"],
             "r.io/tools/x/\t2\tb\"\\\nr.io/tools/x:\t2\tb\"\\\nr.io/tools/x@\t2\tb\"\\\n\
              r.io/base/\t1\ta\nr.io/base:\t1\ta\nr.io/base@\t1\ta\ns.io/\t4\td\n"
+        );
+        let both = super::files(&logins, &["s.io/x:1", "r.io/team/app:1", "r.io/team/other:1"], true);
+        assert_eq!(
+            users(both[0].1.expose()),
+            ["r.io c", "s.io d"],
+            "further names have their logins, too"
         );
         let unpushed = read(&logins, "r.io/team/app:1", false);
         assert_eq!(users(&unpushed["config.json"]), ["s.io d"]);

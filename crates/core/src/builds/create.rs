@@ -3,7 +3,8 @@
 use prt_types::{
     audit::Outcome,
     builds::{
-        BuildRequest, BuildStatus, BuildView, CredentialUse, CredentialView, RegistryCredential as Login, RerunRequest,
+        BuildOptions, BuildRequest, BuildStatus, BuildView, CredentialUse, CredentialView, RegistryCredential as Login,
+        RerunRequest,
     },
     ids::BuildId,
     workers::WorkerStatus,
@@ -15,6 +16,7 @@ use super::{
     offer::join,
     probe::probe,
     run::Start,
+    secrets::{self, Sealed},
     validate::{Inputs, validate},
     view::view,
 };
@@ -44,8 +46,8 @@ impl Orchestrator {
             .iter()
             .map(|given| (given.host.to_ascii_lowercase(), given.only))
             .collect();
-        let mut secrets = request.registry_secrets;
-        for (_, login) in self.build_secrets(cx.any_actor()?, &secrets).await? {
+        let mut stored = request.registry_secrets;
+        for (_, login) in self.build_secrets(cx.any_actor()?, &stored).await? {
             given.push((login.host, login.only));
         }
         // A login for everything at a registry is in the place of all that the build used there.
@@ -57,7 +59,7 @@ impl Orchestrator {
         for login in earlier.credentials.iter().filter(|login| !replaced(login)) {
             match &login.secret_name {
                 // It may have changed since, or be out of the asker's reach; then its name is refused below.
-                Some(name) => secrets.push(logins::written(name, &login.host, login.only)),
+                Some(name) => stored.push(logins::written(name, &login.host, login.only)),
                 None => missing.push(logins::purpose(&login.host, login.only)),
             }
         }
@@ -67,6 +69,7 @@ impl Orchestrator {
                 format!("Build #{number} used a login for {hosts}. Logins are not kept after a build; give it again.");
             return Err(Error::field("registry_credentials", message));
         }
+        let secrets = secrets::again(number, &earlier.options.secrets, request.secrets)?;
         let again = BuildRequest {
             worker: format!("Worker-{}", earlier.worker_number),
             name: earlier.name,
@@ -74,12 +77,26 @@ impl Orchestrator {
             push_image: earlier.push_image,
             build_args: earlier.build_args,
             registry_credentials: request.registry_credentials,
-            registry_secrets: secrets,
+            registry_secrets: stored,
             insecure_registry: earlier.insecure_registry,
             no_cache: request.no_cache,
             context_id: earlier.context_id,
             context: earlier.context,
             dockerfile: earlier.dockerfile,
+            dockerfile_text: earlier.options.dockerfile_given.then_some(earlier.dockerfile_text),
+            additional_tags: earlier.options.additional_tags,
+            target: earlier.options.target,
+            platforms: earlier.options.platforms,
+            labels: earlier.options.labels,
+            pull: earlier.options.pull,
+            secrets,
+            network: earlier.options.network,
+            add_hosts: earlier.options.add_hosts,
+            shm_size: earlier.options.shm_size,
+            ulimits: earlier.options.ulimits,
+            cache_from: earlier.options.cache_from,
+            cache_to: earlier.options.cache_to,
+            oci_mediatypes: earlier.options.oci_mediatypes,
             additional_build_params: earlier.additional_build_params,
             custom_build_command: earlier.custom_build_command,
         };
@@ -101,12 +118,15 @@ impl Orchestrator {
             kept.push((credential, login.host.clone(), login.only));
             request.registry_credentials.push(login);
         }
+        let mounts = request.secrets.clone();
         let inputs = validate(request)?;
+        let mounts = self.build_mounts(&mut *self.read().await?, &actor, mounts).await?;
         let mut frontends = self.frontends_in_arguments(&inputs)?;
-        let shared: Vec<String> = kept
-            .iter()
-            .filter(|(credential, ..)| !is_own(&actor, credential))
+        let credentials = kept.iter().filter(|(credential, ..)| !is_own(&actor, credential));
+        let secrets = mounts.stored.iter().filter(|given| given.is_shared());
+        let shared: Vec<String> = credentials
             .map(|(credential, ..)| credential.name.clone())
+            .chain(secrets.map(|given| given.name.clone()))
             .collect();
         let worker = {
             let mut tx = self.read().await?;
@@ -123,17 +143,21 @@ impl Orchestrator {
         let id = BuildId(new_id());
         let registries = self.registry_client().await?;
         // Both take their time and neither needs the other.
-        let ((dockerfile_text, offer), notes) =
-            futures::try_join!(self.build_offer(&worker, &inputs, id), probe(&registries, &inputs))?;
+        let dockerfile = async {
+            if let Some(text) = &inputs.dockerfile_text {
+                return Ok((text.clone(), None));
+            }
+            let (text, offer) = self.build_offer(&worker, &inputs, id).await?;
+            Ok::<_, Error>((text, Some(offer)))
+        };
+        let ((dockerfile_text, offer), notes) = futures::try_join!(dockerfile, probe(&registries, &inputs))?;
         frontends.extend(self.frontend_in_dockerfile(&dockerfile_text)?);
 
-        let sealed = match inputs.credentials.as_slice() {
-            [] => None,
-            logins => {
-                let json = serde_json::to_vec(logins).map_err(|error| Error::internal("writing logins", error))?;
-                Some(self.inner.sealer.seal(&format!("build/{id}"), &json)?)
-            }
+        let sealed = Sealed {
+            logins: inputs.credentials.clone(),
+            secrets: mounts.files,
         };
+        let sealed = self.build_seal(id, &sealed)?;
         let mut tx = self.write().await?;
         // The worker may have ended, and another build begun, since the first look.
         let worker = tx
@@ -163,6 +187,10 @@ impl Orchestrator {
             context_id: inputs.context_id,
             context: inputs.context,
             dockerfile: inputs.dockerfile,
+            options: BuildOptions {
+                secrets: mounts.views,
+                ..inputs.typed
+            },
             additional_build_params: inputs.additional_build_params,
             custom_build_command: inputs.custom_build_command,
             dockerfile_text,
@@ -200,6 +228,8 @@ impl Orchestrator {
             "push": build.push_image,
             "insecure_registry": build.insecure_registry,
             "credentials": build.credentials,
+            "secrets": build.options.secrets,
+            "tags": build.options.additional_tags,
             "rerun_of": rerun_of,
         });
         self.audit_add(
@@ -217,6 +247,10 @@ impl Orchestrator {
                 details["only"] = json!(only);
             }
             self.credential_used(&mut *tx, cx, credential, details).await?;
+        }
+        let number = format!("#{}", build.number);
+        for given in &mounts.stored {
+            self.secret_used(&mut *tx, cx, given, ("build", &number)).await?;
         }
         tx.save().await?;
         self.build_start(build.clone(), Start::Launch { notes, offer });

@@ -3,6 +3,8 @@
 //! | file | what |
 //! |---|---|
 //! | `validate.rs` | what can be said about a request without asking anybody |
+//! | `docker_options.rs` | `docker build`'s options as fields |
+//! | `secrets.rs` | secret mounts, and what a running build uses, sealed |
 //! | `logins.rs` | which login is for which image |
 //! | `probe.rs` | logins and the right to push, before the build |
 //! | `frontend.rs` | which frontend images a build may name |
@@ -24,6 +26,7 @@ mod attend;
 mod build_log;
 mod cancel;
 mod create;
+mod docker_options;
 mod end;
 mod failure;
 mod frontend;
@@ -34,6 +37,7 @@ mod probe;
 mod read;
 mod run;
 mod runs;
+mod secrets;
 mod shared;
 mod stop;
 mod validate;

@@ -154,7 +154,11 @@ impl Reader {
                     .ok_or_else(|| "--add-host: write NAME:ADDRESS.".to_owned())?;
                 self.opt(&format!("add-hosts={name}={address}"), custom)
             }
-            "import-cache" | "export-cache" => self.cache(flag, value),
+            "import-cache" | "export-cache" => {
+                let cache = cache(flag, value)?;
+                self.options.args.extend([format!("--{flag}"), cache]);
+                Ok(())
+            }
             "frontend" if !custom => {
                 Err("--frontend is refused: it is the Dockerfile's; a `# syntax=` line in it names another.".into())
             }
@@ -202,57 +206,6 @@ impl Reader {
         Ok(())
     }
 
-    fn cache(&mut self, flag: &str, value: &str) -> Result<(), String> {
-        // The short form names an image in a registry.
-        let attributes: Vec<(&str, &str)> = if value.contains('=') {
-            value
-                .split(',')
-                .map(|part| part.split_once('=').unwrap_or((part, "")))
-                .collect()
-        } else {
-            vec![("type", "registry"), ("ref", value)]
-        };
-        let of = |name: &str| attributes.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
-        match (flag, of("type")) {
-            (_, Some("registry")) => {
-                let host = of("ref")
-                    .and_then(|reference| reference.split_once('/'))
-                    .map(|(host, _)| host);
-                if !host.is_some_and(|host| is_host(host) && (host.contains(['.', ':']) || host == "localhost")) {
-                    return Err(format!(
-                        "--{flag}: ref must name an image with its registry, e.g. ref=registry.example.com/demo/cache."
-                    ));
-                }
-            }
-            ("export-cache", Some("inline")) => {}
-            (_, Some("local")) => {
-                return Err(format!(
-                    "--{flag} type=local is refused: it would write or read files outside of the build folder."
-                ));
-            }
-            (_, kind) => {
-                let kind = kind.unwrap_or("(none)");
-                return Err(format!(
-                    "--{flag} type={kind} is refused: only registry, and inline for the export."
-                ));
-            }
-        }
-        for (key, _) in &attributes {
-            if !CACHE_ATTRIBUTES.contains(key) {
-                return Err(format!(
-                    "--{flag}: {key} is not known here. Known are {}.",
-                    CACHE_ATTRIBUTES.join(", ")
-                ));
-            }
-        }
-        let whole = attributes
-            .iter()
-            .map(|(key, value)| format!("{key}={value}"))
-            .collect::<Vec<_>>();
-        self.options.args.extend([format!("--{flag}"), whole.join(",")]);
-        Ok(())
-    }
-
     /// `--local context=/build/app`
     fn local(&mut self, value: &str) -> Result<(), String> {
         let (name, path) = value
@@ -292,6 +245,57 @@ impl Reader {
         }
         Ok(options)
     }
+}
+
+/// A cache to read or write, in the form that names all its parts.
+pub(super) fn cache(flag: &str, value: &str) -> Result<String, String> {
+    // The short form names an image in a registry.
+    let attributes: Vec<(&str, &str)> = if value.contains('=') {
+        value
+            .split(',')
+            .map(|part| part.split_once('=').unwrap_or((part, "")))
+            .collect()
+    } else {
+        vec![("type", "registry"), ("ref", value)]
+    };
+    let of = |name: &str| attributes.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
+    match (flag, of("type")) {
+        (_, Some("registry")) => {
+            let host = of("ref")
+                .and_then(|reference| reference.split_once('/'))
+                .map(|(host, _)| host);
+            if !host.is_some_and(|host| is_host(host) && (host.contains(['.', ':']) || host == "localhost")) {
+                return Err(format!(
+                    "--{flag}: ref must name an image with its registry, e.g. ref=registry.example.com/demo/cache."
+                ));
+            }
+        }
+        ("export-cache", Some("inline")) => {}
+        (_, Some("local")) => {
+            return Err(format!(
+                "--{flag} type=local is refused: it would write or read files outside of the build folder."
+            ));
+        }
+        (_, kind) => {
+            let kind = kind.unwrap_or("(none)");
+            return Err(format!(
+                "--{flag} type={kind} is refused: only registry, and inline for the export."
+            ));
+        }
+    }
+    for (key, _) in &attributes {
+        if !CACHE_ATTRIBUTES.contains(key) {
+            return Err(format!(
+                "--{flag}: {key} is not known here. Known are {}.",
+                CACHE_ATTRIBUTES.join(", ")
+            ));
+        }
+    }
+    let whole = attributes
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect::<Vec<_>>();
+    Ok(whole.join(","))
 }
 
 const TAKES_VALUE: [&str; 10] = [
@@ -347,7 +351,8 @@ fn refused(flag: &str) -> Option<&'static str> {
             "the rights of a build are those of the worker's Security Context"
         }
         "ssh" => "no SSH agent is passed into builds",
-        "secret" | "token" | "password" => "parameters are recorded and are no place for secrets",
+        "secret" => "parameters are recorded; `secrets` takes files for RUN --mount=type=secret",
+        "token" | "password" => "parameters are recorded and are no place for secrets",
         "registry-auth-tlscontext" => "certificates of registries belong into the builder's configuration",
         "oci-layout" | "build-context" | "source-policy-file" => "only the build folder is read",
         _ => return None,

@@ -22,35 +22,25 @@ enum Check<'a> {
 /// Asks all registries at the same time. Returns what could not be checked, in words for the log.
 #[tracing::instrument(name = "registry probe", skip_all)]
 pub(super) async fn probe(registry: &RegistryClient, inputs: &Inputs) -> Result<Vec<String>> {
-    let login = inputs.push_login();
-    // The check of the push is one of its login too.
+    let pushes = inputs.pushes();
+    // The check of a push is one of its login too.
     let others: Vec<RegistryCredential> = inputs
         .credentials
         .iter()
-        .filter(|other| !inputs.push_image || login != Some(*other))
+        .filter(|other| !inputs.push_image || !pushes.iter().any(|push| push.login == Some(*other)))
         .map(of_its_registry)
         .collect();
     let mut checks: Vec<BoxFuture<'_, (Check<'_>, Checked)>> = vec![];
-    if inputs.push_image {
-        let check = registry.check_push(&inputs.host, &inputs.repository, login, inputs.insecure_registry);
-        checks.push(
-            check
-                .map(move |checked| {
-                    (
-                        Check::Push {
-                            has_login: login.is_some(),
-                        },
-                        checked,
-                    )
-                })
-                .boxed(),
-        );
+    for push in pushes.iter().filter(|_| inputs.push_image) {
+        let has_login = push.login.is_some();
+        let check = registry.check_push(push.host, push.repository, push.login, inputs.insecure_registry);
+        checks.push(check.map(move |checked| (Check::Push { has_login }, checked)).boxed());
     }
     for (at, login) in others.iter().enumerate() {
         if others[..at].contains(login) {
             continue;
         }
-        let insecure = inputs.insecure_registry && login.host == inputs.host;
+        let insecure = inputs.insecure_registry && pushes.iter().any(|push| push.host == login.host);
         let check = registry.check_login(login, insecure);
         checks.push(
             check

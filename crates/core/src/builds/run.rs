@@ -16,15 +16,17 @@ use tokio::{sync::watch, time::Instant};
 use tracing::Instrument as _;
 
 use super::{
+    docker_options,
     offer::{self, Offer},
     options,
     runs::{Live, Run, Stop, Told},
+    secrets::Sealed,
     stop::{self, Asking},
 };
 use crate::{
     Orchestrator,
     buildkit::{
-        launcher::{self, Launch, Trailer},
+        launcher::{self, Launch, SecretFile, Trailer},
         mask::Masker,
         rawjson::{Decoder, Events},
     },
@@ -58,8 +60,8 @@ pub(super) enum Start {
     Launch {
         /// In plain words.
         notes: Vec<String>,
-        /// The command that waits there.
-        offer: Offer,
+        /// The command that waits there; none if the Dockerfile came with the request.
+        offer: Option<Offer>,
     },
     /// At what a former console left.
     Resume,
@@ -115,6 +117,7 @@ pub(super) struct Follower<'a> {
     pub offset: u64,
     /// The build's logins.
     pub logins: Vec<RegistryCredential>,
+    secrets: Vec<SecretFile>,
     /// Unset where the log or the credentials cannot be used: then the build is only brought to its end.
     writer: Option<LogWriter>,
     skip: Decoded,
@@ -216,24 +219,14 @@ impl Orchestrator {
         let taken_ms = self.now_ms() - build.started_ms.unwrap_or(build.created_ms);
         limit.saturating_sub(Duration::from_millis(taken_ms.max(0) as u64))
     }
-
-    /// The logins of a build that has not ended.
-    fn build_logins(&self, build: &Build) -> Result<Vec<RegistryCredential>> {
-        let Some(sealed) = &build.credentials_sealed else {
-            return Ok(vec![]);
-        };
-        let json = self.inner.sealer.open(&format!("build/{}", build.id), sealed)?;
-        serde_json::from_slice(&json).map_err(|error| Error::internal("reading logins", error))
-    }
 }
 
 impl<'a> Follower<'a> {
     async fn open(o: &'a Orchestrator, build: &'a Build, run: &'a Run, start: &mut Start) -> Result<Self> {
-        let logins = o.build_logins(build)?;
-        let decoder = Decoder::new(
-            build.created_ms,
-            Masker::new(logins.iter().map(|login| &login.password)),
-        );
+        let Sealed { logins, secrets } = o.build_sealed(build)?;
+        let masked = logins.iter().map(|login| &login.password);
+        let masked = masked.chain(secrets.iter().map(|secret| &secret.value));
+        let decoder = Decoder::new(build.created_ms, Masker::new(masked));
         let log = |error| Error::internal("a build's log", error);
         let writer = o.inner.logs.writer(build.id).await.map_err(log)?;
         let skip = match start {
@@ -245,6 +238,7 @@ impl<'a> Follower<'a> {
             deadline: Instant::now() + o.build_time_left(build, matches!(start, Start::Launch { .. })),
             writer: Some(writer),
             logins,
+            secrets,
             skip,
             ..Self::without_log(o, build, run)
         };
@@ -275,6 +269,7 @@ impl<'a> Follower<'a> {
             said: Some(build.message.clone()).filter(|message| !message.is_empty()),
             offset: 0,
             logins: vec![],
+            secrets: vec![],
             writer: None,
             skip: Decoded::default(),
             last_lines: HashMap::new(),
@@ -290,7 +285,7 @@ impl<'a> Follower<'a> {
     /// lasts.
     async fn until_the_end(&mut self, start: Start) -> Outcome {
         let (mut launch, mut offer) = match start {
-            Start::Launch { offer, .. } => (true, Some(offer)),
+            Start::Launch { offer, .. } => (true, offer),
             Start::Resume => (false, None),
         };
         // A build that was recorded, but perhaps never reached the builder.
@@ -401,7 +396,11 @@ impl<'a> Follower<'a> {
     /// The build as the launcher wants it.
     fn launch<T>(&self, make: impl FnOnce(&Launch<'_>) -> T) -> T {
         let build = self.build;
-        let options = options::kept(&build.additional_build_params, &build.custom_build_command);
+        let options = [
+            docker_options::args(&build.options),
+            options::kept(&build.additional_build_params, &build.custom_build_command),
+        ]
+        .concat();
         make(&Launch {
             build: &build.id.to_string(),
             store: CONTEXTS,
@@ -409,12 +408,15 @@ impl<'a> Follower<'a> {
             dockerfile: &build.dockerfile,
             dockerfile_text: &build.dockerfile_text,
             reference: &format!("{}:{}", build.name, build.tag),
+            additional_tags: &build.options.additional_tags,
+            oci_mediatypes: build.options.oci_mediatypes,
             build_args: &build.build_args,
             push: build.push_image,
             insecure_registry: build.insecure_registry,
             no_cache: build.no_cache,
             options: &options,
             credentials: &self.logins,
+            secrets: &self.secrets,
         })
     }
 

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use oci_spec::distribution::Reference;
-use prt_types::builds::{BuildRequest, CredentialUse, CredentialView, RegistryCredential};
+use prt_types::builds::{BuildOptions, BuildRequest, CredentialUse, CredentialView, RegistryCredential};
 
-use super::{logins, options};
+use super::{docker_options, logins, options, secrets};
 use crate::{
+    buildkit::launcher::LONGEST_DOCKERFILE,
     error::{Fields, Result},
     images::is_tag,
     registry::{login::is_host, scope},
@@ -19,10 +20,6 @@ const LONGEST_ARGS: usize = 64 * 1024;
 pub(super) struct Inputs {
     pub name: String,
     pub tag: String,
-    /// Registry of the name.
-    pub host: String,
-    /// Rest of the name.
-    pub repository: String,
     pub push_image: bool,
     pub build_args: BTreeMap<String, String>,
     pub credentials: Vec<RegistryCredential>,
@@ -33,14 +30,55 @@ pub(super) struct Inputs {
     pub dockerfile: String,
     pub additional_build_params: String,
     pub custom_build_command: String,
-    /// What the two come to, as arguments.
+    /// What `docker build` would be told besides; of the secrets nothing yet.
+    pub typed: BuildOptions,
+    /// What all of these come to, as arguments.
     pub options: Vec<String>,
+    /// The Dockerfile, if it is not in the context.
+    pub dockerfile_text: Option<String>,
 }
 
 impl Inputs {
-    /// The login that the push goes with.
-    pub(super) fn push_login(&self) -> Option<&RegistryCredential> {
-        scope::pick(&self.credentials, &self.name, CredentialUse::Push)
+    /// Where the result belongs, each repository once, with the login for its push.
+    pub(super) fn pushes(&self) -> Vec<Push<'_>> {
+        let mut pushes: Vec<Push<'_>> = vec![];
+        let further = self
+            .typed
+            .additional_tags
+            .iter()
+            .map(|tag| docker_options::split_tag(tag).0);
+        for name in std::iter::once(self.name.as_str()).chain(further) {
+            let (host, repository) = name.split_once('/').unwrap_or(("", name));
+            if !pushes
+                .iter()
+                .any(|push| (push.host, push.repository) == (host, repository))
+            {
+                let login = scope::pick(&self.credentials, name, CredentialUse::Push);
+                pushes.push(Push {
+                    host,
+                    repository,
+                    login,
+                });
+            }
+        }
+        pushes
+    }
+
+    /// BuildKit takes one login a registry for all that it pushes.
+    fn one_login_a_registry(&self, wrong: &mut Fields) {
+        let pushes = self.pushes();
+        for (at, push) in pushes.iter().enumerate() {
+            let other = pushes[..at]
+                .iter()
+                .find(|other| other.host == push.host && other.login != push.login);
+            if let Some(other) = other {
+                let message = format!(
+                    "{} and {} at {} need different credentials, and one build pushes with one: build a second time for the other tag.",
+                    other.repository, push.repository, push.host
+                );
+                wrong.add("additional_tags", message);
+            }
+        }
     }
 
     pub(super) fn credential_views(&self) -> Vec<CredentialView> {
@@ -56,10 +94,27 @@ impl Inputs {
     }
 }
 
+/// A repository that the result is pushed to.
+pub(super) struct Push<'a> {
+    pub host: &'a str,
+    pub repository: &'a str,
+    pub login: Option<&'a RegistryCredential>,
+}
+
 /// Checks all fields, so that a form shows everything that is wrong at once.
 pub(super) fn validate(mut request: BuildRequest) -> Result<Inputs> {
     let mut wrong = Fields::new();
-    let options = options::of(&mut request, &mut wrong);
+    let raw = options::of(&mut request, &mut wrong);
+    let typed = docker_options::of(&request, &raw, &mut wrong);
+    secrets::check(&request.secrets, &mut wrong);
+    if let Some(text) = &request.dockerfile_text {
+        if text.trim().is_empty() {
+            wrong.add("dockerfile_text", "The Dockerfile is empty.");
+        } else if text.len() > LONGEST_DOCKERFILE {
+            let message = format!("The Dockerfile is longer than {} KiB.", LONGEST_DOCKERFILE / 1024);
+            wrong.add("dockerfile_text", message);
+        }
+    }
     let mut or_wrong = |field: &str, value: Result<String, String>| {
         value.unwrap_or_else(|message| {
             wrong.add(field, message);
@@ -94,12 +149,7 @@ pub(super) fn validate(mut request: BuildRequest) -> Result<Inputs> {
     }
     let credentials = logins::check(request.registry_credentials, &mut wrong);
     wrong.check()?;
-    let (host, repository) = name
-        .split_once('/')
-        .map_or((String::new(), name.clone()), |(h, r)| (h.into(), r.into()));
-    Ok(Inputs {
-        host,
-        repository,
+    let inputs = Inputs {
         name,
         tag,
         push_image: request.push_image,
@@ -112,11 +162,19 @@ pub(super) fn validate(mut request: BuildRequest) -> Result<Inputs> {
         dockerfile,
         additional_build_params: request.additional_build_params,
         custom_build_command: request.custom_build_command,
-        options,
-    })
+        options: [docker_options::args(&typed), raw].concat(),
+        typed,
+        dockerfile_text: request.dockerfile_text,
+    };
+    let mut wrong = Fields::new();
+    if inputs.push_image {
+        inputs.one_login_a_registry(&mut wrong);
+    }
+    wrong.check()?;
+    Ok(inputs)
 }
 
-fn name(name: &str) -> Result<String, String> {
+pub(super) fn name(name: &str) -> Result<String, String> {
     const EXAMPLE: &str = "Write registry/repository, e.g. my-registry.my-company.com/demo/my-image";
     if name.is_empty() {
         return Err(format!("The image needs a name. {EXAMPLE}."));
@@ -143,7 +201,7 @@ fn name(name: &str) -> Result<String, String> {
     }
 }
 
-fn tag(tag: &str) -> Result<String, String> {
+pub(super) fn tag(tag: &str) -> Result<String, String> {
     if tag.is_empty() {
         return Err("The image needs a tag, e.g. 25.5.3.".into());
     }
@@ -196,17 +254,7 @@ mod tests {
             worker: "Worker-1".into(),
             name: "registry.example.com:5000/demo/app".into(),
             tag: "25.5.3".into(),
-            push_image: true,
-            build_args: BTreeMap::new(),
-            registry_credentials: vec![],
-            registry_secrets: vec![],
-            insecure_registry: false,
-            no_cache: false,
-            context_id: String::new(),
-            context: String::new(),
-            dockerfile: String::new(),
-            additional_build_params: String::new(),
-            custom_build_command: String::new(),
+            ..BuildRequest::default()
         }
     }
 
@@ -238,9 +286,10 @@ mod tests {
             .registry_credentials
             .push(login("Registry.Example.com:5000", "robot$x", "p w:é"));
         let inputs = validate(request).unwrap();
+        let pushes = inputs.pushes();
         assert_eq!(
-            (inputs.host.as_str(), inputs.repository.as_str()),
-            ("registry.example.com:5000", "demo/app")
+            (pushes.len(), pushes[0].host, pushes[0].repository),
+            (1, "registry.example.com:5000", "demo/app")
         );
         assert_eq!(
             (inputs.context.as_str(), inputs.dockerfile.as_str()),
@@ -338,6 +387,43 @@ mod tests {
             pushes[0].1,
             "There are two logins for the push to r.io/a; one is enough."
         );
+    }
+
+    #[test]
+    fn further_tags_are_pushed_with_one_login_a_registry() {
+        let with = |tags: &[&str]| {
+            let mut request = request();
+            request.additional_tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
+            request.registry_credentials = vec![
+                login("r.io/a", "a", "b"),
+                login("r.io/b", "c", "d"),
+                login("s.io", "e", "f"),
+            ];
+            request
+        };
+        let inputs = validate(with(&["r.io/a/x:1", "r.io/a/x:2", "r.io/a/y:1", "s.io/z"])).unwrap();
+        let pushes: Vec<_> = inputs
+            .pushes()
+            .iter()
+            .map(|push| {
+                (
+                    push.host,
+                    push.repository,
+                    push.login.map(|login| login.username.as_str()),
+                )
+            })
+            .collect();
+        let wanted = [
+            ("registry.example.com:5000", "demo/app", None),
+            ("r.io", "a/x", Some("a")),
+            ("r.io", "a/y", Some("a")),
+            ("s.io", "z", Some("e")),
+        ];
+        assert_eq!(pushes, wanted);
+        let Err(Error::InvalidInput { fields, .. }) = validate(with(&["r.io/a/x", "r.io/b/x"])) else {
+            panic!("two logins for one registry");
+        };
+        assert_eq!(fields[0].field, "additional_tags");
     }
 
     #[test]

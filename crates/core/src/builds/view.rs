@@ -31,6 +31,7 @@ pub(super) fn view(build: Build, position: Option<Position>, live: Option<Live>)
         context_id: build.context_id,
         context: build.context,
         dockerfile: build.dockerfile,
+        options: build.options,
         additional_build_params: build.additional_build_params,
         custom_build_command: build.custom_build_command,
         dockerfile_text: build.dockerfile_text,

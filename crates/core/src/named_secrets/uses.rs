@@ -23,6 +23,13 @@ pub(crate) struct Given {
     secret: NamedSecret,
 }
 
+impl Given {
+    /// Whether others share it with its user.
+    pub(crate) fn is_shared(&self) -> bool {
+        kind(&self.secret) == SecretKind::Shared
+    }
+}
+
 impl Orchestrator {
     /// The secrets of these names, if the actor may use them all. A refusal names those that they may use.
     pub(crate) async fn secrets_pick(
@@ -68,6 +75,26 @@ impl Orchestrator {
         Ok(given)
     }
 
+    /// The secret of this name for a build, or why there is none.
+    pub(crate) async fn secret_for_build(
+        &self,
+        tx: &mut dyn Repository,
+        actor: &Actor,
+        personal: Option<&str>,
+        shared: Option<&str>,
+    ) -> Result<std::result::Result<Given, String>> {
+        let (wanted, name) = match (personal, shared) {
+            (Some(name), _) => (SecretKind::Personal, name),
+            (None, name) => (SecretKind::Shared, name.unwrap_or_default()),
+        };
+        let mut mine = tx.named_secrets(actor.user_id).await?;
+        mine.retain(|secret| uses(actor, secret));
+        match mine.iter().find(|one| kind(one) == wanted && one.name == name) {
+            Some(secret) => self.secret_open(secret).map(Ok),
+            None => Ok(Err(unknown(&mine, wanted, name))),
+        }
+    }
+
     fn secret_open(&self, secret: &NamedSecret) -> Result<Given> {
         let plain = self.inner.sealer.open(&sealed_for(secret), &secret.value_sealed)?;
         Ok(Given {
@@ -77,16 +104,16 @@ impl Orchestrator {
         })
     }
 
-    /// Records that a worker gets it, within the transaction that adds the worker.
+    /// Records that a worker or a build, `place` and its `name`, gets it, within the transaction that adds that.
     pub(crate) async fn secret_used(
         &self,
         tx: &mut dyn Repository,
         cx: &OpContext,
         given: &Given,
-        worker: &str,
+        (place, name): (&str, &str),
     ) -> Result<()> {
         tx.named_secret_used(given.secret.id, self.now_ms()).await?;
-        let details = json!({ "kind": kind(&given.secret), "worker": worker });
+        let details = json!({ "kind": kind(&given.secret), place: name });
         self.audit_add(tx, cx, "secret.use", &given.name, Outcome::Done, details)
             .await
     }

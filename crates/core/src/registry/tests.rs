@@ -76,6 +76,7 @@ fn client(registries: &[(&str, RegistrySettings)]) -> RegistryClient {
             .collect(),
         extra_hosts: vec!["inside.example.com:10.255.255.1".into()],
         allowed_frontends: vec![],
+        agent: bytes::Bytes::new(),
         ready_timeout: Duration::from_secs(1),
         build_timeout: Duration::from_secs(1),
     };

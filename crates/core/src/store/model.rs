@@ -6,7 +6,7 @@ use prt_types::{
     access::{Door, Role, TokenScope},
     audit::Outcome,
     build_config::{BuildConfigMode, BuildConfigState, Finding},
-    builds::{BuildReason, BuildStatus, CredentialView},
+    builds::{BuildOptions, BuildReason, BuildStatus, CredentialView},
     container_images::{PullPolicy, ServiceType},
     ids::{
         AuditId, BuildId, ContainerImageId, GroupId, NamedSecretId, RegistryCredentialId, TokenId, UserId, WorkerId,
@@ -469,6 +469,8 @@ pub struct Build {
     pub dockerfile: String,
     /// Its text.
     pub dockerfile_text: String,
+    /// What else it was told.
+    pub options: BuildOptions,
     /// Further arguments as typed.
     pub additional_build_params: String,
     /// Custom command as typed.

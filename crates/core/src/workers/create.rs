@@ -149,7 +149,8 @@ impl Orchestrator {
             self.credential_used(&mut *tx, cx, credential, details).await?;
         }
         for given in &secrets {
-            self.secret_used(&mut *tx, cx, given, &worker.name()).await?;
+            self.secret_used(&mut *tx, cx, given, ("worker", &worker.name()))
+                .await?;
         }
         if actor.scope == TokenScope::BuildAndStart
             && let Some(token) = actor.token

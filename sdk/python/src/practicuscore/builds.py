@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Callable, TypeVar, Union
 
 from . import _json_fields as read
@@ -35,6 +36,9 @@ RegistryCredential = Union[Sequence[Union[str, None]], Mapping[str, Any]]
 host may stand a path, for the repositories below it only. As a dict: ``host``, ``username``, ``password`` and ``only``; or
 ``name`` alone, of a credential that the console keeps (Infrastructure > Registries), with ``/path`` and ``:pull`` or ``:push``
 behind it."""
+
+Secret = Union[str, Mapping[str, str]]
+"""The value of a secret mount; or ``{"personal_secret": NAME}`` or ``{"shared_secret": NAME}``, which the console stores."""
 
 _LOGIN = ("host", "username", "password", "only")
 
@@ -105,9 +109,17 @@ class Build:
         answer = self._client.post("builds", str(self.number), "cancel", repeatable=True)
         return Build.from_json(self._client, as_object(answer))
 
-    def rerun(self, registry_credentials: Sequence[RegistryCredential] | None = None, *, no_cache: bool = False) -> Build:
-        """Starts a build with its inputs. Logins are given again: they are not kept after a build has ended."""
+    def rerun(
+        self,
+        registry_credentials: Sequence[RegistryCredential] | None = None,
+        *,
+        secrets: Mapping[str, Secret] | None = None,
+        no_cache: bool = False,
+    ) -> Build:
+        """Starts a build with its inputs. Credentials and values of secrets are given again: they are not stored."""
         body = {**credentials(registry_credentials), "no_cache": no_cache}
+        if secrets:
+            body["secrets"] = _secrets(secrets)
         answer = self._client.create("builds", str(self.number), "rerun", body=body, say=say)
         return Build.from_json(self._client, as_object(answer))
 
@@ -200,21 +212,15 @@ def request(
     no_cache: bool = False,
     context: str = "",
     dockerfile: str = "",
+    **options: Any,
 ) -> dict[str, Any]:
     """The request for a build. What is at its default is left out, so that an older console understands it."""
-    args: dict[str, str] = {}
-    if build_args is not None and not isinstance(build_args, Mapping):
-        raise _wrong("build_args", "A dict of names and values is expected.")
-    for key, value in (build_args or {}).items():
-        if not isinstance(value, (str, int, float)):
-            raise _wrong("build_args", f"The value of {key} is no text.")
-        args[str(key)] = str(value)
     body: dict[str, Any] = {
         "worker": worker,
         "name": name,
         "tag": tag,
         "push_image": push_image,
-        "build_args": args,
+        "build_args": _pairs("build_args", build_args),
         **credentials(registry_credentials),
         "insecure_registry": insecure_registry,
         "no_cache": no_cache,
@@ -225,7 +231,91 @@ def request(
         body["additional_build_params"] = additional_build_params
     if custom_build_command is not None:
         body["custom_build_command"] = custom_build_command
+    body.update(_options(**options))
     return body
+
+
+def _options(
+    *,
+    dockerfile_text: str | None = None,
+    additional_tags: Sequence[str] | None = None,
+    target: str | None = None,
+    platforms: str | Sequence[str] | None = None,
+    labels: Mapping[str, Any] | None = None,
+    pull: bool = False,
+    secrets: Mapping[str, Secret] | None = None,
+    network: str | None = None,
+    add_hosts: Mapping[str, str] | Sequence[str] | None = None,
+    shm_size: str | None = None,
+    ulimits: Sequence[str] | None = None,
+    cache_from: Sequence[str] | None = None,
+    cache_to: Sequence[str] | None = None,
+    oci_mediatypes: bool | None = None,
+) -> dict[str, Any]:
+    """``docker build``'s options, those that were given."""
+    hosts = [f"{name}:{address}" for name, address in add_hosts.items()] if isinstance(add_hosts, Mapping) else add_hosts
+    given: dict[str, Any] = {
+        "dockerfile_text": dockerfile_text,
+        "additional_tags": _texts("additional_tags", additional_tags),
+        "target": target,
+        "platforms": _texts("platforms", platforms),
+        "labels": _pairs("labels", labels),
+        "pull": pull,
+        "secrets": _secrets(secrets) if secrets else None,
+        "network": network,
+        "add_hosts": _texts("add_hosts", hosts),
+        "shm_size": shm_size,
+        "ulimits": _texts("ulimits", ulimits),
+        "cache_from": _texts("cache_from", cache_from),
+        "cache_to": _texts("cache_to", cache_to),
+    }
+    found = {name: value for name, value in given.items() if value}
+    if oci_mediatypes is not None:
+        found["oci_mediatypes"] = oci_mediatypes
+    return found
+
+
+def _pairs(field: str, given: Mapping[str, Any] | None) -> dict[str, str]:
+    """Names and values as text. A boolean is ``true`` or ``false``; a float has lost what was written: ``3.10`` is 3.1."""
+    if given is not None and not isinstance(given, Mapping):
+        raise _wrong(field, "A dict of names and values is expected.")
+    pairs: dict[str, str] = {}
+    for key, value in (given or {}).items():
+        if isinstance(value, bool):
+            pairs[str(key)] = "true" if value else "false"
+        elif isinstance(value, float):
+            raise _wrong(field, f"The value of {key} is a float, and digits are lost: write it as text, {str(value)!r}.")
+        elif isinstance(value, (str, int, Decimal)):
+            pairs[str(key)] = str(value)
+        else:
+            raise _wrong(field, f"The value of {key} is no text.")
+    return pairs
+
+
+def _texts(field: str, given: str | Sequence[str] | None) -> list[str]:
+    if given is None:
+        return []
+    texts = [given] if isinstance(given, str) else list(given)
+    if not all(isinstance(text, str) for text in texts):
+        raise _wrong(field, "A list of texts is expected.")
+    return texts
+
+
+def _secrets(given: Mapping[str, Secret]) -> list[dict[str, str]]:
+    """Secret mounts by their ids. Nothing of a value is shown."""
+    if not isinstance(given, Mapping):
+        raise _wrong("secrets", "A dict of ids and values is expected.")
+    secrets = []
+    for key, value in given.items():
+        if isinstance(value, str):
+            secrets.append({"id": str(key), "value": value})
+        elif isinstance(value, Mapping) and len(value) == 1 and set(value) <= {"personal_secret", "shared_secret"}:
+            secrets.append({"id": str(key), **value})
+        else:
+            raise _wrong(
+                "secrets", f'The value of {key} is a text, {{"personal_secret": "NAME"}} or {{"shared_secret": "NAME"}}.'
+            )
+    return secrets
 
 
 def run(client: Client, body: Mapping[str, Any], progress: str) -> Build:

@@ -20,6 +20,7 @@ def build_image(
     insecure_registry: bool = False,
     additional_build_params: str | None = None,
     custom_build_command: str | None = None,
+    **options: Any,
 ) -> bool:
     """Builds ``~/build`` with the Dockerfile at its root and shows the log live. True if it was built, and pushed if asked for.
 
@@ -36,6 +37,7 @@ def build_image(
     :param insecure_registry: push over plain HTTP or unverified TLS; it concerns the push only
     :param additional_build_params: further parameters of the build command
     :param custom_build_command: a build command of your own, run in the builder
+    :param options: further options of :meth:`practicuscore.Worker.build_image`, such as ``target``, ``labels`` and ``secrets``
     """
     build = builder_worker().build_image(
         name,
@@ -46,6 +48,7 @@ def build_image(
         insecure_registry,
         additional_build_params,
         custom_build_command,
+        **options,
     )
     return build.succeeded
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
-import webbrowser
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Callable, Union
@@ -13,6 +11,7 @@ from typing import Any, Callable, Union
 from . import _json_fields as read
 from . import _processes, _tasks, _transfer, builds
 from ._login import connect
+from ._shown import Starting, open_link
 from ._text import say, visible
 from ._views import Container, ExecResult, WorkerEvent, container_of
 from .client import Client, as_object, as_objects, is_temporary
@@ -28,7 +27,6 @@ from .errors import (
 )
 from .lists import PrtList, list_worker_sizes
 from .progress import check_mode
-from .progress.notebook import Area, in_notebook
 from .upload import context as contexts
 from .upload import local
 from .upload.scan import scan
@@ -223,7 +221,7 @@ class Worker:
     def wait_until_ready(self, timeout: float = READY_TIMEOUT) -> Worker:
         """Waits until it is ready. After ``timeout`` seconds a TimeoutError; the worker itself goes on."""
         end = time.monotonic() + timeout
-        area = _Starting(self.name)
+        area = Starting(self.name)
         while not self._ready and self._status in _LIVE:
             left = end - time.monotonic()
             if left <= 0:
@@ -277,7 +275,7 @@ class Worker:
         if not url.startswith(("http://", "https://")):
             raise PrtError(f"the console gave no address of the notebook of {self.name}")
         if not get_url_only:
-            _open(self.name, url)
+            open_link(self.name, url)
         return url
 
     def exec(self, command: Command, timeout: float | None = None) -> ExecResult:
@@ -366,11 +364,43 @@ class Worker:
         dockerfile: local.StrPath | None = None,
         no_cache: bool = False,
         progress: str = "auto",
+        dockerfile_text: str | None = None,
+        additional_tags: Sequence[str] | None = None,
+        target: str | None = None,
+        platforms: str | Sequence[str] | None = None,
+        labels: Mapping[str, Any] | None = None,
+        pull: bool = False,
+        secrets: Mapping[str, builds.Secret] | None = None,
+        network: str | None = None,
+        add_hosts: Mapping[str, str] | Sequence[str] | None = None,
+        shm_size: str | None = None,
+        ulimits: Sequence[str] | None = None,
+        cache_from: Sequence[str] | None = None,
+        cache_to: Sequence[str] | None = None,
+        oci_mediatypes: bool | None = None,
     ) -> builds.Build:
         """Builds an image in it, shows the log live, and gives the build as it ended.
 
         Without ``context`` its build folder is built. A local folder is sent first, without what ``.dockerignore`` names and
         what the builder has already, unless this runs in the worker and the folder is in ``~/build``.
+
+        The further options are those of ``docker build``:
+
+        :param dockerfile_text: the Dockerfile itself, in place of a file
+        :param additional_tags: further names of the result, ``NAME:TAG``
+        :param target: the stage to build
+        :param platforms: e.g. ``linux/arm64``, or a list
+        :param labels: labels of the image
+        :param pull: ask the registries for base images that the builder has already
+        :param secrets: files for ``RUN --mount=type=secret`` by their ids, e.g. ``{"npmrc": text}``; masked in the log.
+            ``{"npmrc": {"personal_secret": "NPMRC"}}`` takes a secret that the console stores, ``shared_secret`` a shared one
+        :param network: ``default`` or ``none``, for ``RUN`` steps
+        :param add_hosts: names and addresses for ``/etc/hosts`` in ``RUN`` steps
+        :param shm_size: size of ``/dev/shm`` in ``RUN`` steps, e.g. ``128m``
+        :param ulimits: limits of ``RUN`` steps, e.g. ``nofile=1024:2048``
+        :param cache_from: caches to read, e.g. ``my-registry.my-company.com/demo/cache``
+        :param cache_to: caches to write, e.g. ``type=registry,ref=…,mode=max``
+        :param oci_mediatypes: False for registries that take only Docker's media types
         """
         check_mode(progress)
         body = builds.request(
@@ -384,12 +414,31 @@ class Worker:
             additional_build_params=additional_build_params,
             custom_build_command=custom_build_command,
             no_cache=no_cache,
+            dockerfile_text=dockerfile_text,
+            additional_tags=additional_tags,
+            target=target,
+            platforms=platforms,
+            labels=labels,
+            pull=pull,
+            secrets=secrets,
+            network=network,
+            add_hosts=add_hosts,
+            shm_size=shm_size,
+            ulimits=ulimits,
+            cache_from=cache_from,
+            cache_to=cache_to,
+            oci_mediatypes=oci_mediatypes,
         )
+        if dockerfile_text is not None and dockerfile is not None:
+            raise UsageError("dockerfile and dockerfile_text exclude each other")
         if context is None:
             body["dockerfile"] = os.fspath(dockerfile) if dockerfile is not None else ""
         else:
             # All that can be wrong here is found before anything is sent.
-            body.update(self._context(local.Local.find(context, dockerfile), progress))
+            found = local.Local.find(context, dockerfile, dockerfile_text)
+            body.update(self._context(found, progress))
+            if found.text is not None:
+                body["dockerfile_text"] = found.text
         return builds.run(self._client, body, progress)
 
     def update_build_config(
@@ -444,42 +493,8 @@ class Worker:
         return self._client.get_bytes("workers", self.name, "files", query={"path": path})
 
 
-class _Starting:
-    """What is going on while a worker starts: in place in a notebook, on a line each on a terminal."""
-
-    def __init__(self, worker: str) -> None:
-        self._worker = worker
-        self._said = ""
-        self._area = Area() if in_notebook() else None
-
-    def end(self, message: str) -> None:
-        # A worker that was ready before anybody waited needs no words.
-        if self._said:
-            self.show(message)
-
-    def show(self, message: str) -> None:
-        if not message or message == self._said:
-            return
-        self._said = message
-        text = visible(f"{self._worker}: {message}")
-        if self._area is not None:
-            self._area.show_text(text)
-        elif sys.stderr.isatty():
-            print(text, file=sys.stderr, flush=True)
-
-
 def _keep_silent(text: str) -> None:
     pass
-
-
-def _open(name: str, url: str) -> None:
-    if in_notebook():
-        Area().show_link(f"Open the notebook of {name}", url)
-        return
-    print(url)
-    # A text browser would take the terminal over.
-    if sys.platform in ("win32", "darwin") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
-        webbrowser.open(url)
 
 
 def _finding(finding: Mapping[str, Any]) -> str:

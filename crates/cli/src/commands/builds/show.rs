@@ -1,6 +1,8 @@
 //! `builds show N`.
 
-use prt_types::builds::{BuildView, CredentialView};
+use std::collections::BTreeMap;
+
+use prt_types::builds::{BuildSecretView, BuildView, CredentialView};
 
 use crate::{
     error::Result,
@@ -21,6 +23,8 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
 }
 
 fn describe(build: &BuildView) -> String {
+    let options = &build.options;
+    let pairs = |map: &BTreeMap<String, String>| map.iter().map(|(key, value)| format!("{key}={value}")).collect();
     let joined = |parts: Vec<String>| Some(parts.join(", ")).filter(|text| !text.is_empty());
     facts(&[
         ("build", Some(format!("#{}", build.number))),
@@ -37,16 +41,23 @@ fn describe(build: &BuildView) -> String {
             "dockerfile",
             Some(build.dockerfile.clone()).filter(|text| !text.is_empty()),
         ),
+        ("build args", joined(pairs(&build.build_args))),
+        ("tags", joined(options.additional_tags.clone())),
+        ("target", text(&options.target)),
+        ("platforms", joined(options.platforms.clone())),
+        ("labels", joined(pairs(&options.labels))),
         (
-            "build args",
-            joined(
-                build
-                    .build_args
-                    .iter()
-                    .map(|(key, value)| format!("{key}={value}"))
-                    .collect(),
-            ),
+            "secrets",
+            joined(options.secrets.iter().map(BuildSecretView::text).collect()),
         ),
+        ("pull", options.pull.then(|| "yes".into())),
+        ("network", text(&options.network)),
+        ("hosts", joined(options.add_hosts.clone())),
+        ("shm size", text(&options.shm_size)),
+        ("ulimits", joined(options.ulimits.clone())),
+        ("cache from", joined(options.cache_from.clone())),
+        ("cache to", joined(options.cache_to.clone())),
+        ("oci mediatypes", options.oci_mediatypes.map(|oci| oci.to_string())),
         (
             "logins",
             joined(build.credentials.iter().map(CredentialView::text).collect()),

@@ -2,7 +2,7 @@
 
 use prt_types::{
     access::Door,
-    builds::{BuildReason, BuildStatus},
+    builds::{BuildOptions, BuildReason, BuildStatus},
     ids::{BuildId, WorkerId},
 };
 use tokio::task::JoinSet;
@@ -60,6 +60,7 @@ pub(super) async fn every_field(stories: &Stories) {
         context_id: String::new(),
         context: String::new(),
         dockerfile: String::new(),
+        options: BuildOptions::default(),
         additional_build_params: String::new(),
         custom_build_command: String::new(),
         dockerfile_text: String::new(),

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use prt_types::{
     access::{Door, Role, TokenScope},
     audit::Outcome,
-    builds::{BuildReason, BuildStatus, CredentialUse, CredentialView},
+    builds::{BuildOptions, BuildReason, BuildSecretView, BuildStatus, CredentialUse, CredentialView},
     container_images::{PullPolicy, ServiceType},
     ids::{
         AuditId, BuildId, ContainerImageId, GroupId, NamedSecretId, RegistryCredentialId, TokenId, UserId, WorkerId,
@@ -233,6 +233,17 @@ pub(super) fn build(worker: &Worker, owner: &User, number: i64) -> Build {
         context_id: "ab".repeat(32),
         context: "app".into(),
         dockerfile: "Dockerfile.dev".into(),
+        options: BuildOptions {
+            additional_tags: vec!["registry.example.com/demo/my-image:v2".into()],
+            labels: BTreeMap::from([("a".into(), "\"'\u{0}\n".into())]),
+            secrets: vec![BuildSecretView {
+                id: "npm".into(),
+                personal_secret: Some("NPM".into()),
+                shared_secret: None,
+            }],
+            oci_mediatypes: Some(false),
+            ..BuildOptions::default()
+        },
         additional_build_params: "--opt target=web".into(),
         custom_build_command: "buildctl build".into(),
         dockerfile_text: "FROM scratch\n".into(),

@@ -18,16 +18,20 @@ class Local:
 
     folder: Path
     dockerfile: str
+    text: str | None = None
+    """Of a Dockerfile that is not in the context."""
 
     @classmethod
-    def find(cls, context: StrPath, dockerfile: StrPath | None = None) -> Local:
-        """Looks both up."""
+    def find(cls, context: StrPath, dockerfile: StrPath | None = None, text: str | None = None) -> Local:
+        """Looks both up. With a text there is no file to look for."""
         try:
             folder = Path(context).expanduser().resolve(strict=True)
         except (OSError, RuntimeError) as error:
             raise UsageError(f"cannot use the context {context}: {getattr(error, 'strerror', None) or error}") from None
         if not folder.is_dir():
             raise UsageError(f"the context {context} is not a folder")
+        if text is not None:
+            return cls(folder, "Dockerfile", text)
         # As in `docker build`, a Dockerfile that is named starts here; inside the context is taken too.
         beside = Path(dockerfile).expanduser() if dockerfile is not None else None
         path = beside if beside is not None and beside.is_file() else folder / (dockerfile or "Dockerfile")
@@ -41,10 +45,7 @@ class Local:
         try:
             return cls(folder, inside.relative_to(folder).as_posix())
         except ValueError:
-            raise UsageError(
-                f"the Dockerfile {path} is outside of the context {folder}",
-                hint="copy it into the context, or name a context that holds it",
-            ) from None
+            return cls(folder, "Dockerfile", _text(path))
 
     def in_build_folder(self, folders: list[Path]) -> str | None:
         """The context's path in the worker's build folder, if it is there already."""
@@ -55,6 +56,15 @@ class Local:
                 continue
             return "" if path == "." else path
         return None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot read the Dockerfile {path}: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"the Dockerfile {path} is not text in UTF-8") from None
 
 
 def build_folders() -> list[Path]:
