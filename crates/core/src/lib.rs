@@ -22,6 +22,7 @@ pub mod container_images;
 pub mod crypto;
 pub mod engine;
 pub mod error;
+pub mod failures;
 pub mod idempotency;
 pub mod images;
 pub mod key_check;

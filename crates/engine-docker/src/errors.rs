@@ -1,7 +1,10 @@
 //! The engine's failures as kinds and readable words.
 
 use bollard::errors::Error;
-use prt_core::engine::{EngineError, EngineErrorKind as Kind};
+use prt_core::{
+    engine::{EngineError, EngineErrorKind as Kind},
+    failures::RegistryFailure,
+};
 
 /// Any failed call; `doing` says what we wanted, e.g. `creating a volume`.
 pub fn from(error: Error, doing: &str) -> EngineError {
@@ -91,57 +94,13 @@ fn of_response(status: u16, message: &str) -> Kind {
     }
 }
 
+/// The registry's part is read as in builds; the rest is the engine's.
 fn of_pull(status: u16, message: &str) -> Kind {
-    const UNREACHABLE: [&str; 13] = [
-        "connection refused",
-        "connection reset",
-        "no such host",
-        "no route to host",
-        "network is unreachable",
-        "i/o timeout",
-        "timeout exceeded",
-        "deadline exceeded",
-        "handshake timeout",
-        "x509:",
-        "tls:",
-        "gave http response to https client",
-        "server misbehaving",
-    ];
-    const DENIED: [&str; 6] = [
-        "denied",
-        "unauthorized",
-        "no basic auth credentials",
-        "authentication required",
-        "toomanyrequests",
-        "forbidden",
-    ];
-    const MISSING: [&str; 6] = [
-        "manifest unknown",
-        "name unknown",
-        "not found",
-        "does not exist",
-        "invalid reference format",
-        "no such image",
-    ];
-
-    let text = message.to_lowercase();
-    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    if says(&["no space left on device"]) {
-        Kind::DiskFull
-    } else if says(&["no matching manifest for", "does not match the specified platform"]) {
-        Kind::WrongArchitecture
-    } else if says(&UNREACHABLE) {
-        Kind::RegistryUnreachable
-    } else if says(&DENIED) {
-        // Docker says "pull access denied … does not exist or may require 'docker login'" for both cases: denied is the safer word,
-        // as the text itself names the other one.
-        Kind::PullDenied
-    } else if status == 404 || says(&MISSING) {
-        Kind::NoSuchImage
-    } else if text == "eof" || text.ends_with(": eof") || status == 502 || status == 503 {
-        Kind::RegistryUnreachable
-    } else {
-        Kind::Other
+    match RegistryFailure::read(message) {
+        Some(failure) => failure.fault.engine_kind(),
+        None if status == 404 || message.contains("invalid reference format") => Kind::NoSuchImage,
+        None if status == 502 || status == 503 => Kind::RegistryUnreachable,
+        None => Kind::Other,
     }
 }
 

@@ -49,14 +49,17 @@ words!(PullPolicy: Always = "Always", IfNotPresent = "IfNotPresent", Never = "Ne
 words!(WorkerStatus:
     Provisioning = "Provisioning", Running = "Running", Terminating = "Terminating", Terminated = "Terminated", Failed = "Failed");
 words!(WorkerReason:
-    PullDenied = "PullDenied", NoSuchImage = "NoSuchImage", RegistryUnreachable = "RegistryUnreachable",
-    WrongArchitecture = "WrongArchitecture", OutOfMemory = "OutOfMemory", Exited = "Exited", NoJupyter = "NoJupyter",
+    PullDenied = "PullDenied", NoSuchImage = "NoSuchImage", RateLimited = "RateLimited",
+    RegistryUnreachable = "RegistryUnreachable", WrongArchitecture = "WrongArchitecture", CorruptImage = "CorruptImage",
+    DiskFull = "DiskFull", OutOfMemory = "OutOfMemory", Exited = "Exited", NoJupyter = "NoJupyter",
     BuilderFailed = "BuilderFailed", Lost = "Lost", EngineError = "EngineError");
 words!(BuildConfigState: Active = "active", Waiting = "waiting", Applying = "applying", Failed = "failed");
 words!(NotebookLoginKind: Link = "link", Browser = "browser");
 words!(BuildStatus: Pending = "Pending", Running = "Running", Canceling = "Canceling", Succeeded = "Succeeded", Failed = "Failed", Canceled = "Canceled");
 words!(BuildReason:
-    StepFailed = "StepFailed", DockerfileInvalid = "DockerfileInvalid", PullDenied = "PullDenied", PushDenied = "PushDenied",
+    StepFailed = "StepFailed", DockerfileInvalid = "DockerfileInvalid", PullDenied = "PullDenied", NoSuchImage = "NoSuchImage",
+    PushDenied = "PushDenied", RateLimited = "RateLimited", WrongArchitecture = "WrongArchitecture",
+    CorruptImage = "CorruptImage", NotAllowed = "NotAllowed",
     OutOfMemory = "OutOfMemory", DiskFull = "DiskFull", RegistryUnreachable = "RegistryUnreachable", BuilderLost = "BuilderLost",
     Timeout = "Timeout", BuildKitError = "BuildKitError");
 

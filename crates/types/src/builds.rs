@@ -348,13 +348,23 @@ pub enum BuildReason {
     DockerfileInvalid,
     /// The registry refused a pull.
     PullDenied,
+    /// There is no such base image or tag.
+    NoSuchImage,
     /// The registry refused the push.
     PushDenied,
-    /// A step went over the builder's memory.
+    /// The registry allows no more requests for now.
+    RateLimited,
+    /// A base image is for another processor architecture.
+    WrongArchitecture,
+    /// What the registry sent of an image is damaged.
+    CorruptImage,
+    /// The Dockerfile asks for a right that the builder does not give.
+    NotAllowed,
+    /// A step was killed because the builder ran out of memory.
     OutOfMemory,
     /// The builder's disk is full.
     DiskFull,
-    /// A registry does not answer.
+    /// A registry does not answer, or says that it cannot.
     RegistryUnreachable,
     /// The builder ended in the middle of it.
     BuilderLost,
@@ -371,7 +381,12 @@ impl BuildReason {
             Self::StepFailed => "StepFailed",
             Self::DockerfileInvalid => "DockerfileInvalid",
             Self::PullDenied => "PullDenied",
+            Self::NoSuchImage => "NoSuchImage",
             Self::PushDenied => "PushDenied",
+            Self::RateLimited => "RateLimited",
+            Self::WrongArchitecture => "WrongArchitecture",
+            Self::CorruptImage => "CorruptImage",
+            Self::NotAllowed => "NotAllowed",
             Self::OutOfMemory => "OutOfMemory",
             Self::DiskFull => "DiskFull",
             Self::RegistryUnreachable => "RegistryUnreachable",

@@ -140,10 +140,16 @@ pub enum WorkerReason {
     PullDenied,
     /// There is no such image or tag.
     NoSuchImage,
-    /// The registry does not answer.
+    /// The registry allows no more requests for now.
+    RateLimited,
+    /// The registry does not answer, or says that it cannot.
     RegistryUnreachable,
     /// The image is for another processor architecture.
     WrongArchitecture,
+    /// What the registry sent of the image is damaged.
+    CorruptImage,
+    /// The engine's disk is full.
+    DiskFull,
     /// A container went over its memory limit.
     OutOfMemory,
     /// The main process ended.
@@ -164,8 +170,11 @@ impl WorkerReason {
         match self {
             Self::PullDenied => "PullDenied",
             Self::NoSuchImage => "NoSuchImage",
+            Self::RateLimited => "RateLimited",
             Self::RegistryUnreachable => "RegistryUnreachable",
             Self::WrongArchitecture => "WrongArchitecture",
+            Self::CorruptImage => "CorruptImage",
+            Self::DiskFull => "DiskFull",
             Self::OutOfMemory => "OutOfMemory",
             Self::Exited => "Exited",
             Self::NoJupyter => "NoJupyter",

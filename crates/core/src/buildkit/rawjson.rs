@@ -129,6 +129,11 @@ impl Decoder {
         self.steps.iter().map(|known| &known.step)
     }
 
+    /// The warnings so far, each once a step, with its number.
+    pub fn warnings(&self) -> &[(u32, String)] {
+        &self.warnings
+    }
+
     /// Number of log lines so far.
     pub fn line_count(&self) -> u64 {
         self.line
@@ -231,7 +236,8 @@ impl Decoder {
         step.started_ms = step.started_ms.or(vertex.started.map(|time| time.0));
         step.completed_ms = vertex.completed.map(|time| time.0);
         step.state = match (&error, vertex.completed.is_some(), vertex.started.is_some()) {
-            (Some(error), _, _) if error.contains("context canceled") => StepState::Canceled,
+            // What a step's command says is quoted before the cause.
+            (Some(error), _, _) if error.ends_with("context canceled") => StepState::Canceled,
             (Some(_), _, _) => StepState::Failed,
             (None, true, _) if vertex.cached => StepState::Cached,
             (None, true, _) => StepState::Done,

@@ -39,7 +39,7 @@ struct Totals {
 
 impl Follower<'_> {
     /// What the outcome means.
-    pub(super) fn verdict(&self, outcome: Outcome) -> BuildEnd {
+    pub(super) async fn verdict(&self, outcome: Outcome) -> BuildEnd {
         let wish = self.stop_wish();
         match (outcome, wish) {
             // It was done before the wish reached it.
@@ -88,8 +88,11 @@ impl Follower<'_> {
                     error_text: &error_text,
                     step,
                     last_lines: &step.map(|step| self.last_lines(step.step)).unwrap_or_default(),
+                    warnings: self.decoder.warnings(),
                     exit_code: trailer.exit_code.unwrap_or(-1),
                     logins: &self.logins,
+                    dockerfile: (&self.build.dockerfile, &self.build.dockerfile_text),
+                    builder: self.look_at_builder(step).await,
                 });
                 failed(reason, message, step.map(|step| step.name.clone()))
             }

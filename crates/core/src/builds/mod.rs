@@ -15,7 +15,7 @@
 //! | `attend.rs` | one connection to a build: reads, heeds what comes from outside, notices when it breaks |
 //! | `stop.rs` | asks a builder to end a build, for as long as it takes |
 //! | `end.rs` | the end, exactly once |
-//! | `failure.rs` | reason and plain words of a failure |
+//! | `failure/` | reason and plain words of a failure |
 //! | `build_log.rs` | the log as `~/build/build.log` |
 //! | `read.rs` | lists, views, records, text |
 //! | `cancel.rs` | cancel, lost builders, picking up at the start |
@@ -44,6 +44,5 @@ mod validate;
 mod view;
 
 pub(crate) use create::{builds_in, busy};
-pub(crate) use failure::Unreachable;
 pub use read::BuildQuery;
 pub use runs::BuildRuns;

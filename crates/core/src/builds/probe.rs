@@ -61,9 +61,9 @@ pub(super) async fn probe(registry: &RegistryClient, inputs: &Inputs) -> Result<
                 RegistryError::PushDenied { .. } | RegistryError::Unreachable { .. } | RegistryError::Untrusted { .. },
                 Check::Push { .. },
             ) => wrong.add("name", error.to_string()),
-            // The builder may well reach what the console does not; the build will tell.
+            // The builder may well reach what the console does not, and later; the build will tell.
             (_, Check::Push { .. }) => notes.push(format!("The right to push was not checked. {error}")),
-            (_, Check::Login { host }) => notes.push(format!("The login for {host} was not checked. {error}")),
+            (_, Check::Login { host }) => notes.push(format!("The credential for {host} was not checked. {error}")),
         }
     }
     wrong.check()?;

@@ -177,7 +177,7 @@ impl Orchestrator {
             }
         };
         let outcome = follower.until_the_end(start).await;
-        let end = follower.verdict(outcome);
+        let end = follower.verdict(outcome).await;
         follower.end(end).await;
         drop(follower);
         drop(leave);

@@ -1,7 +1,14 @@
 //! The conversation with one registry: the question, the login that it asks for, the answer.
 
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
 use prt_types::builds::RegistryCredential;
 use reqwest::{Method, Response, StatusCode, header};
+use time::{OffsetDateTime, format_description::well_known::Rfc2822};
+use tokio::time::Instant;
 use url::Url;
 
 use super::{
@@ -10,6 +17,7 @@ use super::{
     challenge::{self, Challenge},
     error::broken,
 };
+use crate::failures::Answer as Said;
 
 /// A question to one registry over one scheme.
 pub(super) struct Asking<'a> {
@@ -19,7 +27,14 @@ pub(super) struct Asking<'a> {
     pub insecure: bool,
     /// The registry itself speaks plain HTTP, so its token service may as well.
     pub plain_allowed: bool,
+    /// When the answer is not waited for any longer.
+    pub until: Instant,
+    /// Whether a request was repeated because the registry asked for a pause.
+    pub repeated: AtomicBool,
 }
+
+/// The pause where a registry asks for none.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// What is sent to be let in.
 enum Authorization {
@@ -30,11 +45,6 @@ enum Authorization {
 impl Asking<'_> {
     pub(super) async fn check_push(&self, repository: &str, login: Option<&RegistryCredential>) -> Answer<()> {
         let url = self.url(&format!("v2/{repository}/blobs/uploads/"))?;
-        let denied = || RegistryError::PushDenied {
-            host: self.host.to_owned(),
-            repository: repository.to_owned(),
-            username: login.map(|login| login.username.clone()),
-        };
         let scope = format!("repository:{repository}:pull,push");
         let (answer, authorization) = self.send(Method::POST, url.clone(), login, Some(&scope)).await?;
         match answer.status() {
@@ -51,13 +61,20 @@ impl Asking<'_> {
                 host: self.host.to_owned(),
             }),
             StatusCode::UNAUTHORIZED if matches!(authorization, Some(Authorization::Basic)) => Err(self.refused(login)),
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => {
-                if answer.status() == StatusCode::NOT_FOUND && !is_registry(&answer) {
-                    return Err(self.unexpected(answer.status()));
-                }
-                Err(denied())
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND
+                if answer.status() != StatusCode::NOT_FOUND || is_registry(&answer) =>
+            {
+                let said = self.said(answer).await;
+                // Without words of its own the status says nothing that the sentence does not.
+                let said = (said.code.is_some() || said.message.is_some()).then(|| said.words());
+                Err(RegistryError::PushDenied {
+                    host: self.host.to_owned(),
+                    repository: repository.to_owned(),
+                    username: login.map(|login| login.username.clone()),
+                    said: said.flatten(),
+                })
             }
-            other => Err(self.unexpected(other)),
+            _ => Err(self.unexpected(answer).await),
         }
     }
 
@@ -73,7 +90,7 @@ impl Asking<'_> {
         match answer.status() {
             status if status.is_success() => Ok(()),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(self.refused(Some(login))),
-            other => Err(self.unexpected(other)),
+            _ => Err(self.unexpected(answer).await),
         }
     }
 
@@ -150,6 +167,8 @@ impl Asking<'_> {
                     host: self.host.to_owned(),
                 });
             }
+            StatusCode::TOO_MANY_REQUESTS => return Err(self.unexpected(answer).await),
+            status if status.is_server_error() => return Err(self.unexpected(answer).await),
             other => return Err(strange(&format!("its token service answers {other}"))),
         }
         let body: serde_json::Value = serde_json::from_slice(&self.body(answer).await?).unwrap_or_default();
@@ -160,7 +179,34 @@ impl Asking<'_> {
             .ok_or_else(|| strange("its token service gives no token"))
     }
 
+    /// Sends a request. If the registry has no time for it, sends it once more after the pause that it asks for.
     async fn request(
+        &self,
+        method: Method,
+        url: Url,
+        login: Option<&RegistryCredential>,
+        authorization: Option<&Authorization>,
+    ) -> Answer<Response> {
+        let answer = self
+            .request_once(method.clone(), url.clone(), login, authorization)
+            .await?;
+        if !matches!(
+            answer.status(),
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
+        ) {
+            return Ok(answer);
+        }
+        let pause = pause(&answer);
+        // A pause that takes all the time that is left leaves none for the answer.
+        if Instant::now() + pause >= self.until || self.repeated.swap(true, Ordering::Relaxed) {
+            return Ok(answer);
+        }
+        drop(answer);
+        tokio::time::sleep(pause).await;
+        self.request_once(method, url, login, authorization).await
+    }
+
+    async fn request_once(
         &self,
         method: Method,
         url: Url,
@@ -228,18 +274,23 @@ impl Asking<'_> {
         }
     }
 
-    fn unexpected(&self, status: StatusCode) -> RegistryError {
-        match status {
-            StatusCode::TOO_MANY_REQUESTS => RegistryError::Unreachable {
+    /// What the registry itself says.
+    async fn said(&self, answer: Response) -> Said {
+        let status = answer.status().as_u16();
+        Said::of_body(status, &self.body(answer).await.unwrap_or_default())
+    }
+
+    async fn unexpected(&self, answer: Response) -> RegistryError {
+        let status = answer.status();
+        let words = self.said(answer).await.words();
+        let reason = format!("it says {}", words.unwrap_or_else(|| status.to_string()));
+        if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() {
+            return RegistryError::Busy {
                 host: self.host.to_owned(),
-                reason: "too many requests; try again later".into(),
-            },
-            status if status.is_server_error() => RegistryError::Unreachable {
-                host: self.host.to_owned(),
-                reason: format!("it says {status}"),
-            },
-            status => self.strange(format!("it says {status}")),
+                reason,
+            };
         }
+        self.strange(reason)
     }
 
     fn strange(&self, reason: String) -> RegistryError {
@@ -247,6 +298,30 @@ impl Asking<'_> {
             host: self.host.to_owned(),
             reason,
         }
+    }
+}
+
+/// What `Retry-After` says, as seconds or as a date.
+fn pause(answer: &Response) -> Duration {
+    let value = answer
+        .headers()
+        .get(header::RETRY_AFTER)
+        .and_then(|value| value.to_str().ok());
+    let Some(value) = value.map(str::trim) else {
+        return PAUSE;
+    };
+    if let Ok(seconds) = value.parse() {
+        return Duration::from_secs(seconds);
+    }
+    // Against the registry's own clock.
+    let date = |text: &str| OffsetDateTime::parse(text, &Rfc2822).ok();
+    let now = answer
+        .headers()
+        .get(header::DATE)
+        .and_then(|value| date(value.to_str().ok()?));
+    match (date(value), now) {
+        (Some(then), Some(now)) => (then - now).try_into().unwrap_or_default(),
+        _ => PAUSE,
     }
 }
 

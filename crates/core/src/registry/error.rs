@@ -22,7 +22,7 @@ pub enum RegistryError {
         host: String,
     },
     /// The login is right, but may not push.
-    #[error("The registry {host} does not let {} push to {repository}.", .username.as_deref().unwrap_or("anybody without a login"))]
+    #[error("The registry {host} does not let {} push to {repository}{}.", .username.as_deref().unwrap_or("anybody without a credential"), after_colon(.said.as_ref()))]
     PushDenied {
         /// The registry.
         host: String,
@@ -30,6 +30,16 @@ pub enum RegistryError {
         repository: String,
         /// The user name.
         username: Option<String>,
+        /// Its own code and message.
+        said: Option<String>,
+    },
+    /// It answers that it cannot answer now, or not in time.
+    #[error("The registry {host} gave no answer to that: {reason}.")]
+    Busy {
+        /// The registry or its token service.
+        host: String,
+        /// Its own words, or how long it was waited for.
+        reason: String,
     },
     /// No connection.
     #[error("The registry {host} does not answer: {reason}.")]
@@ -85,12 +95,16 @@ pub(super) fn broken(host: &str, error: &reqwest::Error) -> RegistryError {
         cause = error.source();
     }
     if error.is_timeout() {
-        return RegistryError::Unreachable {
+        return RegistryError::Busy {
             host,
             reason: "it takes too long".into(),
         };
     }
     let reason = deepest(error);
+    if !error.is_connect() {
+        // It was reached, and the connection broke: the next one may not.
+        return RegistryError::Busy { host, reason };
+    }
     let lower = reason.to_ascii_lowercase();
     if lower.contains("certificate") || lower.contains("unknownissuer") {
         return RegistryError::Untrusted {
@@ -105,6 +119,10 @@ pub(super) fn broken(host: &str, error: &reqwest::Error) -> RegistryError {
         };
     }
     RegistryError::Unreachable { host, reason }
+}
+
+fn after_colon(said: Option<&String>) -> String {
+    said.map_or(String::new(), |said| format!(": {said}"))
 }
 
 /// The words of the innermost cause, without the numbers of the operating system.

@@ -14,12 +14,13 @@ pub(crate) mod scope;
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError, atomic::AtomicBool},
     time::Duration,
 };
 
 use prt_types::builds::RegistryCredential;
 use reqwest::{Certificate, Client, redirect};
+use tokio::time::Instant;
 use url::Url;
 
 use self::{address::Resolver, asking::Asking, error::deepest};
@@ -30,8 +31,10 @@ use crate::{
 
 pub use self::error::RegistryError;
 
-/// All requests of one question together.
-pub const TIME_LIMIT: Duration = Duration::from_secs(4);
+/// All requests of one question together: a registry may take two seconds for each, or ask for a pause of that length.
+pub const TIME_LIMIT: Duration = Duration::from_secs(8);
+/// To connect.
+const CONNECT_LIMIT: Duration = Duration::from_secs(4);
 /// No answer that matters is longer.
 const BODY_LIMIT: usize = 64 * 1024;
 
@@ -166,6 +169,8 @@ impl RegistryClient {
                 base,
                 insecure,
                 plain_allowed: *scheme == "http",
+                until: Instant::now() + limit,
+                repeated: AtomicBool::new(false),
             };
             let asked = async {
                 match question {
@@ -205,7 +210,7 @@ enum Question<'a> {
 async fn limited(host: &str, limit: Duration, work: impl Future<Output = Answer<()>>) -> Answer<()> {
     tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
         let reason = format!("no answer within {} seconds", limit.as_secs_f32());
-        Err(RegistryError::Unreachable {
+        Err(RegistryError::Busy {
             host: host.to_owned(),
             reason,
         })
@@ -246,7 +251,7 @@ impl Peer {
             .tls_danger_accept_invalid_certs(insecure)
             .no_proxy()
             .redirect(redirect::Policy::custom(same_host))
-            .connect_timeout(TIME_LIMIT)
+            .connect_timeout(CONNECT_LIMIT)
             .pool_idle_timeout(Duration::from_secs(10))
             .build()
             .map_err(|error| RegistryError::Unexpected {

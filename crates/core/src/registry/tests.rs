@@ -290,7 +290,7 @@ async fn a_registry_that_does_not_answer_is_told_in_time() {
     let error = client.check_login(&login(&silent, "x"), false).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        format!("The registry {silent} does not answer: no answer within 0.05 seconds.")
+        format!("The registry {silent} gave no answer to that: no answer within 0.05 seconds.")
     );
 }
 
@@ -307,4 +307,81 @@ async fn insecure_also_tries_plain_http() {
         .check_push(&host, "demo/app", Some(&login(&host, "right")), true)
         .await
         .unwrap();
+}
+
+/// A registry whose uploads are answered in turn with these; then it accepts.
+async fn in_turn(answers: &[(&str, &str)]) -> (String, Requests) {
+    let answers: Vec<(String, String)> = answers
+        .iter()
+        .map(|(head, body)| ((*head).to_owned(), (*body).to_owned()))
+        .collect();
+    let left = std::sync::Mutex::new(answers.into_iter());
+    serve(move |_, _, _| {
+        let next = left.lock().unwrap().next();
+        next.unwrap_or_else(|| ("202 Accepted".into(), String::new()))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_refusal_has_the_registrys_own_words() {
+    for (head, body, words) in [
+        (
+            "404 Not Found\r\nContent-Type: application/json",
+            r#"{"errors":[{"code":"NAME_UNKNOWN","message":"create it first in the portal"}]}"#,
+            "does not let anybody without a credential push to demo/app: NAME_UNKNOWN: create it first in the portal.",
+        ),
+        (
+            "403 Forbidden",
+            r#"{"errors":[{"code":"DENIED","message":"would exceed the quota"}]}"#,
+            "push to demo/app: DENIED: would exceed the quota.",
+        ),
+    ] {
+        let (host, _) = in_turn(&[(head, body)]).await;
+        let refused = client(&[(&host, http())])
+            .check_push(&host, "demo/app", None, false)
+            .await;
+        let refused = refused.unwrap_err();
+        assert!(matches!(refused, RegistryError::PushDenied { .. }), "{refused:?}");
+        assert!(refused.to_string().ends_with(words), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_pause_that_is_asked_for_is_made_once() {
+    const BUSY: (&str, &str) = ("503 Service Unavailable", "read-only, back at 18:00");
+    let paused = [
+        ("429 Too Many Requests\r\nRetry-After: 1", "{}"),
+        BUSY,
+        (
+            "429 Too Many Requests\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\nRetry-After: Thu, 01 Jan 2026 00:00:01 GMT",
+            "",
+        ),
+    ]
+    .map(async |first| {
+        let (host, requests) = in_turn(&[first]).await;
+        let begun = Instant::now();
+        let client = client(&[(&host, http())]);
+        client.check_push(&host, "demo/app", None, false).await.unwrap();
+        assert_eq!(begun.elapsed().as_secs(), 1, "{first:?}");
+        assert_eq!(requests.lock().await.len(), 2);
+    });
+    futures::future::join_all(paused).await;
+    // Twice, or longer than there is time: nothing is known of the right to push.
+    for answers in [
+        vec![BUSY, BUSY],
+        vec![("503 Service Unavailable\r\nRetry-After: 60", BUSY.1)],
+    ] {
+        let (host, requests) = in_turn(&answers).await;
+        let client = client(&[(&host, http())]);
+        let error = client.check_push(&host, "demo/app", None, false).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "The registry {host} gave no answer to that: it says 503 Service Unavailable: read-only, back at 18:00."
+            )
+        );
+        assert!(matches!(error, RegistryError::Busy { .. }), "{error:?}");
+        assert_eq!(requests.lock().await.len(), answers.len());
+    }
 }

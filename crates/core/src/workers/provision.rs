@@ -82,10 +82,10 @@ impl From<EngineError> for Failure {
             EngineErrorKind::WrongArchitecture => WorkerReason::WrongArchitecture,
             EngineErrorKind::NoSuchContainer => WorkerReason::Lost,
             EngineErrorKind::CannotStart => WorkerReason::Exited,
+            EngineErrorKind::DiskFull => WorkerReason::DiskFull,
             EngineErrorKind::Unreachable
             | EngineErrorKind::Paused
             | EngineErrorKind::NoSuchFile
-            | EngineErrorKind::DiskFull
             | EngineErrorKind::Other => WorkerReason::EngineError,
         };
         Self {

@@ -2,16 +2,13 @@
 
 use std::sync::Arc;
 
-use prt_types::{
-    container_images::PullPolicy,
-    workers::{WorkerReason, WorkerStatus},
-};
+use prt_types::{container_images::PullPolicy, workers::WorkerStatus};
 
 use super::provision::Failure;
 use crate::{
     Orchestrator,
-    builds::Unreachable,
     engine::{EngineError, EngineImage, OnProgress, RegistryLogin},
+    failures::{Asked, Direction, RegistryFailure},
     images::host_of,
     store::Worker,
 };
@@ -55,140 +52,139 @@ impl Orchestrator {
     }
 }
 
-/// Says of a failed pull what to do about it, with the registry's own words. What else can go wrong is the engine's to tell. `own` is
-/// the worker's image: a login that is given with a worker goes to its registry only.
+/// Says of a failed pull what a build says of the same fault. What else can go wrong is the engine's to tell. `own` is the worker's
+/// image: a credential that is given with a worker goes to its registry only.
 fn not_pulled(error: EngineError, reference: &str, login: Option<&RegistryLogin>, own: &str) -> Failure {
-    let host = host_of(reference);
-    let user = login.map(|login| login.username.as_str());
-    let mut failure = Failure::from(error);
-    let Some(words) = failure.message.strip_prefix(&format!("pulling {reference}: ")) else {
+    let failure = Failure::from(error);
+    let words = failure.message.strip_prefix(&format!("pulling {reference}: "));
+    let Some(registry) = words.and_then(RegistryFailure::read) else {
         return failure;
     };
-    let give = if host_of(own) == host {
-        "give a login that may pull it (repo_username and repo_password, or repo_secret_name)"
-    } else {
-        "ask an admin to give its Container Image a login that may pull it"
+    let asked = Asked {
+        direction: Direction::Pull,
+        reference,
+        user: login.map(|login| login.username.as_str()),
+        place: "",
+        credential: if host_of(own) == host_of(reference) {
+            "repo_username and repo_password, or repo_secret_name"
+        } else {
+            "an admin sets it in the Container Image"
+        },
+        trust: "The engine pulls the image: its host must trust the registry, or list it as insecure.",
+        disk: "The engine's disk",
     };
-    let lower = words.to_lowercase();
-    let said = match (failure.reason, user) {
-        (WorkerReason::PullDenied, _) if lower.contains("toomanyrequests") => {
-            format!("The registry {host} has reached its limit of pulls. Try again later, or {give}")
-        }
-        (WorkerReason::PullDenied, Some(user)) => format!(
-            "The registry {host} refuses to let {user} pull {reference}. Check the user name and the password, or {give}"
-        ),
-        (WorkerReason::PullDenied, None) => format!(
-            "The registry {host} refuses to let {reference} be pulled without a login. Look at its name, or {give}"
-        ),
-        (WorkerReason::NoSuchImage, Some(user)) => {
-            format!("There is no image {reference}, or it is not for {user}. Look at its name and tag")
-        }
-        (WorkerReason::NoSuchImage, None) => {
-            format!("There is no image {reference}, or it needs a login. Look at its name and tag")
-        }
-        (WorkerReason::RegistryUnreachable, _) => {
-            let said = format!("The registry {host} cannot be reached to pull {reference}");
-            match Unreachable::read(&lower) {
-                Some(unreachable) => format!(
-                    "{said}: {}. {}",
-                    unreachable.why,
-                    unreachable
-                        .advice("The engine pulls it: its host has to trust the registry, or list it as insecure")
-                ),
-                None => said,
-            }
-        }
-        _ => return failure,
-    };
-    failure.message = format!("{said} ({words}).");
-    failure
+    Failure {
+        reason: registry.fault.worker_reason(),
+        message: asked.words(&registry),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use prt_types::workers::WorkerReason as R;
+
     use super::*;
     use crate::engine::EngineErrorKind;
 
+    fn failed(own: &str, words: &str, user: Option<&str>) -> (R, String) {
+        let login = user.map(|user| RegistryLogin {
+            host: "r.io".into(),
+            username: user.into(),
+            password: "canary".into(),
+        });
+        let error = EngineError::new(EngineErrorKind::Other, format!("pulling r.io/x:1: {words}"));
+        let Failure { reason, message } = not_pulled(error, "r.io/x:1", login.as_ref(), own);
+        (reason, message)
+    }
+
     #[test]
     fn what_a_failed_pull_means() {
-        let login = RegistryLogin {
-            host: "r.io".into(),
-            username: "ada".into(),
-            password: "canary".into(),
-        };
-        let failed_for = |own: &str, kind, message: &str, login| {
-            let Failure { reason, message } = not_pulled(EngineError::new(kind, message), "r.io/x:1", login, own);
-            (reason, message)
-        };
-        let failed = |kind, message: &str, login| failed_for("r.io/y:2", kind, message, login);
-        let denied = "pulling r.io/x:1: unauthorized: authentication required";
-        let (reason, message) = failed(EngineErrorKind::PullDenied, denied, Some(&login));
-        assert_eq!(reason, WorkerReason::PullDenied);
-        assert!(
-            message.starts_with(
-                "The registry r.io refuses to let ada pull r.io/x:1. Check the user name and the password"
-            ),
-            "{message}"
-        );
-        assert!(
-            message.ends_with("(unauthorized: authentication required)."),
-            "{message}"
-        );
-        let (_, message) = failed(EngineErrorKind::PullDenied, denied, None);
-        assert!(
-            message.contains("without a login. Look at its name, or give a login"),
-            "{message}"
-        );
-        let (_, message) = failed_for("other.io/x:1", EngineErrorKind::PullDenied, denied, None);
-        assert!(message.contains("Look at its name, or ask an admin"), "{message}");
-        let missing = "pulling r.io/x:1: manifest unknown: manifest unknown";
-        let (reason, message) = failed(EngineErrorKind::NoSuchImage, missing, Some(&login));
-        assert_eq!(reason, WorkerReason::NoSuchImage);
-        assert!(message.contains("or it is not for ada. Look at its name"), "{message}");
-        let (_, message) = failed(EngineErrorKind::NoSuchImage, missing, None);
-        assert!(message.contains("or it needs a login. Look at its name"), "{message}");
-        let untrusted = "pulling r.io/x:1: Get \"https://r.io/v2/\": x509: certificate signed by unknown authority";
-        let (reason, message) = failed(EngineErrorKind::RegistryUnreachable, untrusted, None);
-        assert_eq!(reason, WorkerReason::RegistryUnreachable);
-        assert!(
-            message.contains("its certificate is not trusted. The engine pulls it"),
-            "{message}"
-        );
-        for (words, said) in [
+        let unauthorized = "unauthorized: authentication required";
+        for (words, user, reason, said) in [
             (
-                "http: server gave HTTP response to HTTPS client",
-                "it speaks plain HTTP. The engine pulls it",
+                unauthorized,
+                Some("ada"),
+                R::PullDenied,
+                "The registry r.io refused to let r.io/x:1 be pulled by ada: UNAUTHORIZED: authentication required. Give a credential for \
+                 r.io that may pull it (repo_username and repo_password, or repo_secret_name).",
             ),
             (
-                "remote error: tls: certificate required",
-                "comes about. The engine pulls it",
+                unauthorized,
+                None,
+                R::PullDenied,
+                "The registry r.io refused to let r.io/x:1 be pulled: UNAUTHORIZED: authentication required. Give a credential for r.io \
+                 (repo_username and repo_password, or repo_secret_name).",
             ),
             (
-                "dial tcp 10.0.0.1:5000: connect: connection refused",
-                "nothing answers there. Is the name right",
+                "denied: the project's quota is used up",
+                Some("ada"),
+                R::PullDenied,
+                "by ada: DENIED: the project's quota is used up. Do what the registry says, or",
+            ),
+            (
+                "manifest for r.io/x:1 not found: manifest unknown: manifest unknown",
+                Some("ada"),
+                R::NoSuchImage,
+                "The registry r.io has no image r.io/x:1: MANIFEST_UNKNOWN. Check its name and tag; perhaps it is hidden from ada.",
+            ),
+            (
+                "name unknown: create it first in the portal",
+                None,
+                R::NoSuchImage,
+                "NAME_UNKNOWN: create it first in the portal. Check its name and tag; a private image also needs a credential",
+            ),
+            (
+                "toomanyrequests: slow down",
+                Some("ada"),
+                R::RateLimited,
+                "The registry r.io limits the number of requests, and the limit is reached by ada: TOOMANYREQUESTS: slow down.",
             ),
             (
                 "received unexpected HTTP status: 503 Service Unavailable",
-                "to pull r.io/x:1 (received unexpected",
+                None,
+                R::RegistryUnreachable,
+                "The registry r.io cannot serve r.io/x:1 now: 503 Service Unavailable. Try again later",
+            ),
+            (
+                "Get \"https://r.io/v2/\": x509: certificate signed by unknown authority",
+                None,
+                R::RegistryUnreachable,
+                "its certificate is not trusted. The engine pulls the image",
+            ),
+            (
+                "Get \"https://r.io/v2/\": dial tcp 10.0.0.1:5000: connect: connection refused",
+                None,
+                R::RegistryUnreachable,
+                "The registry r.io cannot be reached to pull r.io/x:1: nothing answers there. Is the name right",
+            ),
+            (
+                "no matching manifest for linux/amd64 in the manifest list entries",
+                None,
+                R::WrongArchitecture,
+                "The image r.io/x:1 is for another processor architecture",
+            ),
+            (
+                "filesystem layer verification failed for digest sha256:00",
+                None,
+                R::CorruptImage,
+                "What the registry r.io sent of r.io/x:1 is damaged",
+            ),
+            (
+                "write /var/lib/docker/tmp/x: no space left on device",
+                None,
+                R::DiskFull,
+                "The engine's disk is full",
             ),
         ] {
-            let (_, message) = failed(
-                EngineErrorKind::RegistryUnreachable,
-                &format!("pulling r.io/x:1: {words}"),
-                None,
-            );
+            let (found, message) = failed("r.io/y:2", words, user);
+            assert_eq!(found, reason, "{message}");
             assert!(message.contains(said), "{message}");
         }
-        let (_, message) = failed(
-            EngineErrorKind::PullDenied,
-            "pulling r.io/x:1: toomanyrequests: slow down",
-            Some(&login),
-        );
-        assert!(message.contains("has reached its limit of pulls"), "{message}");
+        let (_, message) = failed("other.io/x:1", unauthorized, None);
+        assert!(message.contains("an admin sets it"), "{message}");
         // Not a registry's answer.
         let own = "no image r.io/x:1 in the engine, and the pull policy is Never";
-        assert_eq!(failed(EngineErrorKind::NoSuchImage, own, None).1, own);
-        let full = "pulling r.io/x:1: no space left on device";
-        assert_eq!(failed(EngineErrorKind::DiskFull, full, None).1, full);
+        let error = EngineError::new(EngineErrorKind::NoSuchImage, own);
+        assert_eq!(not_pulled(error, "r.io/x:1", None, "r.io/y:2").message, own);
     }
 }
