@@ -196,7 +196,7 @@ async fn failures_are_told_in_plain_words() {
         ),
         (
             format!("FROM {}/nothing/here:1\n", registry().host),
-            BuildReason::PullDenied,
+            BuildReason::NoSuchImage,
             "nothing/here",
         ),
         (

@@ -24,6 +24,7 @@ mod database;
 mod docker_options;
 mod engine_away;
 mod errors;
+mod failures;
 mod first_start;
 mod idempotency;
 mod named_secrets;

@@ -290,7 +290,7 @@ async fn what_is_wrong_with_one_of_them_is_said_of_that_one() {
         "{}",
         build.message
     );
-    let wanted = format!("refused to let {host}/tools/t:1 be pulled by ada (Dockerfile, line 4).");
+    let wanted = format!("refused to let {host}/tools/t:1 be pulled by ada (Dockerfile, line 4)");
     assert!(build.message.contains(&wanted), "{}", build.message);
     assert!(build.step.unwrap().ends_with("tools/t:1 as ada"));
 }

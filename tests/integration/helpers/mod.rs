@@ -6,6 +6,7 @@ mod cli;
 mod console;
 mod docker;
 mod fake_registry;
+mod faulty_registry;
 mod forward;
 mod gate;
 mod local_image;
@@ -22,6 +23,7 @@ pub use console::{
 };
 pub use docker::{builder_container, docker, docker_remove, holds, remove_image};
 pub use fake_registry::FakeRegistry;
+pub use faulty_registry::FaultyRegistry;
 pub use forward::{engine_behind, forward};
 pub use gate::{Account, Asks, Gate};
 pub use local_image::{BUILDER_IMAGE, LocalImage, WORKER_IMAGE};

@@ -432,7 +432,7 @@ fn htpasswd(user: &str, password: &str) -> String {
 }
 
 /// Where containers and this machine both reach a server of this machine.
-fn bridge_address() -> IpAddr {
+pub fn bridge_address() -> IpAddr {
     env::var("PRT_REGISTRY_BRIDGE_IP")
         .expect("PRT_REGISTRY_BRIDGE_IP is not set: run scripts/setup/registries.sh and load the registries.env that it writes")
         .parse()
