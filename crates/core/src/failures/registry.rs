@@ -187,7 +187,9 @@ fn own_words(text: &str) -> Option<RegistryFailure> {
         "no match for platform in manifest",
         "does not match the specified platform",
     ];
-    const CORRUPT: [&str; 14] = [
+    const CORRUPT: [&str; 16] = [
+        "error unmarshalling content: ",
+        "unknown blob",
         "filesystem layer verification failed for digest",
         "failed to register layer: ",
         "failed to extract layer",
@@ -233,9 +235,9 @@ pub(super) fn fault_of(status: Option<u16>, code: Option<&str>) -> Option<Fault>
         (Some("TOOMANYREQUESTS"), _) | (_, Some(429)) => Fault::RateLimited,
         (Some("UNAVAILABLE"), _) | (_, Some(500..=599)) => Fault::Unavailable,
         (Some("DENIED" | "UNAUTHORIZED"), _) | (_, Some(401 | 403)) => Fault::Denied,
-        (Some("MANIFEST_UNKNOWN" | "NAME_UNKNOWN" | "BLOB_UNKNOWN" | "MANIFEST_BLOB_UNKNOWN"), _) | (_, Some(404)) => {
-            Fault::Missing
-        }
+        // The image is there, and a part of it is not.
+        (Some("BLOB_UNKNOWN" | "MANIFEST_BLOB_UNKNOWN"), _) => Fault::Corrupt,
+        (Some("MANIFEST_UNKNOWN" | "NAME_UNKNOWN"), _) | (_, Some(404)) => Fault::Missing,
         (None, None) => return None,
         (_, Some(0..=399)) => return None,
         (_, _) => Fault::Refused,
@@ -332,6 +334,16 @@ mod tests {
                 "",
             ),
             ("failed to register layer: unexpected EOF", F::Corrupt, ""),
+            (
+                "error pulling image configuration: download failed after attempts=1: denied: would exceed the quota",
+                F::Denied,
+                "DENIED: would exceed the quota",
+            ),
+            (
+                "error pulling image configuration: download failed after attempts=1: unknown blob",
+                F::Corrupt,
+                "",
+            ),
             (
                 "initializing source docker://r.io/x:1: reading manifest 1 in r.io/x: manifest unknown",
                 F::Missing,

@@ -130,7 +130,7 @@ impl Asked<'_> {
                  built for this machine."
             ),
             (Fault::Corrupt, _) => format!(
-                "What {} sent of {reference}{place} is damaged: it is not what the image's manifest says. Push the image again, or ask \
+                "What {} sent of {reference}{place} is damaged or incomplete: it is not what the image's manifest says. Push the image again, or ask \
                  the registry's administrator.",
                 lower_first(&registry)
             ),

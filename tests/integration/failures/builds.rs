@@ -1,38 +1,13 @@
-//! Planted faults: each is named truly, with its line in the Dockerfile and with advice that helps.
-//!
-//! One builder and one registry serve all; most faults need no container of their own.
+//! Builds that fail.
 
-use std::{fs, io::Write as _};
+use prt_types::builds::BuildReason as B;
 
-use prt_client::Client;
-use prt_types::{
-    builds::{BuildReason, BuildRequest, BuildStatus},
-    workers::{ImageConfig, WorkerConfig, WorkerReason, WorkerStatus},
-};
-
-use crate::helpers::{Console, FaultyRegistry, OwnRegistry, builder_worker, plain_worker, registry};
-
-/// A build that fails.
-struct Planted {
-    name: &'static str,
-    /// `HOST` is the faulty registry, `CLOSED` an address where nothing listens, `TLS` a registry that nobody trusts.
-    dockerfile: &'static str,
-    /// Repository to push to.
-    push: Option<&'static str>,
-    options: &'static str,
-    reason: BuildReason,
-    /// 0 where no line is to blame.
-    line: u32,
-    /// What happened, in words that only this cause has.
-    words: &'static str,
-    /// What to do.
-    advice: &'static str,
-}
+use super::Planted;
 
 const fn build(
     name: &'static str,
     dockerfile: &'static str,
-    reason: BuildReason,
+    reason: B,
     line: u32,
     words: &'static str,
     advice: &'static str,
@@ -52,7 +27,7 @@ const fn build(
 const fn push(
     name: &'static str,
     repository: &'static str,
-    reason: BuildReason,
+    reason: B,
     words: &'static str,
     advice: &'static str,
 ) -> Planted {
@@ -62,10 +37,8 @@ const fn push(
     }
 }
 
-use BuildReason as B;
-
 /// What steps do and print. `OK` is an image with a shell.
-const STEPS: &[Planted] = &[
+pub(super) const STEPS: &[Planted] = &[
     build(
         "exit code",
         "FROM OK\nRUN exit 3\n",
@@ -301,7 +274,7 @@ const STEPS: &[Planted] = &[
 ];
 
 /// What is wrong with the Dockerfile itself.
-const FILES: &[Planted] = &[
+pub(super) const FILES: &[Planted] = &[
     build(
         "unknown instruction",
         "FROM scratch\nFORM scratch\n",
@@ -396,7 +369,7 @@ const FILES: &[Planted] = &[
 ];
 
 /// What a registry does to a base image.
-const PULLS: &[Planted] = &[
+pub(super) const PULLS: &[Planted] = &[
     build(
         "pull: 401",
         "FROM HOST/pull-401/a:1\n",
@@ -552,7 +525,7 @@ const PULLS: &[Planted] = &[
 ];
 
 /// What a registry does to the result.
-const PUSHES: &[Planted] = &[
+pub(super) const PUSHES: &[Planted] = &[
     push(
         "push: no project",
         "post-404/a",
@@ -610,293 +583,3 @@ const PUSHES: &[Planted] = &[
         "Try again later",
     ),
 ];
-
-/// A console that knows the registry.
-struct Site {
-    console: Console,
-    faulty: FaultyRegistry,
-    tls: OwnRegistry,
-    closed: String,
-}
-
-impl Site {
-    async fn start() -> Self {
-        let faulty = FaultyRegistry::start().await;
-        let tls = OwnRegistry::tls().start().await;
-        let closed = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-        let port = closed.expect("a free port").port();
-        let closed = format!("{}:{port}", faulty.host.split(':').next().expect("an address"));
-        let mut console = Console::start().await;
-        console.kill();
-        let config = console.folder.path().join("console.toml");
-        let mut config = fs::OpenOptions::new()
-            .append(true)
-            .open(config)
-            .expect("the configuration");
-        writeln!(config, "[registries.\"{}\"]\nhttp = true", faulty.host).expect("it can be written");
-        console.run().await;
-        Self {
-            console,
-            faulty,
-            tls,
-            closed,
-        }
-    }
-
-    fn text(&self, text: &str) -> String {
-        text.replace("OK", &format!("{}/ok/base:1", self.faulty.host))
-            .replace("HOST", &self.faulty.host)
-            .replace("CLOSED", &self.closed)
-            .replace("TLS", &self.tls.host)
-    }
-
-    fn request(&self, worker: &str, push: Option<&str>) -> BuildRequest {
-        BuildRequest {
-            name: format!("{}/{}", self.faulty.host, push.unwrap_or("ok/result")),
-            push_image: push.is_some(),
-            registry_credentials: vec![],
-            ..self.console.build_request(worker, "x", "1")
-        }
-    }
-
-    /// Reason and message; a build that is refused at the check has no reason of its own.
-    async fn run(&self, user: &Client, worker: &str, planted: &Planted) -> (Option<BuildReason>, String) {
-        self.console
-            .dockerfile(user, worker, &self.text(planted.dockerfile))
-            .await;
-        let request = BuildRequest {
-            additional_build_params: planted.options.into(),
-            ..self.request(worker, planted.push)
-        };
-        match user.build_create(&request).await {
-            Ok(started) => {
-                let build = self.console.build_end(user, started.number).await;
-                assert_eq!(build.status, BuildStatus::Failed, "{}: {}", planted.name, build.message);
-                (build.reason, build.message)
-            }
-            Err(error) => {
-                let api = error.api().unwrap_or_else(|| panic!("{}: {error}", planted.name));
-                let words = ["name", "registry_credentials"]
-                    .iter()
-                    .find_map(|field| api.field(field));
-                (
-                    None,
-                    words.unwrap_or_else(|| panic!("{}: {api:?}", planted.name)).to_owned(),
-                )
-            }
-        }
-    }
-}
-
-/// Counts what was named and advised rightly, and tells what was not.
-#[derive(Default)]
-struct Score {
-    all: usize,
-    named: usize,
-    advised: usize,
-    wrong: Vec<String>,
-}
-
-impl Score {
-    fn add(&mut self, name: &str, named: bool, advised: bool, told: &str) {
-        self.all += 1;
-        self.named += usize::from(named);
-        self.advised += usize::from(advised);
-        if !(named && advised) {
-            self.wrong.push(format!("{name}: {told}"));
-        }
-    }
-
-    fn end(self, what: &str) {
-        let Self {
-            all,
-            named,
-            advised,
-            wrong,
-            ..
-        } = self;
-        println!("{what}: {named} of {all} planted faults named rightly, {advised} with the right advice");
-        assert!(
-            wrong.is_empty(),
-            "{what}, {named} and {advised} of {all}:\n{}",
-            wrong.join("\n")
-        );
-    }
-}
-
-async fn builds(planted: &[&[Planted]], what: &str) {
-    let site = Site::start().await;
-    let user = site.console.user("alice", &[]).await;
-    let worker = site.console.worker(&user, &builder_worker("Small")).await.name;
-    let mut score = Score::default();
-    for planted in planted.iter().copied().flatten() {
-        let (reason, message) = site.run(&user, &worker, planted).await;
-        // The check names what the registry refuses before the build.
-        let reason_named = reason.is_none_or(|reason| reason == planted.reason);
-        let line_named = planted.line == 0 || message.contains(&format!("line {}", planted.line));
-        let named = reason_named && line_named && message.contains(planted.words);
-        let advised = message.contains(planted.advice);
-        score.add(planted.name, named, advised, &format!("{reason:?}: {message}"));
-    }
-    score.end(what);
-}
-
-#[tokio::test]
-async fn failures_of_steps_and_dockerfiles_are_named_truly() {
-    builds(&[STEPS, FILES], "steps and Dockerfiles").await;
-}
-
-#[tokio::test]
-async fn failures_of_registries_are_named_truly() {
-    builds(&[PULLS, PUSHES], "pulls and pushes").await;
-}
-
-#[tokio::test]
-async fn a_check_that_learns_nothing_lets_the_build_go() {
-    let site = Site::start().await;
-    let user = site.console.user("alice", &[]).await;
-    let worker = site.console.worker(&user, &builder_worker("Small")).await.name;
-    site.console
-        .dockerfile(&user, &worker, "FROM scratch\nCOPY Dockerfile /\n")
-        .await;
-    for repository in ["slow-2/a", "once-429/a", "once-503/a"] {
-        let request = site.request(&worker, Some(repository));
-        let build = user
-            .build_create(&request)
-            .await
-            .unwrap_or_else(|error| panic!("{repository}: {error:?}"));
-        let build = site.console.build_end(&user, build.number).await;
-        assert_eq!(build.status, BuildStatus::Succeeded, "{repository}: {}", build.message);
-    }
-}
-
-/// A start that fails: image, reason, words, advice.
-type Start = (&'static str, WorkerReason, &'static str, &'static str);
-
-use WorkerReason as W;
-
-const STARTS: &[Start] = &[
-    (
-        "LOCAL/pull-401/a:1",
-        W::PullDenied,
-        "UNAUTHORIZED: authentication required",
-        "Give a credential for",
-    ),
-    (
-        "LOCAL/pull-403/a:1",
-        W::PullDenied,
-        "DENIED: would exceed the quota",
-        "Do what the registry says",
-    ),
-    (
-        "LOCAL/pull-404/a:1",
-        W::NoSuchImage,
-        "NAME_UNKNOWN: create it first in the portal",
-        "Check its name and tag",
-    ),
-    ("LOCAL/ok/a:2", W::NoSuchImage, "has no image", "Check its name and tag"),
-    (
-        "LOCAL/pull-429/a:1",
-        W::RateLimited,
-        "TOOMANYREQUESTS: slow down, you",
-        "Try again later",
-    ),
-    (
-        "LOCAL/pull-500/a:1",
-        W::RegistryUnreachable,
-        "500 Internal Server Error",
-        "Try again later",
-    ),
-    (
-        "LOCAL/pull-502/a:1",
-        W::RegistryUnreachable,
-        "502 Bad Gateway",
-        "Try again later",
-    ),
-    (
-        "LOCAL/pull-503/a:1",
-        W::RegistryUnreachable,
-        "503 Service Unavailable",
-        "Try again later",
-    ),
-    ("LOCAL/token-401/a:1", W::PullDenied, "refused to let", "credential"),
-    ("LOCAL/token-403/a:1", W::PullDenied, "refused to let", "credential"),
-    (
-        "LOCAL/token-503/a:1",
-        W::RegistryUnreachable,
-        "503 Service Unavailable",
-        "Try again later",
-    ),
-    (
-        "LOCAL/index/a:1",
-        W::WrongArchitecture,
-        "another processor architecture",
-        "Use an image",
-    ),
-    (
-        "LOCAL/corrupt/a:1",
-        W::CorruptImage,
-        "is damaged",
-        "Push the image again",
-    ),
-    ("LOCAL/notar/a:1", W::CorruptImage, "is damaged", "Push the image again"),
-    (
-        "LOOP-CLOSED/a:1",
-        W::RegistryUnreachable,
-        "nothing answers there",
-        "does the registry run",
-    ),
-    (
-        "nosuch.prt.invalid/a:1",
-        W::RegistryUnreachable,
-        "no such host name",
-        "Is the name right",
-    ),
-    (
-        "TLS/a:1",
-        W::RegistryUnreachable,
-        "its certificate is not trusted",
-        "its host must trust the registry",
-    ),
-    (
-        "HOST/ok/a:1",
-        W::RegistryUnreachable,
-        "it speaks plain HTTP",
-        "list it as insecure",
-    ),
-    ("AUTH/a/b:1", W::PullDenied, "refused to let", "Give a credential for"),
-];
-
-#[tokio::test]
-async fn failures_of_starts_are_named_truly() {
-    let site = Site::start().await;
-    site.console.allow_all().await;
-    let port = site.closed.rsplit(':').next().expect("a port");
-    let starts = STARTS.iter().map(|(image, reason, words, advice)| {
-        let image = image
-            .replace("LOCAL", &site.faulty.local)
-            .replace("LOOP-CLOSED", &format!("127.0.0.1:{port}"))
-            .replace("AUTH", &registry().host);
-        let image = site.text(&image);
-        let config = WorkerConfig {
-            worker_image: image.clone(),
-            image_config: ImageConfig::default(),
-            ..plain_worker("X-Small")
-        };
-        let admin = &site.console.admin;
-        async move {
-            let worker = admin.worker_create(&config).await.expect("the worker is made");
-            let worker = admin.worker_wait(&worker.name, 120).await.expect("it can be seen");
-            let named = worker.status == WorkerStatus::Failed
-                && worker.reason == Some(*reason)
-                && worker.message.contains(words);
-            let told = format!("{:?} {:?}: {}", worker.status, worker.reason, worker.message);
-            (image, named, worker.message.contains(advice), told)
-        }
-    });
-    let mut score = Score::default();
-    for (image, named, advised, told) in futures::future::join_all(starts).await {
-        score.add(&image, named, advised, &told);
-    }
-    score.end("starts");
-}
