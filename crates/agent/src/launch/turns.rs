@@ -310,8 +310,12 @@ impl<'a> Turns<'a> {
             self.tell(&json!({"vertexes": [vertex]}))?;
             return Ok(Pulled::Digest(digest));
         }
-        let error = printed.iter().rev().find_map(|line| line.strip_prefix("error: "));
-        let mut error = error.map_or_else(|| format!("it ended with exit code {code}"), str::to_owned);
+        // What follows is the registry's words, on lines of their own.
+        let words = printed.iter().position(|line| line.starts_with("error: "));
+        let mut error = words.map_or_else(
+            || format!("it ended with exit code {code}"),
+            |at| printed[at..].join("\n")["error: ".len()..].trim_end().to_owned(),
+        );
         if self.runner.canceled() {
             error = "context canceled".to_owned();
         }
