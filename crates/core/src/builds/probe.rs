@@ -58,7 +58,10 @@ pub(super) async fn probe(registry: &RegistryClient, inputs: &Inputs) -> Result<
                 wrong.add("registry_credentials", error.to_string());
             }
             (
-                RegistryError::PushDenied { .. } | RegistryError::Unreachable { .. } | RegistryError::Untrusted { .. },
+                RegistryError::PushDenied { .. }
+                | RegistryError::NoRepository { .. }
+                | RegistryError::Unreachable { .. }
+                | RegistryError::Untrusted { .. },
                 Check::Push { .. },
             ) => wrong.add("name", error.to_string()),
             // The builder may well reach what the console does not, and later; the build will tell.

@@ -187,7 +187,9 @@ fn own_words(text: &str) -> Option<RegistryFailure> {
         "no match for platform in manifest",
         "does not match the specified platform",
     ];
-    const CORRUPT: [&str; 16] = [
+    const CORRUPT: [&str; 17] = [
+        // What the Docker Engine says of a manifest that is none.
+        "missing signature key",
         "error unmarshalling content: ",
         "unknown blob",
         "filesystem layer verification failed for digest",

@@ -64,14 +64,28 @@ impl Asking<'_> {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND
                 if answer.status() != StatusCode::NOT_FOUND || is_registry(&answer) =>
             {
+                let missing = answer.status() == StatusCode::NOT_FOUND;
                 let said = self.said(answer).await;
                 // Without words of its own the status says nothing that the sentence does not.
-                let said = (said.code.is_some() || said.message.is_some()).then(|| said.words());
-                Err(RegistryError::PushDenied {
-                    host: self.host.to_owned(),
-                    repository: repository.to_owned(),
-                    username: login.map(|login| login.username.clone()),
-                    said: said.flatten(),
+                let said = (said.code.is_some() || said.message.is_some())
+                    .then(|| said.words())
+                    .flatten();
+                let (host, repository) = (self.host.to_owned(), repository.to_owned());
+                let username = login.map(|login| login.username.clone());
+                Err(if missing {
+                    RegistryError::NoRepository {
+                        host,
+                        repository,
+                        username,
+                        said,
+                    }
+                } else {
+                    RegistryError::PushDenied {
+                        host,
+                        repository,
+                        username,
+                        said,
+                    }
                 })
             }
             _ => Err(self.unexpected(answer).await),

@@ -21,12 +21,34 @@ pub enum RegistryError {
         /// The registry.
         host: String,
     },
-    /// The login is right, but may not push.
-    #[error("The registry {host} does not let {} push to {repository}{}.", .username.as_deref().unwrap_or("anybody without a credential"), after_colon(.said.as_ref()))]
+    /// The credential is right, but may not push.
+    #[error(
+        "The registry {host} does not let {} push to {repository}{}.{}",
+        somebody(.username.as_ref()),
+        after_colon(.said.as_ref()),
+        another_credential(.said.as_ref())
+    )]
     PushDenied {
         /// The registry.
         host: String,
         /// The repository in it.
+        repository: String,
+        /// The user name.
+        username: Option<String>,
+        /// Its own code and message.
+        said: Option<String>,
+    },
+    /// There is nothing to push to, and the registry makes nothing by itself.
+    #[error(
+        "The registry {host} has no repository {repository} for {}{}. Create it in the registry, check the name, or use another \
+         credential.",
+        somebody(.username.as_ref()),
+        after_colon(.said.as_ref())
+    )]
+    NoRepository {
+        /// The registry.
+        host: String,
+        /// The repository that is not in it.
         repository: String,
         /// The user name.
         username: Option<String>,
@@ -119,6 +141,18 @@ pub(super) fn broken(host: &str, error: &reqwest::Error) -> RegistryError {
         };
     }
     RegistryError::Unreachable { host, reason }
+}
+
+fn somebody(username: Option<&String>) -> &str {
+    username.map_or("anybody without a credential", String::as_str)
+}
+
+/// Words of the registry's own come before our advice.
+fn another_credential(said: Option<&String>) -> &'static str {
+    match said {
+        Some(_) => " Do what the registry says, or use a credential that may push there.",
+        None => " Use a credential that may push there.",
+    }
 }
 
 fn after_colon(said: Option<&String>) -> String {

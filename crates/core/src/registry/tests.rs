@@ -79,6 +79,7 @@ fn client(registries: &[(&str, RegistrySettings)]) -> RegistryClient {
         agent: bytes::Bytes::new(),
         ready_timeout: Duration::from_secs(1),
         build_timeout: Duration::from_secs(1),
+        agent: bytes::Bytes::new(),
     };
     RegistryClient::new(&settings, "").unwrap()
 }
@@ -156,7 +157,7 @@ async fn each_refusal_has_its_words() {
         .unwrap_err();
     assert_eq!(
         denied.to_string(),
-        format!("The registry {host} does not let robot push to demo/readonly.")
+        format!("The registry {host} does not let robot push to demo/readonly. Use a credential that may push there.")
     );
 }
 
@@ -329,12 +330,13 @@ async fn a_refusal_has_the_registrys_own_words() {
         (
             "404 Not Found\r\nContent-Type: application/json",
             r#"{"errors":[{"code":"NAME_UNKNOWN","message":"create it first in the portal"}]}"#,
-            "does not let anybody without a credential push to demo/app: NAME_UNKNOWN: create it first in the portal.",
+            "has no repository demo/app for anybody without a credential: NAME_UNKNOWN: create it first in the portal. Create it in the \
+             registry, check the name, or use another credential.",
         ),
         (
             "403 Forbidden",
             r#"{"errors":[{"code":"DENIED","message":"would exceed the quota"}]}"#,
-            "push to demo/app: DENIED: would exceed the quota.",
+            "push to demo/app: DENIED: would exceed the quota. Do what the registry says, or use a credential that may push there.",
         ),
     ] {
         let (host, _) = in_turn(&[(head, body)]).await;
@@ -342,7 +344,6 @@ async fn a_refusal_has_the_registrys_own_words() {
             .check_push(&host, "demo/app", None, false)
             .await;
         let refused = refused.unwrap_err();
-        assert!(matches!(refused, RegistryError::PushDenied { .. }), "{refused:?}");
         assert!(refused.to_string().ends_with(words), "{refused}");
     }
 }

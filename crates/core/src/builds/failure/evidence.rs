@@ -15,6 +15,8 @@ use crate::{
 /// The engine tells that a process was killed for memory; its word may come after BuildKit's.
 const OOM_WITHIN: Duration = Duration::from_secs(2);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// A builder that does not answer by then says nothing of its disk.
+const LOOK_WITHIN: Duration = Duration::from_secs(5);
 /// A file system with less room than this is full.
 const FULL_BELOW: u64 = 1024 * 1024;
 /// Prints the free blocks and the size of a block of the file system that BuildKit writes to.
@@ -77,13 +79,14 @@ impl Follower<'_> {
     async fn disk_full(&self) -> bool {
         let look = ExecSpec::new(["sh", "-c", FREE]);
         let engine = &*self.o.inner.engine;
-        let looked = exec_collect(engine, self.build.worker_id, ContainerRole::Builder, look, 256).await;
-        match looked {
-            Ok(done) => is_full(&String::from_utf8_lossy(&done.stdout)).unwrap_or(false),
-            Err(error) => {
+        let looked = exec_collect(engine, self.build.worker_id, ContainerRole::Builder, look, 256);
+        match tokio::time::timeout(LOOK_WITHIN, looked).await {
+            Ok(Ok(done)) => is_full(&String::from_utf8_lossy(&done.stdout)).unwrap_or(false),
+            Ok(Err(error)) => {
                 tracing::debug!(build.number = self.build.number, %error, "the builder's disk cannot be looked at");
                 false
             }
+            Err(_) => false,
         }
     }
 }
