@@ -530,15 +530,15 @@ pub(super) const PUSHES: &[Planted] = &[
         "push: no project",
         "post-404/a",
         B::PushDenied,
-        "create it first in the portal",
-        "",
+        "NAME_UNKNOWN: create it first in the portal",
+        "Create it in the registry",
     ),
     push(
         "push: quota",
         "post-403/a",
         B::PushDenied,
         "DENIED: would exceed the quota",
-        "",
+        "Do what the registry says",
     ),
     push(
         "push: 429",

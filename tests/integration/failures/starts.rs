@@ -214,7 +214,7 @@ const COMMANDS: &[Start] = &[
         "",
     ),
     (
-        r#"["busybox", "awk", "BEGIN{while(1)s=s \"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\" s}"]"#,
+        r#"["busybox", "dd", "if=/dev/zero", "of=/dev/null", "bs=3000M", "count=1"]"#,
         W::OutOfMemory,
         "memory",
         "larger",
