@@ -281,6 +281,7 @@ fn orchestrator(
         privileged_builder_image: "registry.example.com/builder:1".into(),
         registries: BTreeMap::new(),
         extra_hosts: vec![],
+        allowed_frontends: vec![],
         ready_timeout: READY_TIMEOUT,
         build_timeout: BUILD_TIMEOUT,
         agent: bytes::Bytes::new(),
