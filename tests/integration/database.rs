@@ -84,8 +84,7 @@ async fn a_full_disk_ends_nothing_for_good() {
     // The build ends while nothing can be written.
     eventually("the end of the build is not recorded", || async {
         let log = fs::read_to_string(console.log_file()).unwrap();
-        log.contains("a build's end is not recorded")
-            .then_some(())
+        log.contains("a build's end is not recorded").then_some(())
     })
     .await;
     assert_eq!(admin.build(build.number).await.unwrap().status, BuildStatus::Running);
