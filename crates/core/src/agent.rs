@@ -13,20 +13,27 @@ use crate::{
     error::{Error, Result},
 };
 
-/// Asks the agent in a container. `contents` follow the request; whether they came to their own end is asked at theirs, and if they did not,
-/// the agent sees a stream that was cut.
+/// What follows a request.
+pub struct Contents {
+    /// As it comes.
+    pub bytes: BoxStream<'static, Bytes>,
+    /// Whether all of it has come; asked at its end. If not, the agent sees a stream that was cut.
+    pub whole: Box<dyn Fn() -> bool + Send>,
+}
+
+/// Asks the agent in a container.
 pub async fn ask(
     engine: &dyn Engine,
     worker: WorkerId,
     role: ContainerRole,
     request: &Request,
-    contents: Option<(BoxStream<'static, Bytes>, Box<dyn Fn() -> bool + Send>)>,
+    contents: Option<Contents>,
 ) -> Result<Reply> {
     let json = serde_json::to_vec(request).map_err(|error| Error::internal("writing a request to the agent", error))?;
     let first = stream::iter([Bytes::from(frame::encode(&json))]);
     let input = match contents {
         None => first.boxed(),
-        Some((bytes, whole)) => {
+        Some(Contents { bytes, whole }) => {
             let parts = bytes.flat_map(|bytes| stream::iter(parts(&bytes)));
             let end = stream::once(async move { whole().then(|| Bytes::from(frame::encode(&[]))) });
             first.chain(parts).chain(end.filter_map(std::future::ready)).boxed()

@@ -57,8 +57,10 @@ impl Orchestrator {
         };
         let contents = tar.map(|tar| {
             let broken = broken.clone();
-            let whole: Box<dyn Fn() -> bool + Send> = Box::new(move || broken().is_none());
-            (watched(tar, end, SILENCE), whole)
+            agent::Contents {
+                bytes: watched(tar, end, SILENCE),
+                whole: Box::new(move || broken().is_none()),
+            }
         });
         let reply = agent::ask(
             &*self.inner.engine,
