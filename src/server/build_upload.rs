@@ -310,7 +310,7 @@ fn open(orchestrator: &Orchestrator, cx: &OpContext, worker: &str, folder: bool)
     Sink { chunks, put }
 }
 
-/// A path below the build folder. The worker unpacks as its own user, so this is about clear words, not about trust.
+/// A path below the build folder. The agent confines it, so this is about clear words, not about trust.
 fn relative(name: &str) -> Result<String, AppError> {
     let name = name.replace('\\', "/");
     let parts: Vec<&str> = name

@@ -12,7 +12,7 @@ use prt_types::{
 };
 use serde_json::{Value, json};
 
-use crate::helpers::{Cli, Console, USER_PASSWORD, builder_worker, plain_worker, shell_image};
+use crate::helpers::{Cli, Console, USER_PASSWORD, builder_worker, plain_worker, sh, shell_image};
 
 const REFUSED: &str = "This API token is for builds only.";
 
@@ -304,6 +304,131 @@ async fn it_sees_its_owners_builder_workers_only() {
         let error = alice.token_create(&input(scope, Some(worker))).await.unwrap_err();
         assert_eq!(error.code(), Some(ErrorCode::InvalidInput), "{error}");
         assert!(error.to_string().contains(words), "{error}");
+    }
+}
+
+/// A tar archive of links (path, target) and a file after them.
+fn links(links: &[(&str, &str)], file: Option<&str>) -> Vec<u8> {
+    let mut archive = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(tar::EntryType::Symlink);
+    header.set_size(0);
+    header.set_mode(0o777);
+    for (path, target) in links {
+        archive.append_link(&mut header, path, target).unwrap();
+    }
+    if let Some(path) = file {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(5);
+        header.set_mode(0o755);
+        archive.append_data(&mut header, path, &b"evil\n"[..]).unwrap();
+    }
+    archive.into_inner().unwrap()
+}
+
+#[tokio::test]
+async fn no_link_leads_it_out_of_the_build_folder() {
+    let console = Console::start().await;
+    let alice = console.user("alice", &[]).await;
+    let worker = console.worker(&alice, &builder_worker("Medium-restricted")).await.name;
+    let look = "ls -A ~ && cat ~/.bashrc";
+    let before = sh(&alice, &worker, &format!("echo mine >> ~/.bashrc; {look}"))
+        .await
+        .stdout;
+    assert!(before.ends_with("mine\n"), "{before}");
+    let hidden = sh(&alice, &worker, "cat /run/prt/token").await.stdout;
+    assert!(hidden.starts_with("prt_"), "the worker has a login of its own");
+
+    let (ci, ci_value) = token(&console, &alice, TokenScope::Build, Some(&worker)).await;
+    let full_value = console.token("alice", USER_PASSWORD).await;
+    let http = reqwest::Client::builder().build().unwrap();
+    // The owner's own token gets no further, as the owner may be shown what somebody else has put there.
+    for (client, value) in [(&ci, &ci_value), (&alice, &full_value)] {
+        let unpack = async |path: &str, tar: Vec<u8>| {
+            let url = format!("{}/api/v1/workers/{worker}/context", console.url);
+            let request = http.put(url).query(&[("path", path)]).bearer_auth(value.expose());
+            let answer = request.body(tar).send().await.unwrap();
+            (answer.status().as_u16(), answer.text().await.unwrap())
+        };
+        let planted = [
+            ("token", "/run/prt/token"),
+            ("run", "/run/prt"),
+            ("environ", "/proc/self/environ"),
+            ("proc", "/proc/self"),
+            ("bashrc", "/home/ubuntu/.bashrc"),
+            ("home", "/home/ubuntu"),
+            ("near", "../../.bashrc"),
+            ("up", "../.."),
+            ("root", "../../../.."),
+        ];
+        let (status, words) = unpack("app", links(&planted, None)).await;
+        assert_eq!(status, 204, "links are kept as they are: {words}");
+        for path in [
+            "token",
+            "run/token",
+            "run/notebook-token",
+            "environ",
+            "proc/environ",
+            "proc/root/run/prt/token",
+            "bashrc",
+            "home/.bashrc",
+            "near",
+            "up/.bashrc",
+            "root/run/prt/token",
+            "root/proc/self/environ",
+        ] {
+            match client.worker_file(&worker, &format!("app/{path}")).await {
+                Ok(content) => panic!("{path}: {}", String::from_utf8_lossy(&content)),
+                Err(error) => {
+                    assert_eq!(error.code(), Some(ErrorCode::InvalidInput), "{path}: {error}");
+                    assert!(
+                        error.to_string().contains("leads out of the build folder"),
+                        "{path}: {error}"
+                    );
+                    assert!(!error.to_string().contains(&hidden), "{path}: {error}");
+                }
+            }
+        }
+        for path in [
+            "home/.bashrc",
+            "up/.bashrc",
+            "run/token",
+            "home/new",
+            "up/new/er",
+            "root/tmp/new",
+        ] {
+            let put = client
+                .worker_put_file(&worker, &format!("app/{path}"), "evil\n".into())
+                .await;
+            let error = put.expect_err(path);
+            assert_eq!(error.code(), Some(ErrorCode::InvalidInput), "{path}: {error}");
+        }
+        for path in ["app/home/new", "app/up/new", "app/run/new"] {
+            let (status, words) = unpack(path, links(&[], Some("x"))).await;
+            assert_eq!(status, 400, "{path}: {words}");
+        }
+        for (link, target) in [
+            ("home", "/home/ubuntu"),
+            ("up", "../../.."),
+            ("bashrc", "/home/ubuntu/.bashrc"),
+        ] {
+            let file = if link == "bashrc" {
+                "bashrc/x".into()
+            } else {
+                format!("{link}/.bashrc")
+            };
+            let (status, words) = unpack("other", links(&[(link, target)], Some(&file))).await;
+            assert_eq!(status, 400, "{link}: {words}");
+        }
+        // The links themselves are in the build folder: a file takes the place of one.
+        client
+            .worker_put_file(&worker, "app/bashrc", "own".into())
+            .await
+            .unwrap();
+        client.worker_put_file(&worker, "app/near", "own".into()).await.unwrap();
+        assert_eq!(client.worker_file(&worker, "app/bashrc").await.unwrap(), "own");
+        assert_eq!(sh(&alice, &worker, look).await.stdout, before);
+        assert_eq!(sh(&alice, &worker, "ls -A ~/build").await.stdout, "app\n");
     }
 }
 

@@ -247,6 +247,9 @@ async fn an_own_context_reaches_the_engine_word_by_word() {
     let worker = alice.worker_wait(&worker.name, 60).await.unwrap();
     assert_eq!(worker.status, WorkerStatus::Running, "{}", worker.message);
     assert_eq!(worker.security_context.name(), "hardened");
+    // Its root is read-only; the build folder is served all the same.
+    alice.worker_put_file(&worker.name, "x/y", "one".into()).await.unwrap();
+    assert_eq!(alice.worker_file(&worker.name, "x/y").await.unwrap(), "one");
 
     let inspected = inspect(&console);
     let shown_equals_inspected = |context: &prt_types::security_contexts::SecurityContextView| {

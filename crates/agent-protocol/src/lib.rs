@@ -7,16 +7,21 @@
 //!
 //! A build is different, because its output can be of any length and is read again from any place: see [`Launch`].
 
+mod files;
 pub mod frame;
 mod launch;
 
 use prt_types::contexts::{ContextManifest, ContextView};
 use serde::{Deserialize, Serialize};
 
+pub use files::{BuildFile, LIST_MAX, UPLOADS};
 pub use launch::{ContextSource, EXIT, Exit, LONGEST_DOCKERFILE, Launch, LaunchInput, MemoryFile, SECRETS, SPOOL};
 
 /// Where the engine puts the agent in a container.
 pub const AGENT: &str = "/.prt/agent";
+
+/// Where it puts the agent if the container's root is read-only: in the home, which is a volume.
+pub const AGENT_IN_HOME: &str = "/home/ubuntu/.prt-agent";
 
 /// Most bytes of one frame with contents.
 pub const LARGEST_PART: usize = 256 * 1024;
@@ -47,6 +52,49 @@ pub enum Request {
         /// Folder of the contexts.
         store: String,
     },
+    /// Lists the regular files of a folder. Answered by [`Reply::Files`].
+    FileList {
+        /// The folder; nothing outside of it is opened, whatever links are in it. The same holds for all that follow.
+        folder: String,
+    },
+    /// Reads a regular file. Answered by [`Reply::File`] with its content.
+    FileRead {
+        /// The folder.
+        folder: String,
+        /// The file below it.
+        path: String,
+        /// A file with more bytes is refused.
+        limit: u64,
+    },
+    /// Writes a file, for which the content follows, and makes the folders above it. Its place has the old content or the whole new one.
+    /// Answered by [`Reply::Done`].
+    FileWrite {
+        /// The folder.
+        folder: String,
+        /// The file below it. A link in its place is replaced, not followed; a folder is refused.
+        path: String,
+        /// Its mode; unset = that of the file that it replaces, or else 644.
+        mode: Option<u32>,
+    },
+    /// Writes a new file piece by piece, as its content comes, after what was in its place is removed. Whoever has the former file open keeps
+    /// it. What came of a stream that is cut stays. Answered by [`Reply::Done`].
+    FileStream {
+        /// The folder.
+        folder: String,
+        /// The file below it. A link in its place is removed, not followed; a folder is refused.
+        path: String,
+    },
+    /// Unpacks a tar stream. Modes, times, links and hard links are kept; owners are not. Nothing is written through a link that leads out of
+    /// the archive's own folders. Answered by [`Reply::Done`].
+    FolderUnpack {
+        /// The folder.
+        folder: String,
+        /// A folder below it; empty = itself.
+        path: String,
+        /// Whether the archive takes the place of what is there as a whole; if not, its files come among those that are there: all of them,
+        /// or none where one of them is found to have no place.
+        replace: bool,
+    },
 }
 
 /// What became of it.
@@ -55,6 +103,15 @@ pub enum Request {
 pub enum Reply {
     /// A context.
     Context(ContextView),
+    /// Files.
+    Files {
+        /// At most [`LIST_MAX`], in the order of their paths.
+        files: Vec<BuildFile>,
+    },
+    /// A file. Its content follows as frames of at most [`LARGEST_PART`] bytes and the empty frame.
+    File,
+    /// It was done.
+    Done,
     /// It cannot be done.
     Refused(Refusal),
 }

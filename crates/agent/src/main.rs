@@ -1,4 +1,4 @@
-//! The console's hand in a container: keeps build contexts, runs builds.
+//! The console's hand in a container: keeps build contexts, runs builds, serves the build folder.
 //!
 //! One static program, put into a container by the engine, started by the console for each piece of work and gone after it. What the
 //! console and it say to each other is in `prt-agent-protocol`. It runs as the container's user, opens what belongs to users only beneath
@@ -8,8 +8,10 @@
 //! |---|---|
 //! | `store/` | contexts: contents by their hash, folders made of them |
 //! | `launch/` | builds: start, follow, cancel |
+//! | `files/` | the build folder: list, read and write files, unpack archives |
 //! | `request.rs` | requests that are answered at once |
 
+mod files;
 mod launch;
 mod request;
 mod store;

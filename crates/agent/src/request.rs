@@ -1,29 +1,32 @@
 //! A request, its contents, and the answer.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 
-use prt_agent_protocol::{LARGEST_REQUEST, Refusal, RefusalKind, Reply, Request, frame};
+use prt_agent_protocol::{LARGEST_PART, LARGEST_REQUEST, Refusal, RefusalKind, Reply, Request, frame};
 
-use crate::store::{Store, StoreError};
+use crate::{
+    files,
+    store::{Store, StoreError},
+};
 
 /// Reads a request from standard input and answers it on standard output. An exit code of 0 says that there is an answer.
 pub fn serve() -> i64 {
-    let mut input = io::stdin().lock();
-    let request = match frame::read(&mut input, LARGEST_REQUEST) {
+    serve_on(&mut io::stdin().lock(), &mut io::stdout().lock())
+}
+
+/// The same on any two streams.
+pub fn serve_on(input: &mut dyn Read, output: &mut dyn Write) -> i64 {
+    let request = match frame::read(input, LARGEST_REQUEST) {
         Ok(Some(frame)) => frame,
         // Nobody wants anything any more.
         Ok(None) => return 1,
         Err(error) => return broken(&error),
     };
-    let reply = match serde_json::from_slice(&request) {
-        Ok(request) => answer(request, &mut input).unwrap_or_else(|error| Reply::Refused(refusal(&error))),
+    let answer = match serde_json::from_slice(&request) {
+        Ok(request) => answer(request, input).unwrap_or_else(|error| Answer::from(Reply::Refused(refusal(&error)))),
         Err(error) => return broken(&error),
     };
-    let json = match serde_json::to_vec(&reply) {
-        Ok(json) => json,
-        Err(error) => return broken(&error),
-    };
-    match frame::write(&mut io::stdout().lock(), &json) {
+    match answer.write(output) {
         Ok(()) => 0,
         Err(error) => broken(&error),
     }
@@ -34,14 +37,48 @@ fn broken(error: &dyn std::error::Error) -> i64 {
     1
 }
 
-fn answer(request: Request, input: &mut dyn Read) -> Result<Reply, StoreError> {
-    let contents = frame::Contents::new(input);
-    match request {
-        Request::ContextOffer { store, manifest } => Store::open(&store)?.offer(&manifest),
-        Request::ContextFill { store, id } => Store::open(&store)?.fill(&id, contents),
-        Request::ContextArchive { store } => Store::open(&store)?.archive(contents),
+/// A reply, and the content that belongs to it.
+struct Answer {
+    reply: Reply,
+    content: Option<Vec<u8>>,
+}
+
+impl From<Reply> for Answer {
+    fn from(reply: Reply) -> Self {
+        Self { reply, content: None }
     }
-    .map(Reply::Context)
+}
+
+impl Answer {
+    fn write(&self, output: &mut dyn Write) -> io::Result<()> {
+        frame::write(output, &serde_json::to_vec(&self.reply)?)?;
+        if let Some(content) = &self.content {
+            for part in content.chunks(LARGEST_PART) {
+                frame::write(output, part)?;
+            }
+            frame::write(output, &[])?;
+        }
+        Ok(())
+    }
+}
+
+fn answer(request: Request, input: &mut dyn Read) -> Result<Answer, StoreError> {
+    let contents = frame::Contents::new(input);
+    let context = |view| Answer::from(Reply::Context(view));
+    let done = |()| Answer::from(Reply::Done);
+    match request {
+        Request::ContextOffer { store, manifest } => Store::open(&store)?.offer(&manifest).map(context),
+        Request::ContextFill { store, id } => Store::open(&store)?.fill(&id, contents).map(context),
+        Request::ContextArchive { store } => Store::open(&store)?.archive(contents).map(context),
+        Request::FileList { folder } => files::list(&folder).map(|files| Reply::Files { files }.into()),
+        Request::FileRead { folder, path, limit } => files::read(&folder, &path, limit).map(|content| Answer {
+            reply: Reply::File,
+            content: Some(content),
+        }),
+        Request::FileWrite { folder, path, mode } => files::write(&folder, &path, mode, contents).map(done),
+        Request::FileStream { folder, path } => files::stream(&folder, &path, contents).map(done),
+        Request::FolderUnpack { folder, path, replace } => files::unpack(&folder, &path, replace, contents).map(done),
+    }
 }
 
 fn refusal(error: &StoreError) -> Refusal {

@@ -7,7 +7,11 @@ use prt_types::{
     workers::{ImageConfig, WorkerConfig},
 };
 
-use super::{docker, own_registry::busybox_layer, plain_worker, remove_image};
+use super::{
+    docker,
+    own_registry::{busybox_layer, web_server_layer},
+    plain_worker, remove_image,
+};
 
 /// The platform's worker image, as the engine has it.
 pub const WORKER_IMAGE: &str = "ghcr.io/practicusai/practicus-minimal:25.5.3";
@@ -28,6 +32,17 @@ impl LocalImage {
         let name = format!("localhost/unsuitable/i{}:1", uuid::Uuid::now_v7().simple());
         let change = format!("CMD {command}");
         docker(&["import", "--change", &change, &file.display().to_string(), &name]);
+        Self { name }
+    }
+
+    /// Nothing but one program that answers as a notebook does.
+    pub fn without_shell() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = folder.path().join("image.tar");
+        fs::write(&file, web_server_layer()).expect("the image can be written");
+        let name = format!("localhost/unsuitable/i{}:1", uuid::Uuid::now_v7().simple());
+        let change = r#"CMD ["/httpd", "-f", "-p", "8888", "-h", "/www"]"#;
+        docker(&["import", "--change", change, &file.display().to_string(), &name]);
         Self { name }
     }
 

@@ -15,7 +15,7 @@ const NOT_WHOLE: &str = "The upload is no whole tar archive: its end is missing,
 const END: u64 = 1024;
 
 /// Counts the zeros at the end of what was read.
-struct Watched<R> {
+pub struct Watched<R> {
     from: R,
     zeros: u64,
 }
@@ -31,7 +31,7 @@ impl<R: Read> Read for Watched<R> {
     }
 }
 
-fn not_whole(error: io::Error) -> StoreError {
+pub fn not_whole(error: io::Error) -> StoreError {
     match error.kind() {
         // The stream's own end, and what the library says of an archive that stops within a file.
         io::ErrorKind::UnexpectedEof => StoreError::Cut,
@@ -43,7 +43,7 @@ fn not_whole(error: io::Error) -> StoreError {
 }
 
 /// Goes through an archive to its very end.
-fn each(
+pub fn each(
     contents: impl Read,
     mut take: impl FnMut(&mut tar::Entry<'_, Watched<Box<dyn Read + '_>>>) -> Result<()>,
 ) -> Result<()> {

@@ -16,6 +16,7 @@ use cap_std::{
     ambient_authority,
     fs::{Dir, File, Metadata, MetadataExt as _, OpenOptions, OpenOptionsExt as _},
 };
+use prt_agent_protocol::UPLOADS;
 use prt_context::{Dockerignore, Matched};
 use prt_types::contexts::{ContextEntry, ContextEntryType, ContextManifest};
 use serde::{Deserialize, Serialize};
@@ -42,7 +43,7 @@ pub struct Folder<'a> {
 
 /// What lies at the top of the build folder and belongs to the console.
 fn is_ours(path: &str) -> bool {
-    path == "build.log" || path.starts_with(".prt-upload-")
+    path == "build.log" || path.starts_with(UPLOADS)
 }
 
 /// Opens a folder beneath another one.

@@ -13,7 +13,7 @@
 //! has nanoseconds of its own among all contents of its size: where size and time are equal, the content is. In an image only the whole
 //! seconds are seen.
 
-mod archive;
+pub mod archive;
 pub mod folder;
 mod list;
 mod objects;

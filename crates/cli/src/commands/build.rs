@@ -139,12 +139,11 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
     };
     let secrets = secrets::read(&options.secrets)?;
     let registry_credentials = credentials::read(&args.registry_credentials)?;
-    let context_id = match here {
-        Some(_) => String::new(),
-        None => {
-            let quiet = args.show.quiet || args.show.detach;
-            upload(session, &worker, scan, args.show.progress, quiet).await?
-        }
+    let context_id = if here.is_some() {
+        String::new()
+    } else {
+        let quiet = args.show.quiet || args.show.detach;
+        upload(session, &worker, scan, args.show.progress, quiet).await?
     };
     let request = BuildRequest {
         worker,

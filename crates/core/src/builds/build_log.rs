@@ -3,19 +3,17 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::StreamExt as _;
-use prt_types::{plain::PlainLog, workers::ContainerRole};
+use futures::{FutureExt as _, StreamExt as _};
+use prt_agent_protocol::{Reply, Request};
+use prt_types::plain::PlainLog;
 
-use super::create::BUILD_FOLDER_USER;
 use crate::{
     Orchestrator,
-    engine::{EngineResult, ExecSpec, exec_collect},
+    agent::{self, Agent, Contents},
+    error::Result,
     store::Build,
-    workers::BUILD_FOLDER_BUILDER,
 };
 
-/// A new file each time: a former writer that still runs keeps the old one, and a link in its place leads nowhere.
-const SCRIPT: &str = r#"rm -f "$1/build.log" && exec cat >"$1/build.log""#;
 /// A short build gets its file when it is done; until then the builder has better things to do.
 const WAIT: Duration = Duration::from_secs(1);
 
@@ -36,7 +34,7 @@ impl Orchestrator {
         });
     }
 
-    async fn build_log_file(&self, build: &Build) -> EngineResult<()> {
+    async fn build_log_file(&self, build: &Build) -> Result<()> {
         let ended = self.inner.logs.follow(build.id, 0).for_each(async |_| {});
         // Either way it is time to begin.
         _ = tokio::time::timeout(WAIT, ended).await;
@@ -51,11 +49,23 @@ impl Orchestrator {
                 }
                 std::future::ready(Some(Bytes::from(text)))
             });
-        let spec = ExecSpec::new(["sh", "-c", SCRIPT, "prt-log", BUILD_FOLDER_BUILDER])
-            .user(BUILD_FOLDER_USER)
-            .stdin_stream(text.boxed());
-        exec_collect(&*self.inner.engine, build.worker_id, ContainerRole::Builder, spec, 4096)
-            .await
-            .map(drop)
+        let Some(worker) = self.read().await?.worker(build.worker_id).await? else {
+            return Ok(());
+        };
+        let agent = Agent::of_build_folder(&worker);
+        // A new file each time: a former writer that still runs keeps the old one.
+        let request = Request::FileStream {
+            folder: agent.build_folder.into(),
+            path: "build.log".into(),
+        };
+        let contents = Contents {
+            bytes: text.boxed(),
+            whole: std::future::ready(true).boxed(),
+        };
+        match agent::ask(&*self.inner.engine, worker.id, &agent, &request, Some(contents)).await? {
+            Reply::Done => Ok(()),
+            Reply::Refused(refusal) => Err(agent::refused(refusal, "path")),
+            Reply::Context(_) | Reply::Files { .. } | Reply::File => Err(agent::unexpected()),
+        }
     }
 }

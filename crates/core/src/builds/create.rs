@@ -296,9 +296,6 @@ fn credential_views(
     views
 }
 
-/// Owner of the build folder in both containers.
-pub(super) const BUILD_FOLDER_USER: &str = "1000:1000";
-
 /// Whether a worker can build now.
 pub(crate) fn builds_in(worker: &Worker) -> Result<()> {
     let name = worker.name();

@@ -79,7 +79,6 @@ fn client(registries: &[(&str, RegistrySettings)]) -> RegistryClient {
         agent: bytes::Bytes::new(),
         ready_timeout: Duration::from_secs(1),
         build_timeout: Duration::from_secs(1),
-        agent: bytes::Bytes::new(),
     };
     RegistryClient::new(&settings, "").unwrap()
 }

@@ -1,18 +1,21 @@
 //! Build contexts that are sent to a builder worker. They lie apart from the build folder: see `prt_types::contexts`.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
+use futures::FutureExt as _;
 use prt_agent_protocol::{Reply, Request};
-use prt_types::{
-    contexts::{ContextManifest, ContextView},
-    workers::ContainerRole,
-};
+use prt_types::contexts::{ContextManifest, ContextView};
 
 use super::{
     plan::CONTEXTS,
     uploads::{ByteStream, SILENCE, StreamEnd, broke_off, watched},
 };
-use crate::{Orchestrator, agent, builds::builds_in, error::Result, op_context::OpContext, store::Worker};
+use crate::{
+    Orchestrator,
+    agent::{self, Agent, Contents},
+    builds::builds_in,
+    error::Result,
+    op_context::OpContext,
+    store::Worker,
+};
 
 impl Orchestrator {
     /// Makes a context from what the builder has already, or says which contents are missing.
@@ -50,32 +53,20 @@ impl Orchestrator {
     async fn context_ask(&self, worker: &Worker, request: Request, tar: Option<ByteStream>) -> Result<ContextView> {
         let turns = self.inner.workers.uploads(worker.id);
         let _turn = turns.turn().await;
-        let end = Arc::new(Mutex::new(StreamEnd::default()));
-        let broken = {
-            let end = Arc::clone(&end);
-            move || end.lock().unwrap_or_else(PoisonError::into_inner).broken.clone()
-        };
-        let contents = tar.map(|tar| {
-            let broken = broken.clone();
-            agent::Contents {
-                bytes: watched(tar, end, SILENCE),
-                whole: Box::new(move || broken().is_none()),
-            }
+        let end = StreamEnd::default();
+        let contents = tar.map(|tar| Contents {
+            bytes: watched(tar, end.clone(), SILENCE),
+            whole: end.clone().is_whole().boxed(),
         });
-        let reply = agent::ask(
-            &*self.inner.engine,
-            worker.id,
-            ContainerRole::Builder,
-            &request,
-            contents,
-        )
-        .await;
-        if let Some(why) = broken() {
+        let agent = Agent::of_builder();
+        let reply = agent::ask(&*self.inner.engine, worker.id, &agent, &request, contents).await;
+        if let Some(why) = end.broken() {
             return Err(broke_off(&why));
         }
         match reply? {
             Reply::Context(view) => Ok(view),
             Reply::Refused(refusal) => Err(agent::refused(refusal, "context")),
+            Reply::Files { .. } | Reply::File | Reply::Done => Err(agent::unexpected()),
         }
     }
 }

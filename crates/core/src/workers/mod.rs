@@ -15,12 +15,14 @@
 //! | `terminate.rs` | the end |
 //! | `build_config.rs` | the configuration of a worker's build service: what is asked for, and what is shown |
 //! | `build_config_apply.rs` | the same in the builder: waiting, trying, putting in place |
-//! | `reach.rs` | logs, commands and what is in the build folder of a running worker |
+//! | `reach.rs` | logs of a running worker, and commands in it |
+//! | `build_files.rs` | what is in the build folder |
 //! | `contexts.rs` | build contexts that are sent, apart from the build folder |
 //! | `uploads.rs` | files and folders into the build folder |
 
 mod build_config;
 mod build_config_apply;
+mod build_files;
 mod builder_start;
 mod cache;
 mod certificates;
@@ -59,10 +61,11 @@ use crate::{
 };
 use prt_types::access::{Role, TokenScope};
 
+pub use build_files::BuildFile;
 pub use config::LOG_LEVELS;
 pub use plan::CONTEXTS;
+pub use reach::confine;
 pub(crate) use reach::normal_path;
-pub use reach::{BuildFile, confine};
 pub use uploads::ByteStream;
 
 /// Where the build folder is in the primary container.

@@ -7,6 +7,7 @@ use prt_types::workers::ContainerRole;
 
 use super::{BUILD_FOLDER_BUILDER, BUILD_FOLDER_PRIMARY};
 use crate::{
+    agent,
     buildkit::service,
     engine::{ContainerPlan, EngineImage, FileInContainer, Mount, Tmpfs, WorkerPlan},
     security_contexts::{self, WORKER_UID},
@@ -135,6 +136,10 @@ fn primary(parts: &Parts<'_>) -> ContainerPlan {
         STARTUP_SCRIPT
     };
     let mut files = vec![];
+    // A worker with a builder has it there.
+    if parts.builder.is_none() {
+        files.push(agent(parts, agent::in_primary(&parts.worker.rights)));
+    }
     let mut before = String::new();
     if secrets {
         before.push_str(TAKE_SECRETS);
@@ -187,12 +192,7 @@ fn builder(parts: &Parts<'_>, image: &EngineImage) -> ContainerPlan {
             owner: OWNER,
         })
         .collect();
-    files.push(FileInContainer {
-        path: AGENT.into(),
-        content: parts.settings.agent.to_vec(),
-        mode: 0o755,
-        owner: (0, 0),
-    });
+    files.push(agent(parts, AGENT));
     let service = [image.entrypoint.clone(), image.command.clone()].concat();
     ContainerPlan {
         image: image.id.clone(),
@@ -223,6 +223,15 @@ fn builder(parts: &Parts<'_>, image: &EngineImage) -> ContainerPlan {
         ],
         tmpfs: vec![],
         files,
+    }
+}
+
+fn agent(parts: &Parts<'_>, path: &str) -> FileInContainer {
+    FileInContainer {
+        path: path.into(),
+        content: parts.settings.agent.to_vec(),
+        mode: 0o755,
+        owner: (0, 0),
     }
 }
 

@@ -1,14 +1,12 @@
-//! Into a running worker: its containers' logs, commands, and what is in the build folder.
+//! Into a running worker: its containers' logs and commands.
 
-use bytes::Bytes;
 use prt_types::{
     audit::Outcome,
     workers::{ContainerRole, ExecRequest, ExecResult},
 };
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{BUILD_FOLDER_PRIMARY, provision::NOTEBOOK_PORT, sees};
+use super::{provision::NOTEBOOK_PORT, sees};
 use crate::{
     Orchestrator,
     authz::is_reachable,
@@ -22,18 +20,6 @@ use crate::{
 const EXEC_OUTPUT: usize = 1024 * 1024;
 /// Most of a container's log that one call returns.
 const LOG_TAIL: usize = 4 * 1024 * 1024;
-/// Most files that a listing shows.
-const LIST_MAX: usize = 1000;
-
-/// A file in the build folder.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BuildFile {
-    /// Relative to the build folder.
-    pub path: String,
-    /// Bytes.
-    pub size: u64,
-}
-
 impl Orchestrator {
     /// The end of a container's own output.
     pub async fn worker_logs(
@@ -98,58 +84,6 @@ impl Orchestrator {
         })
     }
 
-    /// Reads one file of the build folder, up to 16 MiB.
-    pub async fn build_file_get(&self, cx: &OpContext, name: &str, path: &str) -> Result<Bytes> {
-        const MAX: usize = 16 * 1024 * 1024;
-        let worker = self.build_folder_reachable(cx, name).await?;
-        let relative = confine_file(path)?;
-        let file = format!("{BUILD_FOLDER_PRIMARY}/{relative}");
-        // What never ends, or is far too large, is not read.
-        let script = r#"[ -e "$1" ] || exit 1; [ -f "$1" ] || exit 2; head -c "$2" -- "$1""#;
-        let limit = (MAX + 1).to_string();
-        let spec = ExecSpec::new(["sh", "-c", script, "prt-read", &file, &limit]);
-        let done = exec_collect(&*self.inner.engine, worker.id, ContainerRole::Primary, spec, MAX).await?;
-        if done.exit_code == 2 {
-            return Err(Error::field("path", format!("{relative} is no regular file.")));
-        }
-        if done.exit_code != 0 {
-            return Err(Error::not_found(
-                "file",
-                format!("{relative} in the build folder of {name}"),
-            ));
-        }
-        if done.truncated {
-            return Err(Error::field("path", format!("{relative} is larger than 16 MiB.")));
-        }
-        Ok(done.stdout.into())
-    }
-
-    /// What is in the build folder: at most a thousand files.
-    pub async fn build_file_list(&self, cx: &OpContext, name: &str) -> Result<Vec<BuildFile>> {
-        let worker = self.build_folder_reachable(cx, name).await?;
-        let spec = ExecSpec::new([
-            "sh",
-            "-c",
-            // No path that find gives has two slashes side by side, so they end a name whatever line breaks are in it.
-            "cd \"$1\" && find . -path './.prt-upload-*' -prune -o -type f -exec stat -c '%s %n//' {} +",
-            "prt-list",
-            BUILD_FOLDER_PRIMARY,
-        ]);
-        let done = exec_collect(
-            &*self.inner.engine,
-            worker.id,
-            ContainerRole::Primary,
-            spec,
-            EXEC_OUTPUT,
-        )
-        .await?;
-        let text = String::from_utf8_lossy(&done.stdout);
-        let mut files = listed(&text);
-        files.sort_by(|a, b| a.path.cmp(&b.path));
-        files.truncate(LIST_MAX);
-        Ok(files)
-    }
-
     /// A connection to a worker's notebook, for whoever was let in.
     pub async fn notebook_connect(&self, worker: &Worker) -> Result<Box<dyn crate::engine::Duplex>> {
         Ok(self.inner.engine.connect(worker.id, NOTEBOOK_PORT).await?)
@@ -176,19 +110,6 @@ impl Orchestrator {
             )))
         }
     }
-}
-
-/// Files of a listing `size ./path//`, each with a line break. A last one that was cut is left out.
-fn listed(text: &str) -> Vec<BuildFile> {
-    text.split_inclusive("//\n")
-        .filter_map(|entry| {
-            let (size, path) = entry.strip_suffix("//\n")?.split_once(' ')?;
-            Some(BuildFile {
-                path: path.strip_prefix("./")?.to_owned(),
-                size: size.parse().ok()?,
-            })
-        })
-        .collect()
 }
 
 /// A path below the build folder, in normal form without leading or trailing slash. Nothing leads out of the folder.
@@ -223,7 +144,7 @@ pub(super) fn confine_file(path: &str) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{BuildFile, confine, listed};
+    use super::confine;
 
     #[test]
     fn paths_stay_in_the_folder() {
@@ -232,17 +153,5 @@ mod tests {
         for path in ["/etc/passwd", "..", "a/../../b", "a\0b"] {
             assert!(confine(path).is_err(), "{path:?}");
         }
-    }
-
-    #[test]
-    fn a_listing_is_read_whatever_names_hold() {
-        let file = |path: &str, size| BuildFile {
-            path: path.into(),
-            size,
-        };
-        assert_eq!(
-            listed("2 ./a//\n3 ./a\nb//\n4 ./ c \n7 ./d//\n12 ./cu"),
-            [file("a", 2), file("a\nb", 3), file(" c \n7 ./d", 4)]
-        );
     }
 }
