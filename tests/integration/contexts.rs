@@ -514,9 +514,9 @@ async fn a_context_that_makes_no_sense_is_refused() {
         archive.into_inner().unwrap()
     };
     for (body, words) in [
-        (b"no tar".to_vec(), "no whole tar archive"),
-        (whole[..1024].to_vec(), "no whole tar archive"),
-        ([&whole[..], b"more"].concat(), "no whole tar archive"),
+        (b"no tar".to_vec(), "not a complete tar archive"),
+        (whole[..1024].to_vec(), "not a complete tar archive"),
+        ([&whole[..], b"more"].concat(), "not a complete tar archive"),
     ] {
         let said = put("", body).await;
         assert!(said.contains(words), "{said}");

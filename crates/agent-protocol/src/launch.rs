@@ -3,7 +3,7 @@
 //! `prt-agent launch` reads a frame with a [`Launch`]. It prints the Dockerfile as it is now and a NUL, if that is asked for, and waits for
 //! a frame with the [`LaunchInput`]; a stream that ends before that leaves everything as it was. Then the build runs in a session of its
 //! own, and the command prints its progress, byte by byte what `buildctl` writes, until the build has ended. On standard error it says
-//! `metadata {…}` and `exit N`, or `lost`.
+//! `metadata {…}` and `exit N`, or `lost`; or, with one of the exit codes below, `words "…"` as a string in JSON.
 //!
 //! `prt-agent follow SPOOL BUILD OFFSET` prints the same from byte OFFSET on, `cancel SPOOL BUILD term|kill` ends a build, also one that is
 //! only just being started, and `remove SPOOL BUILD` removes what it left.

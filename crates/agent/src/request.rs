@@ -67,9 +67,29 @@ fn answer(request: Request, input: &mut dyn Read) -> Result<Answer, StoreError> 
     let context = |view| Answer::from(Reply::Context(view));
     let done = |()| Answer::from(Reply::Done);
     match request {
-        Request::ContextOffer { store, manifest } => Store::open(&store)?.offer(&manifest).map(context),
-        Request::ContextFill { store, id } => Store::open(&store)?.fill(&id, contents).map(context),
-        Request::ContextArchive { store } => Store::open(&store)?.archive(contents).map(context),
+        Request::ContextOffer { store, manifest } => {
+            let store = Store::open(&store)?;
+            let offered = store.offer(&manifest);
+            // The other contexts are there only to save time.
+            let offered = if make_room(&store, &offered) {
+                store.offer(&manifest)
+            } else {
+                offered
+            };
+            offered.map(context)
+        }
+        Request::ContextFill { store, id } => {
+            let store = Store::open(&store)?;
+            let filled = store.fill(&id, contents);
+            make_room(&store, &filled);
+            filled.map(context)
+        }
+        Request::ContextArchive { store } => {
+            let store = Store::open(&store)?;
+            let put = store.archive(contents);
+            make_room(&store, &put);
+            put.map(context)
+        }
         Request::FileList { folder } => files::list(&folder).map(|files| Reply::Files { files }.into()),
         Request::FileRead { folder, path, limit } => files::read(&folder, &path, limit).map(|content| Answer {
             reply: Reply::File,
@@ -79,6 +99,11 @@ fn answer(request: Request, input: &mut dyn Read) -> Result<Answer, StoreError> 
         Request::FileStream { folder, path } => files::stream(&folder, &path, contents).map(done),
         Request::FolderUnpack { folder, path, replace } => files::unpack(&folder, &path, replace, contents).map(done),
     }
+}
+
+/// After a full disk: removes what no build reads, so that the next try may do better. Whether there was anything to do.
+fn make_room<T>(store: &Store, result: &Result<T, StoreError>) -> bool {
+    result.as_ref().is_err_and(StoreError::is_full) && store.make_room().is_ok()
 }
 
 fn refusal(error: &StoreError) -> Refusal {

@@ -107,7 +107,7 @@ impl OptionForm {
     pub fn fill(self, request: &mut BuildRequest, fields: &mut Vec<FieldError>) {
         request.labels = key_values::parse(&self.labels).unwrap_or_else(|message| {
             fields.push(field("labels", &message));
-            BTreeMap::default()
+            std::collections::BTreeMap::default()
         });
         request.additional_tags = lines(&self.additional_tags);
         request.platforms = lines(&self.platforms.replace(',', "\n"));

@@ -65,14 +65,23 @@ fn print(folder: &Path, offset: u64) -> io::Result<()> {
 
 /// A build runs until its exit code is there. Its command may outlive a runner that was killed, and could still push.
 pub fn runs(folder: &Path) -> bool {
+    if folder.join("exit").exists() {
+        return false;
+    }
     let alive = |name: &str| Process::read(&folder.join(name)).is_some_and(Process::runs);
-    !folder.join("exit").exists() && (alive("runner") || alive("command"))
+    let left = || Process::read(&folder.join("runner")).is_some_and(|runner| !runner.session().is_empty());
+    alive("runner") || alive("command") || left()
+}
+
+/// Says words on one line: whatever is in them, they are not taken for how a build ended.
+pub fn say(words: &str) {
+    eprintln!("words {}", serde_json::Value::from(words));
 }
 
 fn ended(folder: &Path) -> i64 {
     if let Ok(refused) = fs::read_to_string(folder.join("refused")) {
         let (code, words) = refused.split_once(' ').unwrap_or((refused.as_str(), ""));
-        eprintln!("{words}");
+        say(words);
         return code.parse().unwrap_or(EXIT.bad_context);
     }
     match fs::read_to_string(folder.join("exit")) {

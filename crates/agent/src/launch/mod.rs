@@ -14,7 +14,7 @@
 //! | `metadata`, `exit` | digest and exit code, at its end |
 
 mod follow;
-mod process;
+pub mod process;
 mod runner;
 mod start;
 mod turns;
@@ -26,7 +26,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use process::Process;
 use prt_agent_protocol::SPOOL;
+use rustix::process::Signal;
 
 pub use follow::follow;
 pub use runner::run;
@@ -61,15 +63,28 @@ pub fn cancel(spool: &str, build: &str, signal: &str) -> i64 {
         eprintln!("the build cannot be canceled: {error}");
         return 1;
     }
-    let signal = if signal == "kill" {
-        rustix::process::Signal::KILL
-    } else {
-        rustix::process::Signal::TERM
-    };
-    if !folder.join("exit").exists()
-        && let Some(command) = process::Process::read(&folder.join("command"))
+    if folder.join("exit").exists() {
+        return 0;
+    }
+    let command = Process::read(&folder.join("command"));
+    let runner = Process::read(&folder.join("runner"));
+    if signal == "term" {
+        if let Some(command) = command {
+            command.signal(Signal::TERM);
+        }
+        return 0;
+    }
+    // What the runner has started, also what it has not written down yet. It then says how the build ended.
+    let started: Vec<Process> = runner.map(Process::session).unwrap_or_default();
+    for process in command.iter().chain(&started) {
+        process.signal(Signal::KILL);
+    }
+    if let Some(runner) = runner
+        && started.is_empty()
     {
-        command.signal(signal);
+        // It waits for something else than its command, and may never go on.
+        runner.signal(Signal::KILL);
+        start::forget(build);
     }
     0
 }
@@ -77,7 +92,10 @@ pub fn cancel(spool: &str, build: &str, signal: &str) -> i64 {
 /// Removes what an ended build left.
 pub fn remove(spool: &str, build: &str) -> i64 {
     if let Some(folder) = folder_of(spool, build) {
-        _ = fs::remove_dir_all(folder);
+        start::forget(build);
+        _ = fs::remove_dir_all(&folder);
+        // A start of this build that is still on its way must not find its place free.
+        _ = make_folder(&folder).and_then(|()| private_file(&folder.join("cancel")).map(drop));
     }
     0
 }

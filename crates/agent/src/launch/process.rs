@@ -13,6 +13,12 @@ pub struct Process {
     started: u64,
 }
 
+/// The session that a process is in.
+fn session_of(pid: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(") ")?.1.split(' ').nth(3)?.parse().ok()
+}
+
 impl Process {
     /// The process of that number, if it runs.
     pub fn of(pid: u32) -> Option<Self> {
@@ -39,6 +45,38 @@ impl Process {
 
     pub fn write(self, path: &Path) -> io::Result<()> {
         place(path, format!("{} {}\n", self.pid, self.started).as_bytes())
+    }
+
+    /// Whether a name that begins with a number and a start time is that of a process that runs.
+    pub fn of_name_runs(name: &str) -> bool {
+        let mut fields = name.split('-').map(str::parse);
+        match (fields.next(), fields.next()) {
+            (Some(Ok(pid)), Some(Ok(started))) => Self {
+                pid: u32::try_from(pid).unwrap_or_default(),
+                started,
+            }
+            .runs(),
+            _ => false,
+        }
+    }
+
+    /// Begins a name with number and start time.
+    pub fn name(self) -> String {
+        format!("{}-{}", self.pid, self.started)
+    }
+
+    /// All others in the session that this one began, also after its end.
+    pub fn session(self) -> Vec<Self> {
+        // Another process of that number has a session of its own.
+        if Self::of(self.pid).is_some_and(|now| now != self) {
+            return vec![];
+        }
+        let all = fs::read_dir("/proc").into_iter().flatten().flatten();
+        all.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+            .filter(|pid| *pid != self.pid && session_of(*pid) == Some(self.pid))
+            .filter_map(Self::of)
+            .filter(|process| process.started >= self.started)
+            .collect()
     }
 
     pub fn runs(self) -> bool {

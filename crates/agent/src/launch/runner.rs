@@ -4,8 +4,8 @@ use std::{
     fs::{self, File},
     io::{self, Write as _},
     os::unix::process::ExitStatusExt as _,
-    path::{Path, PathBuf},
-    process::{Command, ExitStatus, Stdio},
+    path::Path,
+    process::{Child, ChildStderr, Command, Stdio},
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -15,10 +15,10 @@ use serde_json::json;
 use super::{
     place,
     process::Process,
-    start::{Refused, forget, open_source},
+    start::{Refused, forget},
     turns::Turns,
 };
-use crate::store::{Store, folder};
+use crate::store::{Staged, Store, folder};
 
 /// The exit code of a build that was canceled before it began.
 const CANCELED: i32 = 130;
@@ -53,16 +53,20 @@ pub fn run(folder: &str, login: &str) -> i64 {
     let code = match build(&launch, folder, Path::new(login)) {
         Ok(code) => code,
         Err(Refused(code, words)) => {
-            _ = place(&folder.join("refused"), format!("{code} {words}").as_bytes());
+            place_at_last(folder, "refused", &format!("{code} {words}"));
             1
         }
     };
     forget(&launch.build);
-    // While the disk is full this is tried again: without it the build would look lost.
-    while place(&folder.join("exit"), format!("{code}\n").as_bytes()).is_err() && folder.exists() {
+    place_at_last(folder, "exit", &format!("{code}\n"));
+    0
+}
+
+/// While the disk is full this is tried again: without it the build would look lost, or its end would have no reason.
+fn place_at_last(folder: &Path, name: &str, text: &str) {
+    while place(&folder.join(name), text.as_bytes()).is_err() && folder.exists() {
         std::thread::sleep(std::time::Duration::from_secs(1));
     }
-    0
 }
 
 /// The arguments for the secret mounts.
@@ -81,9 +85,8 @@ fn build(launch: &Launch, folder: &Path, login: &Path) -> Result<i32, Refused> {
     if folder.join("cancel").exists() {
         return Ok(CANCELED);
     }
-    let tree = stage(launch)?;
-    place(&folder.join("tree"), tree.as_os_str().as_encoded_bytes())
-        .and_then(|()| ignore_file(launch, folder))
+    let Staged { tree, ignore } = stage(launch, folder)?;
+    ignore_file(launch, folder, ignore)
         .map_err(|error| Refused::disk("The context cannot be placed in the builder", &error))?;
     warn_of_setuid(launch, folder, &tree).map_err(|error| Refused::disk("The progress cannot be written", &error))?;
     let runner = Runner {
@@ -99,29 +102,49 @@ fn build(launch: &Launch, folder: &Path, login: &Path) -> Result<i32, Refused> {
     code.map_err(|error| Refused::disk("The build cannot be run in the builder", &error))
 }
 
-/// The context as a folder that nobody changes.
-fn stage(launch: &Launch) -> Result<PathBuf, Refused> {
+/// The context as a folder that nobody changes. It is written down while nothing can be removed.
+fn stage(launch: &Launch, folder: &Path) -> Result<Staged, Refused> {
     let store = Store::open(&launch.store)?;
-    match &launch.source {
-        ContextSource::Folder { folder: base, path } => Ok(store.of_folder(&folder::Folder {
-            base,
-            path,
-            dockerfile: &launch.dockerfile,
-        })?),
-        ContextSource::Stored { id, path } => {
-            let tree = store.tree(id)?;
-            let within = tree.join(path);
-            // Nobody changes it, so its path can be judged as text; a link in it could lead elsewhere.
-            match within.canonicalize() {
-                Ok(within) if within.starts_with(&tree) && within.is_dir() => Ok(within),
-                Ok(_) => Err(Refused(EXIT.outside, format!("{path} is no folder in the context."))),
-                Err(_) => Err(Refused(
-                    EXIT.no_context,
-                    format!("There is no folder {path} in the context."),
-                )),
-            }
+    let in_use = |tree: &Path| place(&folder.join("tree"), tree.as_os_str().as_encoded_bytes());
+    let (path, staged) = match &launch.source {
+        ContextSource::Folder { folder: base, path } => {
+            let source = folder::Folder {
+                base,
+                path,
+                dockerfile: &launch.dockerfile,
+            };
+            let staged = match store.of_folder(&source, &in_use) {
+                Err(error) if error.is_full() => {
+                    store.make_room()?;
+                    store.of_folder(&source, &in_use)
+                }
+                other => other,
+            };
+            return Ok(staged?);
         }
-    }
+        ContextSource::Stored { id, path } => (path, store.stored(id, &in_use)?),
+    };
+    // Nobody changes it, so its path can be judged as text; a link in it could lead elsewhere.
+    let within = match staged.tree.join(path).canonicalize() {
+        Ok(within) if within.starts_with(&staged.tree) && within.is_dir() => within,
+        Ok(_) => return Err(Refused(EXIT.outside, format!("{path} is not a folder in the context."))),
+        Err(_) => {
+            let words = format!("There is no folder {path} in the context.");
+            return Err(Refused(EXIT.no_context, words));
+        }
+    };
+    let dir = folder::open(&staged.tree.to_string_lossy(), path)?;
+    Ok(Staged {
+        ignore: folder::ignore_text(&dir, &launch.dockerfile)?.map(|(_, text)| text),
+        tree: within,
+    })
+}
+
+/// The user's own ignore file beside the Dockerfile, where BuildKit looks for it first.
+fn ignore_file(launch: &Launch, folder: &Path, text: Option<String>) -> io::Result<()> {
+    let Some(text) = text else { return Ok(()) };
+    let name = launch.dockerfile.rsplit('/').next().unwrap_or_default();
+    fs::write(folder.join("dockerfile").join(format!("{name}.dockerignore")), text)
 }
 
 /// BuildKit drops these bits without a word. The warning has the form of its own.
@@ -138,16 +161,6 @@ fn warn_of_setuid(launch: &Launch, folder: &Path, tree: &Path) -> io::Result<()>
     let warning = json!({"warnings": [{"vertex": "", "level": 1, "short": STANDARD.encode(text)}]});
     let mut progress = File::options().append(true).open(folder.join("progress"))?;
     writeln!(progress, "{warning}")
-}
-
-/// The user's own ignore file beside the Dockerfile, where BuildKit looks for it first.
-fn ignore_file(launch: &Launch, folder: &Path) -> io::Result<()> {
-    let Ok(source) = open_source(launch) else { return Ok(()) };
-    if let Ok(Some((_, text))) = folder::ignore_text(&source, &launch.dockerfile) {
-        let name = launch.dockerfile.rsplit('/').next().unwrap_or_default();
-        fs::write(folder.join("dockerfile").join(format!("{name}.dockerignore")), text)?;
-    }
-    Ok(())
 }
 
 impl Runner<'_> {
@@ -171,26 +184,24 @@ impl Runner<'_> {
         File::options().append(true).open(self.folder.join("progress"))
     }
 
-    /// Starts a command, writes down its process, and waits for its end.
-    pub fn attend(&self, mut command: Command) -> io::Result<(std::process::Child, Option<Process>)> {
-        let child = command.spawn()?;
-        let process = Process::of(child.id());
-        if let Some(process) = process {
+    /// Starts a command and writes down its process.
+    pub fn attend(&self, mut command: Command) -> io::Result<Running> {
+        let running = Running(command.spawn()?);
+        if let Some(process) = Process::of(running.0.id()) {
             process.write(&self.folder.join("command"))?;
             // The mark may have been made before there was a process to tell.
             if self.canceled() {
                 process.signal(rustix::process::Signal::TERM);
             }
         }
-        Ok((child, process))
+        Ok(running)
     }
 
     /// A build with one login for each registry.
     fn plain(&self) -> io::Result<i32> {
         let mut command = self.command(&self.launch.command, self.login);
         command.stderr(self.progress()?);
-        let (mut child, _) = self.attend(command)?;
-        let code = code(child.wait()?);
+        let code = self.attend(command)?.code()?;
         if code == 0 {
             super::turns::remember_bases(self);
         }
@@ -198,9 +209,28 @@ impl Runner<'_> {
     }
 }
 
-/// As a shell tells it.
-pub fn code(status: ExitStatus) -> i32 {
-    status
-        .code()
-        .unwrap_or_else(|| 128 + status.signal().unwrap_or_default())
+/// A command that runs. When nobody waits for its end any more it is killed: a build that is told as ended must not go on.
+pub struct Running(Child);
+
+impl Running {
+    /// What it prints.
+    pub fn output(&mut self) -> io::Result<ChildStderr> {
+        self.0.stderr.take().ok_or_else(|| io::Error::other("no output"))
+    }
+
+    /// Its exit code, as a shell tells it.
+    pub fn code(mut self) -> io::Result<i32> {
+        let status = self.0.wait()?;
+        Ok(status
+            .code()
+            .unwrap_or_else(|| 128 + status.signal().unwrap_or_default()))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Both fail if it has ended.
+        _ = self.0.kill();
+        _ = self.0.wait();
+    }
 }

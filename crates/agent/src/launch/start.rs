@@ -19,6 +19,9 @@ use crate::{
 
 /// Where credentials lie while a build runs.
 const MEMORY: &str = "/dev/shm";
+const LOGIN: &str = "prt-login.";
+/// How long a start may be on its way.
+const MARKED: std::time::Duration = std::time::Duration::from_hours(1);
 
 /// Why a build is not started: exit code and words.
 pub struct Refused(pub i64, pub String);
@@ -47,7 +50,7 @@ pub fn launch() -> i64 {
         Ok(Some(folder)) => follow::from(&folder, 0),
         Ok(None) => 0,
         Err(Refused(code, words)) => {
-            eprintln!("{words}");
+            follow::say(&words);
             code
         }
     }
@@ -140,7 +143,7 @@ fn logins(launch: &Launch, wanted: &LaunchInput) -> io::Result<PathBuf> {
 }
 
 fn outer_folder(build: &str) -> PathBuf {
-    Path::new(MEMORY).join(format!("prt-login.{build}"))
+    Path::new(MEMORY).join(format!("{LOGIN}{build}"))
 }
 
 /// Removes the credentials of a build. Their folder cannot be listed, not even for that.
@@ -157,9 +160,29 @@ fn forget_others(spool: &str, own: &Path) {
         if other.path() == own || name.starts_with('.') || !other.path().is_dir() {
             continue;
         }
+        // The mark of a canceled build keeps a start away that is still on its way.
+        let marked = other.path().join("cancel").exists() && !other.path().join("runner").exists();
+        if follow::runs(&other.path()) || (marked && is_young(&other)) {
+            continue;
+        }
         _ = fs::remove_dir_all(other.path());
         forget(&name);
     }
+    // Credentials of builds whose folder is gone.
+    for login in fs::read_dir(MEMORY).into_iter().flatten().flatten() {
+        let name = login.file_name().to_string_lossy().into_owned();
+        if let Some(build) = name.strip_prefix(LOGIN)
+            && !Path::new(spool).join(build).exists()
+            && !is_young(&login)
+        {
+            forget(build);
+        }
+    }
+}
+
+fn is_young(entry: &fs::DirEntry) -> bool {
+    let changed = entry.metadata().and_then(|meta| meta.modified());
+    changed.is_ok_and(|at| at.elapsed().is_ok_and(|age| age < MARKED))
 }
 
 fn has_program(name: &str) -> bool {
@@ -183,16 +206,13 @@ pub fn open_source(launch: &Launch) -> Result<Dir, StoreError> {
 /// Prints the Dockerfile and a NUL after it. A NUL of its own would look like the end; as 0xFF it is seen as what it is: not text.
 fn print_dockerfile(launch: &Launch) -> Result<(), Refused> {
     let dir = open_source(launch)?;
-    let file = dir.open(&launch.dockerfile).map_err(|error| match error.kind() {
+    let file = folder::open_beneath(&dir, &launch.dockerfile).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Refused(EXIT.no_dockerfile, String::new()),
         _ => match folder::beneath("~/build", &launch.dockerfile, error) {
             StoreError::Outside(words) => Refused(EXIT.outside, words),
-            other => Refused(EXIT.no_dockerfile, other.to_string()),
+            other => Refused(EXIT.bad_context, format!("The Dockerfile cannot be read. {other}.")),
         },
     })?;
-    if !file.metadata().is_ok_and(|meta| meta.is_file()) {
-        return Err(Refused(EXIT.no_dockerfile, String::new()));
-    }
     let mut text = vec![];
     file.take(LONGEST_DOCKERFILE as u64 + 1)
         .read_to_end(&mut text)

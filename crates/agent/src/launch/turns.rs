@@ -17,10 +17,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::{
-    place,
-    runner::{Runner, code},
-};
+use super::{place, runner::Runner};
 
 /// Pulled images that are remembered.
 const MOST_PINS: usize = 100;
@@ -235,9 +232,9 @@ impl<'a> Turns<'a> {
     fn attempt(&self, words: &[String]) -> io::Result<(i32, Vec<String>)> {
         let mut command = self.runner.command(words, self.runner.login);
         command.stderr(Stdio::piped());
-        let (mut child, _) = self.runner.attend(command)?;
+        let mut running = self.runner.attend(command)?;
         let mut held: Vec<String> = vec![];
-        let mut from = BufReader::new(child.stderr.take().ok_or_else(|| io::Error::other("no output"))?);
+        let mut from = BufReader::new(running.output()?);
         let mut line = vec![];
         while from.read_until(b'\n', &mut line)? > 0 {
             let text = String::from_utf8_lossy(&line).trim_end_matches('\n').to_owned();
@@ -251,7 +248,7 @@ impl<'a> Turns<'a> {
                 break;
             }
         }
-        Ok((code(child.wait()?), held))
+        Ok((running.code()?, held))
     }
 
     fn show<'l>(&self, lines: impl Iterator<Item = &'l str>) -> io::Result<()> {
@@ -366,19 +363,17 @@ impl<'a> Turns<'a> {
         words.extend(platform.map(|platform| format!("--opt={platform}")));
         let mut command = self.runner.command(&words, &self.runner.login.join(number));
         command.stderr(Stdio::piped());
-        let (mut child, _) = self.runner.attend(command)?;
+        let mut running = self.runner.attend(command)?;
         let mut printed = vec![];
-        if let Some(output) = child.stderr.take() {
-            let mut progress = self.runner.progress()?;
-            for line in BufReader::new(output).lines() {
-                let line = line?;
-                if let Some(shown) = transfer(&line, step) {
-                    writeln!(progress, "{shown}")?;
-                }
-                printed.push(line);
+        let mut progress = self.runner.progress()?;
+        for line in BufReader::new(running.output()?).lines() {
+            let line = line?;
+            if let Some(shown) = transfer(&line, step) {
+                writeln!(progress, "{shown}")?;
             }
+            printed.push(line);
         }
-        Ok((code(child.wait()?), printed))
+        Ok((running.code()?, printed))
     }
 
     /// Platforms that stages of the Dockerfile name.

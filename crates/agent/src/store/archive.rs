@@ -10,7 +10,7 @@ use tar::{Archive, EntryType};
 
 use super::{Result, Store, StoreError, io_error, objects};
 
-const NOT_WHOLE: &str = "The upload is no whole tar archive: its end is missing, or something comes after it.";
+const NOT_WHOLE: &str = "The upload is not a complete tar archive: its end is missing, or something comes after it.";
 /// Two blocks of zeros end an archive.
 const END: u64 = 1024;
 
@@ -68,7 +68,9 @@ pub fn contents(store: &Store, manifest: &ContextManifest, contents: impl Read) 
     each(contents, |entry| {
         let name = path_of(entry)?;
         if name.len() != 64 || !wanted.contains(name.as_str()) {
-            return Err(StoreError::Invalid(format!("{name:?} is no content of this context.")));
+            return Err(StoreError::Invalid(format!(
+                "{name:?} is not the name of a content of this context."
+            )));
         }
         let (hash, _) = objects::put(store, entry)?;
         if hash != name {
@@ -130,7 +132,8 @@ pub fn whole(store: &Store, contents: impl Read) -> Result<ContextManifest> {
             EntryType::Directory => new.kind = ContextEntryType::Folder,
             EntryType::Symlink | EntryType::Link => {
                 let target = entry.link_name_bytes().unwrap_or_default();
-                let target = String::from_utf8_lossy(&target).into_owned();
+                let target = String::from_utf8(target.into_owned())
+                    .map_err(|_| StoreError::Invalid(format!("{} is a link to a name that is not UTF-8.", new.path)))?;
                 if kind == EntryType::Link {
                     new.kind = ContextEntryType::Hardlink;
                     new.target = normal(&target)?;

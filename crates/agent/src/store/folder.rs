@@ -61,8 +61,11 @@ pub fn beneath(base: &str, path: &str, error: io::Error) -> StoreError {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
             StoreError::NotFound(format!("There is no folder {base}/{path}."))
         }
-        // The kernel's word for a path that leaves the folder; what may just not be read has the other number.
-        _ if error.raw_os_error().is_none() || error.raw_os_error() == Some(rustix::io::Errno::XDEV.raw_os_error()) => {
+        // The library's own word for a path that leaves the folder, and the kernel's; what may just not be read has a number.
+        io::ErrorKind::PermissionDenied if error.raw_os_error().is_none() => {
+            StoreError::Outside(format!("{base}/{path} leads out of the build folder."))
+        }
+        _ if error.raw_os_error() == Some(rustix::io::Errno::XDEV.raw_os_error()) => {
             StoreError::Outside(format!("{base}/{path} leads out of the build folder."))
         }
         _ => io_error(format!("opening {base}/{path}"))(error),
@@ -71,11 +74,20 @@ pub fn beneath(base: &str, path: &str, error: io::Error) -> StoreError {
 
 /// Opens a regular file of a folder, without following a link.
 pub fn open_file(dir: &Dir, name: impl AsRef<Path>) -> io::Result<File> {
+    open_regular(dir, name.as_ref(), FollowSymlinks::No)
+}
+
+/// The same, also through links that stay in the folder.
+pub fn open_beneath(dir: &Dir, path: impl AsRef<Path>) -> io::Result<File> {
+    open_regular(dir, path.as_ref(), FollowSymlinks::Yes)
+}
+
+fn open_regular(dir: &Dir, name: &Path, follow: FollowSymlinks) -> io::Result<File> {
     let mut options = OpenOptions::new();
     // Not blocking: a named pipe could have taken the place of the file.
     options
         .read(true)
-        .follow(FollowSymlinks::No)
+        .follow(follow)
         .custom_flags(rustix::fs::OFlags::NONBLOCK.bits() as i32);
     let file = dir.open_with(name, &options)?;
     if file.metadata()?.is_file() {
@@ -85,10 +97,15 @@ pub fn open_file(dir: &Dir, name: impl AsRef<Path>) -> io::Result<File> {
     }
 }
 
-/// Reads the folder.
-pub fn read(store: &Store, folder: &Folder<'_>) -> Result<ContextManifest> {
+/// Reads the folder: its list, and the text of its ignore file.
+pub fn read(store: &Store, folder: &Folder<'_>) -> Result<(ContextManifest, Option<String>)> {
     let root = open(folder.base, folder.path)?;
-    let ignore = ignore(&root, folder.dockerfile)?;
+    let found = ignore_text(&root, folder.dockerfile)?;
+    let ignore = match &found {
+        Some((name, text)) => Dockerignore::parse(text)
+            .map_err(|error| StoreError::Invalid(format!("{name}, {error}. Correct the pattern.")))?,
+        None => Dockerignore::default(),
+    };
     let mut walk = Walk {
         store,
         ignore: &ignore,
@@ -106,9 +123,7 @@ pub fn read(store: &Store, folder: &Folder<'_>) -> Result<ContextManifest> {
     let mut again = false;
     for entry in &manifest.entries {
         if entry.kind == ContextEntryType::File && missing.remove(&entry.sha256) {
-            let file = root
-                .open(&entry.path)
-                .map_err(io_error(format!("reading {}", entry.path)))?;
+            let file = open_beneath(&root, &entry.path).map_err(io_error(format!("reading {}", entry.path)))?;
             again |= objects::put(store, file)?.0 != entry.sha256;
         }
     }
@@ -118,32 +133,24 @@ pub fn read(store: &Store, folder: &Folder<'_>) -> Result<ContextManifest> {
         return read(store, folder);
     }
     known.write(store);
-    Ok(manifest)
+    Ok((manifest, found.map(|(_, text)| text)))
 }
 
-/// The ignore file that counts: the Dockerfile's own goes before the context's.
-fn ignore(root: &Dir, dockerfile: &str) -> Result<Dockerignore> {
-    match ignore_text(root, dockerfile)? {
-        Some((name, text)) => Dockerignore::parse(&text)
-            .map_err(|error| StoreError::Invalid(format!("{name}, {error}. Correct the pattern."))),
-        None => Ok(Dockerignore::default()),
-    }
-}
-
-/// Name and text of the ignore file.
+/// Name and text of the ignore file that counts: the Dockerfile's own goes before the context's.
 pub fn ignore_text(root: &Dir, dockerfile: &str) -> Result<Option<(String, String)>> {
     for name in [format!("{dockerfile}.dockerignore"), ".dockerignore".to_owned()] {
-        let file = match root.open(&name) {
+        let unread = || io_error(format!("reading {name}"));
+        let file = match open_beneath(root, &name) {
             Ok(file) => file,
-            Err(_) => continue,
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => continue,
+            // Without it files would get into the image that should not.
+            Err(error) => return Err(unread()(error)),
         };
-        if !file.metadata().is_ok_and(|meta| meta.is_file()) {
-            continue;
-        }
         let mut text = vec![];
-        file.take(LONGEST_IGNORE)
-            .read_to_end(&mut text)
-            .map_err(io_error(format!("reading {name}")))?;
+        file.take(LONGEST_IGNORE + 1).read_to_end(&mut text).map_err(unread())?;
+        if text.len() as u64 > LONGEST_IGNORE {
+            return Err(StoreError::Invalid(format!("{name} is larger than 1 MiB.")));
+        }
         return Ok(Some((name, String::from_utf8_lossy(&text).into_owned())));
     }
     Ok(None)
@@ -226,7 +233,12 @@ impl Walk<'_> {
             entry.kind = ContextEntryType::Symlink;
             entry.mode = 0o777;
             let target = dir.read_link_contents(name).map_err(error())?;
-            entry.target = target.to_string_lossy().into_owned();
+            entry.target = target.into_os_string().into_string().map_err(|target| {
+                let target = target.to_string_lossy().into_owned();
+                StoreError::Invalid(format!(
+                    "{path} is a link to {target}, which is not UTF-8. Change the link."
+                ))
+            })?;
         } else if meta.is_file() {
             self.file(dir, name, &meta, &mut entry)?;
         } else if !meta.is_dir() {

@@ -21,6 +21,7 @@ mod stamps;
 mod tree;
 
 use std::{
+    collections::HashSet,
     fs::{self, File},
     io::{self, Read},
     path::{Path, PathBuf},
@@ -28,6 +29,7 @@ use std::{
 
 use prt_types::contexts::{ContextEntryType, ContextManifest, ContextView};
 
+use crate::launch::process::Process;
 use stamps::Stamps;
 
 /// Contexts that stay for the next build, beside those of builds that run.
@@ -51,6 +53,13 @@ pub enum StoreError {
     /// The file system.
     #[error("{what}: {source}")]
     Io { what: String, source: io::Error },
+}
+
+impl StoreError {
+    /// Whether the disk is full.
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if crate::request::is_full(source))
+    }
 }
 
 pub type Result<T> = std::result::Result<T, StoreError>;
@@ -113,49 +122,47 @@ impl Store {
 
     /// A name for something that is being made. It goes with the value.
     fn scratch(&self) -> Scratch {
-        // Processes number what they make; a process id that comes again finds its name removed by `clean`.
         use std::sync::atomic::{AtomicU64, Ordering};
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let name = format!("{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        Scratch(self.at("new").join(name))
+        let own = Process::of(std::process::id()).map(Process::name).unwrap_or_default();
+        Scratch(
+            self.at("new")
+                .join(format!("{own}-{}", NEXT.fetch_add(1, Ordering::Relaxed))),
+        )
     }
 
     /// Makes the context of a list from contents that are there, or says what is missing.
     pub fn offer(&self, manifest: &ContextManifest) -> Result<ContextView> {
         list::check(manifest)?;
-        let id = list::id(manifest);
-        if self.touch(&id) && self.tree_path(&id).is_dir() {
-            return Ok(ContextView {
-                id,
-                missing: vec![],
-                missing_bytes: 0,
-            });
-        }
         let lock = self.lock()?;
-        self.clean(&id)?;
-        self.list_write(&id, manifest)?;
-        self.make(&lock, &id, manifest)
+        self.add(&lock, manifest)
     }
 
     /// Takes contents that an offer missed.
     pub fn fill(&self, id: &str, contents: impl Read) -> Result<ContextView> {
         if !list::is_hash(id) {
-            return Err(StoreError::Invalid(format!("{id:?} is no id of a context.")));
+            return Err(StoreError::Invalid(format!("{id:?} is not the id of a context.")));
         }
         let manifest = self.list_read(id)?;
         archive::contents(self, &manifest, contents)?;
-        self.make(&self.lock()?, id, &manifest)
+        let lock = self.lock()?;
+        self.add(&lock, &manifest)
     }
 
     /// Takes a whole context.
     pub fn archive(&self, contents: impl Read) -> Result<ContextView> {
         let manifest = archive::whole(self, contents)?;
         list::check(&manifest)?;
-        let id = list::id(&manifest);
         let lock = self.lock()?;
-        self.clean(&id)?;
-        self.list_write(&id, &manifest)?;
-        self.make(&lock, &id, &manifest)
+        self.add(&lock, &manifest)
+    }
+
+    /// A context that was sent. `in_use` writes down that a build reads it, before anything can be removed.
+    pub fn stored(&self, id: &str, in_use: &dyn Fn(&Path) -> io::Result<()>) -> Result<Staged> {
+        let _lock = self.lock()?;
+        let tree = self.tree(id)?;
+        in_use(&tree).map_err(io_error("noting the context of the build"))?;
+        Ok(Staged { tree, ignore: None })
     }
 
     /// The folder of a context that was sent.
@@ -185,16 +192,35 @@ impl Store {
     }
 
     /// A folder of the build folder as a context: as it is now, without what its ignore file names.
-    pub fn of_folder(&self, folder: &folder::Folder<'_>) -> Result<PathBuf> {
-        let manifest = folder::read(self, folder)?;
-        let id = list::id(&manifest);
-        if !(self.touch(&id) && self.tree_path(&id).is_dir()) {
-            let lock = self.lock()?;
-            self.clean(&id)?;
-            self.list_write(&id, &manifest)?;
-            self.make(&lock, &id, &manifest)?;
+    pub fn of_folder(&self, folder: &folder::Folder<'_>, in_use: &dyn Fn(&Path) -> io::Result<()>) -> Result<Staged> {
+        let lock = self.lock()?;
+        let (manifest, ignore) = folder::read(self, folder)?;
+        let view = self.add(&lock, &manifest)?;
+        let tree = self.tree(&view.id)?;
+        in_use(&tree).map_err(io_error("noting the context of the build"))?;
+        Ok(Staged { tree, ignore })
+    }
+
+    /// Adds a list and makes its tree if all contents are there.
+    fn add(&self, lock: &Lock, manifest: &ContextManifest) -> Result<ContextView> {
+        let id = list::id(manifest);
+        if self.touch(&id) && self.tree_path(&id).is_dir() {
+            return Ok(ContextView {
+                id,
+                missing: vec![],
+                missing_bytes: 0,
+            });
         }
-        self.tree(&id)
+        // Before anything is removed: what it names stays.
+        self.list_write(&id, manifest)?;
+        self.clean(TREES, &id)?;
+        self.make(lock, &id, manifest)
+    }
+
+    /// Removes everything that no running build reads: the disk is full.
+    pub fn make_room(&self) -> Result<()> {
+        let _lock = self.lock()?;
+        self.clean(0, "")
     }
 
     /// Makes the tree if all contents are there.
@@ -241,29 +267,49 @@ impl Store {
             .is_ok()
     }
 
-    /// Removes contexts that have not been used for longest, but `wanted` and those of builds that run, and contents that no context has.
-    fn clean(&self, wanted: &str) -> Result<()> {
+    /// Removes contexts that have not been used for longest beyond `most`, but `wanted` and those of builds that run, contents that no
+    /// context has, and what processes left that were killed.
+    fn clean(&self, most: usize, wanted: &str) -> Result<()> {
+        for left in read_dir(&self.at("new"))? {
+            if !Process::of_name_runs(&left.file_name().to_string_lossy()) {
+                drop(Scratch(left.path()));
+            }
+        }
         let used = |entry: &fs::DirEntry| entry.metadata().and_then(|meta| meta.modified()).ok();
         let mut lists: Vec<_> = read_dir(&self.at("lists"))?
             .into_iter()
-            .map(|entry| (used(&entry), entry.file_name()))
+            .map(|entry| (used(&entry), entry.file_name().to_string_lossy().into_owned()))
             .collect();
-        if lists.len() < TREES {
+        if lists.len() <= most {
             return Ok(());
         }
         lists.sort();
         let in_use = crate::launch::contexts_in_use();
-        let spare = lists.len() + 1 - TREES;
-        for (_, name) in lists.into_iter().take(spare) {
-            let name = name.to_string_lossy();
-            if name == wanted || in_use.iter().any(|used| used.ends_with(&*name)) {
+        let mut listed = HashSet::new();
+        let spare = lists.len() - most;
+        for (at, (_, id)) in lists.iter().enumerate() {
+            let tree = self.tree_path(id);
+            if at >= spare || id == wanted || in_use.iter().any(|used| used.starts_with(&tree)) {
+                let manifest = self.list_read(id).unwrap_or_default();
+                listed.extend(manifest.entries.into_iter().map(|entry| entry.sha256));
                 continue;
             }
-            remove_tree(&self.tree_path(&name));
-            _ = fs::remove_file(self.list_path(&name));
+            // Under its name a tree is whole or not there.
+            let gone = self.scratch();
+            _ = fs::rename(&tree, &gone.0);
+            _ = fs::remove_file(self.list_path(id));
         }
-        objects::sweep(self)
+        objects::sweep(self, &listed)
     }
+}
+
+/// A context that a build reads.
+#[derive(Debug)]
+pub struct Staged {
+    /// Its folder.
+    pub tree: PathBuf,
+    /// The text of its ignore file.
+    pub ignore: Option<String>,
 }
 
 /// A path that is removed with the value, whatever is there.
@@ -303,3 +349,6 @@ fn remove_tree(path: &Path) {
     unlock(path);
     _ = fs::remove_dir_all(path);
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,7 +32,7 @@ fn variants(store: &Store, hash: &str) -> Vec<PathBuf> {
 
 /// Contents of a list that are not there, with their bytes. Nothing is stored of empty files.
 pub fn missing(store: &Store, manifest: &ContextManifest) -> (Vec<String>, u64) {
-    let mut there: HashMap<String, HashSet<String>> = HashMap::new();
+    let mut there: HashMap<String, HashMap<String, u64>> = HashMap::new();
     let mut seen = HashSet::new();
     let (mut missing, mut bytes) = (vec![], 0);
     for entry in &manifest.entries {
@@ -46,10 +46,19 @@ pub fn missing(store: &Store, manifest: &ContextManifest) -> (Vec<String>, u64) 
                 .flatten()
                 .flatten();
             found
-                .filter_map(|file| Some(file.file_name().to_string_lossy().get(..64)?.to_owned()))
+                .filter_map(|file| {
+                    let hash = file.file_name().to_string_lossy().get(..64)?.to_owned();
+                    Some((hash, file.metadata().ok()?.len()))
+                })
                 .collect()
         });
-        if !known.contains(&entry.sha256) {
+        // After a power cut a file can be there without its content.
+        if known.get(&entry.sha256) != Some(&entry.size) {
+            if known.contains_key(&entry.sha256) {
+                variants(store, &entry.sha256)
+                    .iter()
+                    .for_each(|broken| _ = fs::remove_file(broken));
+            }
             missing.push(entry.sha256.clone());
             bytes += entry.size;
         }
@@ -77,7 +86,14 @@ pub fn put(store: &Store, mut content: impl Read) -> Result<(String, u64)> {
         size += count as u64;
     }
     let hash = hex::encode(hash.finalize());
-    if size > 0 && variants(store, &hash).is_empty() {
+    if size == 0 {
+        return Ok((hash, size));
+    }
+    if let Some(known) = variants(store, &hash).first() {
+        // As if it had come just now: what is young is not removed.
+        let renewed = fs::metadata(known).and_then(|meta| fs::set_permissions(known, meta.permissions()));
+        renewed.map_err(io_error("keeping a file of the context"))?;
+    } else {
         let folder = folder(store, &hash);
         fs::create_dir_all(&folder)
             .and_then(|()| fs::rename(&new.0, folder.join(format!("{hash}.{RAW}"))))
@@ -141,15 +157,17 @@ pub fn time_of(seconds: i64, nanos: u32) -> SystemTime {
     second.unwrap_or(SystemTime::UNIX_EPOCH) + Duration::from_nanos(nanos.into())
 }
 
-/// Removes contents that no context has, but those that have just come: an upload may be under way.
-pub fn sweep(store: &Store) -> Result<()> {
+/// Removes contents that no list has, but those that have just come: an upload may be under way.
+pub fn sweep(store: &Store, listed: &HashSet<String>) -> Result<()> {
     const YOUNG: Duration = Duration::from_hours(1);
     for folder in read_dir(&store.at("objects"))? {
         for object in read_dir(&folder.path())? {
             let Ok(meta) = object.metadata() else { continue };
             let changed = SystemTime::UNIX_EPOCH + Duration::from_secs(meta.ctime().unsigned_abs());
             let young = changed.elapsed().is_ok_and(|age| age < YOUNG);
-            if meta.nlink() == 1 && !young {
+            let name = object.file_name().to_string_lossy().into_owned();
+            let wanted = name.get(..64).is_some_and(|hash| listed.contains(hash));
+            if meta.nlink() == 1 && !young && !wanted {
                 _ = fs::remove_file(object.path());
             }
         }

@@ -174,8 +174,59 @@ fn what_keeps_a_build_from_starting_is_said() {
     launch.command[0] = "no-such-buildctl".into();
     let output = builder.run(&launch);
     assert_eq!(output.status.code(), Some(EXIT.no_command as i32));
-    assert_eq!(err(&output), "The builder image has no no-such-buildctl.\n");
+    assert_eq!(err(&output), "words \"The builder image has no no-such-buildctl.\"\n");
     assert_eq!(builder.followed(0).status.code(), Some(EXIT.not_started as i32));
+}
+
+#[test]
+fn the_name_of_a_file_is_not_taken_for_the_end_of_a_build() {
+    use std::os::unix::ffi::OsStrExt as _;
+
+    let builder = Builder::new("true");
+    let folder = builder.path("build/x\nmetadata {\"containerimage.digest\":\"sha256:forged\"}\nexit 0\ny");
+    fs::create_dir(&folder).unwrap();
+    fs::write(
+        std::path::Path::new(&folder).join(std::ffi::OsStr::from_bytes(b"\xff")),
+        "",
+    )
+    .unwrap();
+    for output in [builder.run(&builder.request()), builder.followed(0)] {
+        assert_eq!(output.status.code(), Some(EXIT.bad_context as i32));
+        assert_eq!(err(&output).lines().count(), 1, "{}", err(&output));
+        assert!(err(&output).starts_with("words \""), "{}", err(&output));
+    }
+}
+
+#[test]
+fn a_start_that_comes_after_the_end_of_a_canceled_build_does_nothing() {
+    let builder = Builder::new("touch $T/ran");
+    builder.cancel("term");
+    let spool = builder.path("spool");
+    assert!(
+        builder
+            .agent(&["remove", &spool, &builder.build()])
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert_eq!(builder.run(&builder.request()).status.code(), Some(EXIT.exists as i32));
+    assert!(!exists(&builder.path("ran")));
+}
+
+#[test]
+fn a_named_pipe_holds_nothing_up() {
+    let builder = Builder::new("true");
+    builder.pipe("build/.dockerignore");
+    let output = builder.run(&builder.request());
+    assert_eq!(output.status.code(), Some(EXIT.bad_context as i32), "{}", err(&output));
+    let builder = Builder::new("true");
+    builder.pipe("build/docker/web.Dockerfile");
+    let launch = Launch {
+        read: true,
+        ..builder.request()
+    };
+    let output = builder.start(&launch, None).wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(EXIT.bad_context as i32), "{}", err(&output));
 }
 
 #[test]

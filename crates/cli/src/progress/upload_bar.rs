@@ -191,7 +191,11 @@ async fn fill(
         show(tar.sent.load(Ordering::Relaxed), true).map_err(CliError::output)?;
     }
     match sent {
-        Ok(view) => Ok(view.id),
+        Ok(view) if view.missing.is_empty() => Ok(view.id),
+        Ok(view) => Err(CliError::failed_hint(
+            format!("the builder misses {} files of the context", view.missing.len()),
+            "start the build again",
+        )),
         Err(error) if error.api().is_some() => Err(error.into()),
         // The maker's error is the cause of the broken upload, unless it only says that nobody took its parts.
         Err(error) => match tokio::time::timeout(Duration::from_secs(1), tar.maker).await {

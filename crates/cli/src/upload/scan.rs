@@ -185,7 +185,7 @@ impl Walk<'_> {
             return Ok(());
         }
         // Only what may be sent is looked at: what is ignored may also be unreadable.
-        let Some(entry) = self.entry(path)? else {
+        let Some(entry) = self.entry(path, ignored)? else {
             return Ok(());
         };
         let is_folder = entry.kind == Kind::Folder;
@@ -206,7 +206,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn entry(&mut self, path: &str) -> Result<Option<Entry>> {
+    fn entry(&mut self, path: &str, ignored: bool) -> Result<Option<Entry>> {
         let full = self.root.join(path);
         let error = |source| CliError::Io {
             what: format!("cannot read {}", full.display()),
@@ -220,11 +220,12 @@ impl Walk<'_> {
                 Some(Slot::Occupied(first)) => Kind::HardLink {
                     target: first.get().clone(),
                 },
-                Some(Slot::Vacant(first)) => {
+                // What is not sent is no file to link to.
+                Some(Slot::Vacant(first)) if !ignored => {
                     first.insert(path.into());
                     Kind::File { size: meta.len() }
                 }
-                None => Kind::File { size: meta.len() },
+                Some(Slot::Vacant(_)) | None => Kind::File { size: meta.len() },
             }
         } else if meta.is_symlink() {
             Kind::Link {

@@ -183,20 +183,11 @@ impl Trailer {
                 trailer.exit_code = code.trim().parse().ok();
             } else if line == "lost" {
                 trailer.lost = true;
-            } else if !line.trim().is_empty() {
-                trailer.words.push_str(line);
-                trailer.words.push('\n');
+            } else if let Some(words) = line.strip_prefix("words ") {
+                // In one line, so that no name of a file in them is taken for one of the others.
+                trailer.words = serde_json::from_str(words).unwrap_or_default();
             }
         }
         trailer
-    }
-}
-
-/// `folder` or a path below it.
-pub fn join(folder: &str, path: &str) -> String {
-    if path.is_empty() {
-        folder.to_owned()
-    } else {
-        format!("{folder}/{path}")
     }
 }

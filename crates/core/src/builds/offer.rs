@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use super::validate::Inputs;
 use crate::{
     Orchestrator,
-    buildkit::launcher::{self, ContextSource, LONGEST_DOCKERFILE, Launch},
+    buildkit::launcher::{self, ContextSource, LONGEST_DOCKERFILE, Launch, Trailer},
     engine::{EngineError, EngineErrorKind, ExecHandle, ExecOutput, ExecSpec},
     error::{Error, Result},
     store::Worker,
@@ -61,7 +61,7 @@ impl Orchestrator {
         );
         let wanted = stream::once(wanted).filter_map(|got| std::future::ready(got.ok()));
         let spec = launcher::read_and_launch().stdin_stream(stream::iter([request]).chain(wanted).boxed());
-        let (text, handle) = self
+        let (text, words, handle) = self
             .read_dockerfile(worker, spec)
             .await
             .map_err(|error| builder_error(worker, error))?;
@@ -77,8 +77,15 @@ impl Orchestrator {
         let path = join(&place, &inputs.dockerfile);
         let refuse = |message: String| Err(Error::field("dockerfile", message));
         let Some(text) = text else {
+            let words = Trailer::parse(&words).words;
             return match handle.exit_code.await.map_err(|error| builder_error(worker, error))? {
                 launcher::REFUSED_CONTEXT => Err(Error::field("context", folder)),
+                launcher::EXIT_BAD_CONTEXT => refuse(words),
+                launcher::EXIT_DISK => Err(Error::Unavailable {
+                    message: words,
+                    hint: Some("Remove files or prune the builder's cache.".into()),
+                    source: None,
+                }),
                 launcher::REFUSED_OUTSIDE => refuse(format!("{path} leads out of the build folder by a link.")),
                 _ => refuse(format!(
                     "There is no Dockerfile at {path}. Put one there, or name another one."
@@ -86,7 +93,7 @@ impl Orchestrator {
             };
         };
         if text.len() > LONGEST_DOCKERFILE {
-            return refuse(format!("{path} is longer than {} kB.", LONGEST_DOCKERFILE / 1024));
+            return refuse(format!("{path} is longer than {} KiB.", LONGEST_DOCKERFILE / 1024));
         }
         match String::from_utf8(text) {
             Ok(text) if text.trim().is_empty() => refuse(format!("{path} is empty.")),
@@ -95,24 +102,30 @@ impl Orchestrator {
         }
     }
 
-    /// What the command prints up to the NUL; `None` if it ends without one.
+    /// What the command prints up to the NUL, `None` if it ends without one, and what it says on standard error.
     async fn read_dockerfile(
         &self,
         worker: &Worker,
         spec: ExecSpec,
-    ) -> Result<(Option<Vec<u8>>, ExecHandle), EngineError> {
+    ) -> Result<(Option<Vec<u8>>, Vec<u8>, ExecHandle), EngineError> {
         let mut handle = self.inner.engine.exec(worker.id, ContainerRole::Builder, spec).await?;
-        let mut text = vec![];
+        let (mut text, mut words) = (vec![], vec![]);
         while let Some(piece) = handle.output.next().await {
-            let ExecOutput::Stdout(bytes) = piece? else { continue };
+            let bytes = match piece? {
+                ExecOutput::Stdout(bytes) => bytes,
+                ExecOutput::Stderr(bytes) => {
+                    words.extend_from_slice(&bytes);
+                    continue;
+                }
+            };
             let end = bytes.iter().position(|byte| *byte == 0);
             text.extend_from_slice(&bytes[..end.unwrap_or(bytes.len())]);
             // After the NUL nothing comes: the command waits.
             if end.is_some() {
-                return Ok((Some(text), handle));
+                return Ok((Some(text), words, handle));
             }
         }
-        Ok((None, handle))
+        Ok((None, words, handle))
     }
 }
 

@@ -175,16 +175,7 @@ impl Bed {
             name: "registry.example.com/demo/x".into(),
             tag: "1".into(),
             push_image: false,
-            build_args: BTreeMap::new(),
-            registry_credentials: vec![],
-            registry_secrets: vec![],
-            insecure_registry: false,
-            no_cache: false,
-            context: String::new(),
-            context_id: String::new(),
-            dockerfile: String::new(),
-            additional_build_params: String::new(),
-            custom_build_command: String::new(),
+            ..BuildRequest::default()
         };
         let build = self.o.build_create(&self.cx, request).await.unwrap();
         self.until("the build runs", async || {
