@@ -25,6 +25,9 @@ apart() {
 }
 step_layers() {
   apart prt-types 'prt-.*|tokio|axum|reqwest|sqlx|bollard' "it is shared with the browser"
+  apart prt-context 'prt-.*|tokio|axum|reqwest|sqlx|bollard' "it is shared by prtcli and the agent"
+  apart prt-agent-protocol 'prt-(core|store|engine-.*|boot|client|cli|agent|context)|tokio|axum|sqlx|bollard' "it is shared by core and the agent"
+  apart prt-agent 'prt-(core|store|engine-.*|boot|client|cli)|tokio|axum|reqwest|sqlx|bollard' "it runs in every container and is small"
   apart prt-core 'leptos|leptos_.*|axum|sqlx|bollard|kube|prt-(store|engine-.*|boot|client|cli)' "core holds behaviour and knows no adapter"
   apart prt-store 'bollard|kube|leptos|axum|prt-(engine-.*|boot|client|cli)' "no adapter knows another"
   apart prt-engine-docker 'sqlx|kube|leptos|axum|prt-(store|boot|client|cli)' "no adapter knows another"

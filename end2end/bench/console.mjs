@@ -48,6 +48,7 @@ export class Console {
         ...(process.env.DOCKER_HOST && { DOCKER_HOST: process.env.DOCKER_HOST }),
         PRT_CONFIG: join(this.folder, 'console.toml'),
         PRT_SITE_ROOT: environment.site(),
+        PRT_AGENT: environment.agent(),
         PRT_LISTEN: `127.0.0.1:${this.port}`,
         PRT_PUBLIC_URL: this.url,
         PRT_DATA_DIR: join(this.folder, 'data'),

@@ -9,6 +9,7 @@ function variable(name) {
 export const environment = {
   console: () => variable('PRT_CONSOLE_BIN'),
   site: () => variable('PRT_SITE_ROOT'),
+  agent: () => variable('PRT_AGENT'),
   log: () => variable('PRT_BENCH_LOG_BIN'),
   registry: () => variable('PRT_REGISTRY'),
   registryUser: () => variable('PRT_REGISTRY_USER'),

@@ -26,6 +26,7 @@ export const environment = {
   console: () => file('PRT_CONSOLE_BIN'),
   prtcli: () => file('PRTCLI'),
   site: () => file('PRT_SITE_ROOT'),
+  agent: () => file('PRT_AGENT'),
   httpRegistry: () => given('PRT_HTTP_REGISTRY'),
   authority: () => file('PRT_REGISTRY_CA'),
   registry: (): Registry => ({

@@ -37,7 +37,7 @@ impl Started {
         let child = Command::new(env!("CARGO_BIN_EXE_prt-console"))
             .env_clear()
             .envs(
-                ["PATH", "HOME", "DOCKER_HOST"]
+                ["PATH", "HOME", "DOCKER_HOST", "PRT_AGENT"]
                     .iter()
                     .filter_map(|name| Some((*name, env::var(name).ok()?))),
             )

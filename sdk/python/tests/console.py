@@ -28,6 +28,7 @@ ADMIN_PASSWORD = "admin-password-of-tests"
 USER_PASSWORD = "user-password-of-tests"
 HOW = {
     "PRT_CONSOLE_BIN": "the console's program: run scripts/build.sh debug and set it to $CARGO_TARGET_DIR/debug/prt-console",
+    "PRT_AGENT": "the program for containers: run scripts/build.sh debug and set it to $CARGO_TARGET_DIR/agent/prt-agent",
     "PRT_SITE_ROOT": "the console's web files: run scripts/build.sh debug and set it to $CARGO_TARGET_DIR/site-debug",
     "PRTCLI": "the command line's program: run scripts/build.sh debug and set it to $CARGO_TARGET_DIR/debug/prtcli",
     "PRT_SDK_WHEEL": "the package's wheel: scripts/sdk.sh test sets it",
@@ -128,6 +129,7 @@ class Console:
             "PRT_INSTANCE": self.instance,
             "PRT_ADMIN_PASSWORD": ADMIN_PASSWORD,
             "PRT_SITE_ROOT": var("PRT_SITE_ROOT"),
+            "PRT_AGENT": var("PRT_AGENT"),
         }
         self._process: subprocess.Popen[bytes] | None = None
         self._clients: list[Client] = []

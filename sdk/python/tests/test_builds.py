@@ -203,7 +203,7 @@ def test_dockers_options_are_sent_when_given(server: Server, tmp_path: Path) -> 
     # A Dockerfile that is not in the context goes along as text.
     (tmp_path / "app").mkdir()
     (tmp_path / "Dockerfile.ci").write_text("FROM scratch\n")
-    server.on("PUT", "/workers/Worker-1/context", Answer(None, 204))
+    server.on("POST", "/workers/Worker-1/contexts", {"id": "c1", "missing": []})
     made = prt.get_worker("Worker-1").build_image("r.io/x", "1", context=tmp_path / "app", dockerfile=tmp_path / "Dockerfile.ci")
     assert made.succeeded
     body = server.asked("POST", "/builds")[-1].json

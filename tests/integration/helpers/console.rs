@@ -196,7 +196,7 @@ impl Console {
         command
             .env_clear()
             .envs(
-                ["PATH", "HOME", "DOCKER_HOST"]
+                ["PATH", "HOME", "DOCKER_HOST", "PRT_AGENT"]
                     .iter()
                     .filter_map(|name| Some((*name, env::var(name).ok()?))),
             )

@@ -53,8 +53,8 @@ class Build:
     reference: str
     """``name:tag``."""
     status: str
-    """``Pending``, ``Running``, ``Canceling``, ``Succeeded``, ``Failed`` or ``Canceled``. A build is ``Canceling`` until its builder has
-    confirmed the end; until then it may still push."""
+    """``Pending``, ``Running``, ``Canceling``, ``Succeeded``, ``Failed`` or ``Canceled``. A build is ``Canceling`` until its
+    builder has confirmed the end; until then it may still push."""
     reason: str | None
     """Why it failed, in one word."""
     message: str
