@@ -21,6 +21,11 @@ use crate::helpers::{ADMIN_PASSWORD, Cli, Console, builder_worker, docker, http_
 
 const DOCKERFILE: &str = "FROM scratch\nCOPY . /c/\n";
 
+fn http() -> reqwest::Client {
+    let client = reqwest::Client::builder().timeout(Duration::from_mins(1));
+    client.redirect(reqwest::redirect::Policy::none()).build().unwrap()
+}
+
 /// What a path is: its content, or where a link points.
 type Tree = BTreeMap<String, String>;
 
@@ -122,7 +127,7 @@ fn read(folder: &Path, below: &str, tree: &mut Tree) {
 
 /// The last layer of an image in the plain registry, unpacked.
 async fn layer(build: &BuildView) -> tempfile::TempDir {
-    let http = reqwest::Client::new();
+    let http = http();
     let (host, repository) = build.name.split_once('/').unwrap();
     let port = host.rsplit_once(':').unwrap().1;
     let base = format!("http://127.0.0.1:{port}/v2/{repository}");
@@ -251,7 +256,7 @@ impl Rig {
 
     async fn put(&self, tar: Vec<u8>) -> ContextView {
         let url = format!("{}/api/v1/workers/{}/contexts", self.console.url, self.worker);
-        let put = reqwest::Client::new().put(url).bearer_auth(&self.token).body(tar);
+        let put = http().put(url).bearer_auth(&self.token).body(tar);
         let answer = put.send().await.unwrap().text().await.unwrap();
         serde_json::from_str(&answer).unwrap_or_else(|_| panic!("{answer}"))
     }
@@ -336,7 +341,7 @@ impl Rig {
             .text("tag", "1")
             .text("push_image", "true")
             .text("insecure_registry", "true");
-        let post = reqwest::Client::new()
+        let post = http()
             .post(format!("{}/_fn/start_build", self.console.url))
             .bearer_auth(&self.token)
             .header("accept", "application/json")
@@ -371,7 +376,7 @@ async fn an_image_holds_exactly_the_files_of_its_folder() {
             assert_holds(&build, tree, &format!("pair {number}, {which}, {entry}")).await;
         }
     }
-    println!("{pairs} pairs built to exactly their content");
+    writeln!(std::io::stdout(), "{pairs} pairs built to exactly their content").unwrap();
 }
 
 #[tokio::test]
@@ -472,10 +477,7 @@ async fn a_context_is_sent_once_and_is_never_part_of_another() {
 async fn a_context_that_makes_no_sense_is_refused() {
     let rig = Rig::start().await;
     let url = format!("{}/api/v1/workers/{}/contexts", rig.console.url, rig.worker);
-    let http = reqwest::Client::builder()
-        .timeout(Duration::from_mins(1))
-        .build()
-        .unwrap();
+    let http = http();
     let offer = async |entries: serde_json::Value| {
         let offer = http
             .post(&url)

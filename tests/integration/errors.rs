@@ -316,7 +316,7 @@ async fn builds_that_cannot_be() {
         "no other was begun"
     );
 
-    // What the running build reads stays: the form's files, and the folder that prtcli would replace, large enough to be refused on its way.
+    // What the running build reads stays: the form's files. A folder that prtcli sends is a context of its own.
     sh(
         &alice,
         &worker.name,
@@ -329,7 +329,8 @@ async fn builds_that_cannot_be() {
     fs::write(app.join("Dockerfile"), "FROM scratch\nCOPY data /\n").unwrap();
     fs::write(app.join("data"), vec![7; 64 * 1024 * 1024]).unwrap();
     let app = app.display().to_string();
-    let (exit, said) = prtcli(&cli, &["build", &app, "--worker", &worker.name, "-t", "x:1"], "");
+    let tag = format!("{}:1", request.name);
+    let (exit, said) = prtcli(&cli, &["build", &app, "--worker", &worker.name, "-t", &tag], "");
     assert!(
         exit == Some(1) && said.contains("is busy with build #1"),
         "{exit:?} {said}"
@@ -360,7 +361,7 @@ async fn workers_that_cannot_start() {
     for (config, part, args) in [
         (
             wrong_password,
-            "refuses to let demo-robot pull",
+            "be pulled by demo-robot",
             vec![
                 "--image",
                 &private,

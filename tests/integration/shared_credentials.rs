@@ -4,7 +4,7 @@ use prt_client::{Client, ClientError};
 use prt_types::{
     ErrorCode,
     build_config::{BuildConfigInput, WhenBusy},
-    builds::{BuildRequest, BuildStatus},
+    builds::{BuildRequest, BuildStatus, RerunRequest},
     container_images::{ContainerImageInput, ContainerImageView},
     registry_credentials::{CredentialScope, RegistryCredentialInput},
     workers::{ImageConfig, WorkerConfig},
@@ -91,7 +91,8 @@ async fn only_allowed_frontends_read_a_dockerfile() {
         let text = format!("buildctl build {}", text.replace("EVIL", &evil));
         move |request: &mut BuildRequest| request.custom_build_command = text
     };
-    let changes: [(&str, Box<dyn FnOnce(&mut BuildRequest)>); 7] = [
+    type Change = Box<dyn FnOnce(&mut BuildRequest)>;
+    let changes: [(&str, Change); 7] = [
         ("build_args", Box::new(argument)),
         (
             "additional_build_params",
@@ -216,7 +217,10 @@ async fn a_custom_builder_gets_what_is_shared_only_if_its_rule_says_so() {
     let build = console.build_end(&alice, build.number).await;
     assert_eq!(build.status, BuildStatus::Succeeded, "{}", build.message);
     trust(&console, &rule, false).await;
-    let again = alice.build_rerun(build.number, &Default::default()).await.unwrap_err();
+    let again = alice
+        .build_rerun(build.number, &RerunRequest::default())
+        .await
+        .unwrap_err();
     assert_eq!(again.api().unwrap().code, ErrorCode::Forbidden, "{again}");
 }
 

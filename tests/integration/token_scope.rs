@@ -328,7 +328,8 @@ fn links(links: &[(&str, &str)], file: Option<&str>) -> Vec<u8> {
 
 #[tokio::test]
 async fn no_link_leads_it_out_of_the_build_folder() {
-    let console = Console::start().await;
+    // Only a worker that can reach the console has a login of its own.
+    let console = Console::start_with(&[("PRT_WORKER_URL", "http://127.0.0.1:1")]).await;
     let alice = console.user("alice", &[]).await;
     let worker = console.worker(&alice, &builder_worker("Medium-restricted")).await.name;
     let look = "ls -A ~ && cat ~/.bashrc";

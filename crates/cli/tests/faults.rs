@@ -314,6 +314,8 @@ async fn a_closed_output_is_no_panic() {
 
 #[tokio::test]
 async fn a_folder_is_uploaded_without_what_is_ignored() {
+    /// Of `x`.
+    const KEEP: &str = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881";
     let folder = tempfile::tempdir().unwrap();
     let context = folder.path().join("my app");
     std::fs::create_dir(&context).unwrap();
@@ -326,7 +328,15 @@ async fn a_folder_is_uploaded_without_what_is_ignored() {
         std::fs::write(context.join(name), content).unwrap();
     }
     let server = Server::start(|request, _| match request.path.as_str() {
-        "/api/v1/workers/W-1/context" => Answer::Close("HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n".into()),
+        // The builder has the Dockerfile already.
+        "/api/v1/workers/W-1/contexts" => json(
+            200,
+            &serde_json::json!({ "id": "c".repeat(64), "missing": [KEEP], "missing_bytes": 1 }),
+        ),
+        path if path.starts_with("/api/v1/workers/W-1/contexts/") => json(
+            200,
+            &serde_json::json!({ "id": "c".repeat(64), "missing": [], "missing_bytes": 0 }),
+        ),
         "/api/v1/builds" => json(201, &build_view()),
         _ => Answer::Close(format!("{HEAD}{}", end(1, "Succeeded"))),
     })
@@ -351,15 +361,23 @@ async fn a_folder_is_uploaded_without_what_is_ignored() {
         text(&output.stderr)
     );
     let requests = server.requests();
-    assert_eq!(requests[0].query.as_deref(), Some("path=cli%2Fmy_app"));
-    let sent = text(&requests[0].body);
-    assert!(sent.contains("keep\0") && sent.contains("Dockerfile\0") && !sent.contains("drop\0"));
-    let asked: serde_json::Value = serde_json::from_slice(&requests[1].body).unwrap();
+    let offered: serde_json::Value = serde_json::from_slice(&requests[0].body).unwrap();
+    let paths: Vec<_> = offered["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| &entry["path"])
+        .collect();
+    assert_eq!(paths, [".dockerignore", "Dockerfile", "keep"]);
+    assert!(requests[1].path.ends_with(&"c".repeat(64)));
+    let sent = text(&requests[1].body);
+    assert!(sent.starts_with(KEEP) && !sent.contains("FROM scratch"));
+    let asked: serde_json::Value = serde_json::from_slice(&requests[2].body).unwrap();
     assert_eq!(
         asked,
         serde_json::json!({
             "worker": "W-1", "name": "h:5000/x", "tag": "1", "push_image": true, "build_args": {"A": "b"},
-            "insecure_registry": false, "no_cache": false, "context": "cli/my_app", "dockerfile": "Dockerfile",
+            "insecure_registry": false, "no_cache": false, "context_id": "c".repeat(64), "dockerfile": "Dockerfile",
         })
     );
 }

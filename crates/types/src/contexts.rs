@@ -48,7 +48,6 @@ pub struct ContextEntry {
     pub target: String,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
 fn is_zero(size: &u64) -> bool {
     *size == 0
 }

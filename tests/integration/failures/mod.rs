@@ -134,7 +134,8 @@ impl Score {
             wrong,
             ..
         } = self;
-        println!("{what}: {named} of {all} planted faults named rightly, {advised} with the right advice");
+        let line = format!("{what}: {named} of {all} planted faults named rightly, {advised} with the right advice");
+        std::io::Write::write_all(&mut std::io::stdout(), format!("{line}\n").as_bytes()).unwrap();
         assert!(
             wrong.is_empty(),
             "{what}, {named} and {advised} of {all}:\n{}",

@@ -56,9 +56,10 @@ pub fn unpack(folder: &str, path: &str, whole: bool, contents: impl Read) -> Res
         new
     } else {
         merge(&root, &new, path)?;
-        match path.as_os_str().is_empty() {
-            true => root.try_clone(),
-            false => root.open_dir(path),
+        if path.as_os_str().is_empty() {
+            root.try_clone()
+        } else {
+            root.open_dir(path)
         }
         .map_err(io_error(format!("opening {}", path.display())))?
     };

@@ -97,10 +97,9 @@ fn remember(runner: &Runner<'_>, pins: &mut Vec<Pin>, new: Pin) -> io::Result<()
     let spare = (pins.len() + 1).saturating_sub(MOST_PINS);
     pins.drain(..spare);
     pins.push(new);
-    let text: String = pins
-        .iter()
-        .map(|pin| format!("{}\t{}\t{}\n", pin.reference, pin.digest, pin.user))
-        .collect();
+    let fields = |pin: &Pin| [pin.reference.as_str(), &pin.digest, &pin.user].join("\t");
+    let mut text = pins.iter().map(fields).collect::<Vec<_>>().join("\n");
+    text.push('\n');
     place(&pins_path(runner), text.as_bytes())
 }
 
@@ -242,7 +241,7 @@ impl<'a> Turns<'a> {
             let step = is_step(&text);
             held.push(text);
             if step {
-                self.show(held.drain(..).collect::<Vec<_>>().iter().map(String::as_str))?;
+                self.show(std::mem::take(&mut held).iter().map(String::as_str))?;
                 // The rest as it comes.
                 io::copy(&mut from, &mut self.runner.progress()?)?;
                 break;
@@ -314,7 +313,7 @@ impl<'a> Turns<'a> {
             |at| printed[at..].join("\n")["error: ".len()..].trim_end().to_owned(),
         );
         if self.runner.canceled() {
-            error = "context canceled".to_owned();
+            "context canceled".clone_into(&mut error);
         }
         if is_refusal(&error)
             && let Some(pin) = self.pins.iter().rev().find(|pin| pin.reference == image)
@@ -453,6 +452,7 @@ fn transfer(line: &str, step: &str) -> Option<String> {
     (!statuses.is_empty()).then(|| json!({"statuses": statuses}).to_string())
 }
 
+#[expect(clippy::disallowed_methods, reason = "there is no clock to be set in a container")]
 fn now() -> String {
     // The progress of BuildKit has times of this machine as well.
     OffsetDateTime::from(std::time::SystemTime::now())

@@ -183,12 +183,11 @@ impl List {
 
     /// What comes later counts.
     fn put(&mut self, entry: ContextEntry) {
-        match self.at.get(&entry.path) {
-            Some(at) => self.entries[*at] = entry,
-            None => {
-                self.at.insert(entry.path.clone(), self.entries.len());
-                self.entries.push(entry);
-            }
+        if let Some(at) = self.at.get(&entry.path) {
+            self.entries[*at] = entry;
+        } else {
+            self.at.insert(entry.path.clone(), self.entries.len());
+            self.entries.push(entry);
         }
     }
 

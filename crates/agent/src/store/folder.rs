@@ -270,20 +270,19 @@ impl Walk<'_> {
             return Ok(());
         }
         entry.kind = ContextEntryType::File;
-        (entry.sha256, entry.size) = match self.known.of(meta) {
-            Some(hash) => (hash, meta.len()),
-            None => {
-                let error = || io_error(format!("reading {}", entry.path));
-                let file = open_file(dir, name).map_err(error())?;
-                // Before its content: what changes while it is read has a later time then.
-                let meta = file.metadata().map_err(error())?;
-                let (hash, size) = objects::put(self.store, file)?;
-                if size == meta.len() {
-                    self.known.note(&meta, &hash);
-                }
-                (hash, size)
+        if let Some(hash) = self.known.of(meta) {
+            (entry.sha256, entry.size) = (hash, meta.len());
+        } else {
+            let error = || io_error(format!("reading {}", entry.path));
+            let file = open_file(dir, name).map_err(error())?;
+            // Before its content: what changes while it is read has a later time then.
+            let meta = file.metadata().map_err(error())?;
+            let (hash, size) = objects::put(self.store, file)?;
+            if size == meta.len() {
+                self.known.note(&meta, &hash);
             }
-        };
+            (entry.sha256, entry.size) = (hash, size);
+        }
         if meta.nlink() > 1 {
             self.seen.insert(inode, entry.path.clone());
         }

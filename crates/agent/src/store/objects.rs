@@ -45,19 +45,25 @@ pub fn missing(store: &Store, manifest: &ContextManifest) -> (Vec<String>, u64) 
                 .into_iter()
                 .flatten()
                 .flatten();
-            found
-                .filter_map(|file| {
-                    let hash = file.file_name().to_string_lossy().get(..64)?.to_owned();
-                    Some((hash, file.metadata().ok()?.len()))
-                })
-                .collect()
+            let mut sizes = HashMap::new();
+            for file in found {
+                let name = file.file_name().to_string_lossy().into_owned();
+                if let (Some(hash), Ok(meta)) = (name.get(..64), file.metadata()) {
+                    // All that there is of a content has its size.
+                    let size = sizes.entry(hash.to_owned()).or_insert(meta.len());
+                    if *size != meta.len() {
+                        *size = u64::MAX;
+                    }
+                }
+            }
+            sizes
         });
         // After a power cut a file can be there without its content.
         if known.get(&entry.sha256) != Some(&entry.size) {
             if known.contains_key(&entry.sha256) {
-                variants(store, &entry.sha256)
-                    .iter()
-                    .for_each(|broken| _ = fs::remove_file(broken));
+                for broken in variants(store, &entry.sha256) {
+                    _ = fs::remove_file(broken);
+                }
             }
             missing.push(entry.sha256.clone());
             bytes += entry.size;
@@ -115,9 +121,8 @@ pub fn link(store: &Store, entry: &ContextEntry, nth: u32, nanos: u32, to: &Path
     let wanted = folder.join(format!("{hash}.{:o}.{}.{nth}", entry.mode, entry.mtime));
     if !wanted.exists() {
         let raw = folder.join(format!("{hash}.{RAW}"));
-        let source = match variants(store, hash).into_iter().next() {
-            Some(source) => source,
-            None => return Err(error()(io::ErrorKind::NotFound.into())),
+        let Some(source) = variants(store, hash).into_iter().next() else {
+            return Err(error()(io::ErrorKind::NotFound.into()));
         };
         let new = store.scratch();
         if raw.exists() {

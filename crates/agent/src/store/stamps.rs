@@ -5,8 +5,9 @@
 
 use std::{
     collections::HashMap,
+    fmt::Write as _,
     fs::File,
-    io::{self, BufRead as _, BufReader, Write as _},
+    io::{self, BufRead as _, BufReader},
     path::PathBuf,
 };
 
@@ -68,7 +69,8 @@ impl Stamps {
             .find(|nanos| !self.taken.contains_key(&(size, *nanos)))
             .unwrap_or(1);
         self.note(hash, size, nanos);
-        self.new.push_str(&format!("{hash} {size} {nanos}\n"));
+        // Writing to a string does not fail.
+        _ = writeln!(self.new, "{hash} {size} {nanos}");
         nanos
     }
 
@@ -85,7 +87,7 @@ impl Stamps {
             .map_err(io_error(error))?;
         // A line that a crash has cut must not become one with the next.
         let text = format!("\n{}", std::mem::take(&mut self.new));
-        file.write_all(text.as_bytes())
+        io::Write::write_all(&mut file, text.as_bytes())
             .and_then(|()| file.sync_data())
             .map_err(io_error(error))
     }

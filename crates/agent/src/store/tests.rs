@@ -1,14 +1,10 @@
 //! Contexts that are not used any more, and what a crash leaves.
 
-use std::{fs, io, path::Path};
+use std::{fs, path::Path};
 
 use prt_types::contexts::{ContextEntry, ContextEntryType, ContextManifest};
 
 use super::{Store, TREES, folder::Folder};
-
-fn read_only(_: &Path) -> io::Result<()> {
-    Ok(())
-}
 
 struct Bed {
     dir: tempfile::TempDir,
@@ -31,7 +27,8 @@ impl Bed {
             path: "",
             dockerfile: "Dockerfile",
         };
-        self.store.of_folder(&source, &read_only).unwrap().tree
+        let in_use = |tree: &Path| fs::metadata(tree).map(drop);
+        self.store.of_folder(&source, &in_use).unwrap().tree
     }
 
     fn count(&self, name: &str) -> usize {

@@ -19,7 +19,6 @@ pub const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nco
 pub struct Request {
     pub method: String,
     pub path: String,
-    pub query: Option<String>,
     head: String,
     pub body: Vec<u8>,
 }
@@ -134,14 +133,10 @@ async fn read(socket: &mut TcpStream) -> std::io::Result<Option<Request>> {
             if whole {
                 let mut words = head.split(' ');
                 let (method, target) = (words.next().unwrap().to_owned(), words.next().unwrap());
-                let (path, query) = match target.split_once('?') {
-                    Some((path, query)) => (path.to_owned(), Some(query.to_owned())),
-                    None => (target.to_owned(), None),
-                };
+                let path = target.split_once('?').map_or(target, |(path, _)| path).to_owned();
                 return Ok(Some(Request {
                     method,
                     path,
-                    query,
                     head,
                     body,
                 }));

@@ -347,7 +347,7 @@ mod tests {
 
     #[test]
     fn base64_is_masked_also_where_its_lines_are_broken() {
-        let secret: String = (0..200).map(|at| char::from(b'!' + (at * 7 % 90))).collect();
+        let secret: String = (0..200_u32).filter_map(|at| char::from_u32(33 + at * 7 % 90)).collect();
         let masker = masker(&[&secret]);
         for before in ["", "a", "ab", "robot:"] {
             let digits = STANDARD.encode(format!("{before}{secret}"));

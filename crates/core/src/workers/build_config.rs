@@ -311,7 +311,7 @@ impl Orchestrator {
         let done = match exec_collect(&*self.inner.engine, worker.id, ContainerRole::Builder, ask, 256 * 1024).await {
             Ok(done) => done,
             // What that means for the worker is for those to say who watch it.
-            Err(error) if error.kind == EngineErrorKind::NoSuchContainer => {
+            Err(error) if matches!(error.kind, EngineErrorKind::NoSuchContainer | EngineErrorKind::Paused) => {
                 let message = "The builder does not run: whether it has the files and folders and finds the hosts was not looked at.";
                 return Ok(vec![notice(message.into())]);
             }

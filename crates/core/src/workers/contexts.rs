@@ -56,7 +56,7 @@ impl Orchestrator {
         let end = StreamEnd::default();
         let contents = tar.map(|tar| Contents {
             bytes: watched(tar, end.clone(), SILENCE),
-            whole: end.clone().is_whole().boxed(),
+            whole: end.clone().whole().boxed(),
         });
         let agent = Agent::of_builder();
         let reply = agent::ask(&*self.inner.engine, worker.id, &agent, &request, contents).await;

@@ -86,7 +86,7 @@ impl Orchestrator {
             whole: {
                 let (this, turns, end, placing) = (self.clone(), Arc::clone(&turns), end.clone(), placing.clone());
                 let (worker, relative) = (worker.clone(), relative.clone());
-                async move { end.is_whole().await && this.may_be_placed(&turns, &placing, &worker, &relative, kind).await }
+                async move { end.whole().await && this.may_be_placed(&turns, &placing, &worker, &relative, kind).await }
                     .boxed()
             },
         };
@@ -258,7 +258,7 @@ impl StreamEnd {
     }
 
     /// Asked at its end: whether that is its own.
-    pub async fn is_whole(self) -> bool {
+    pub async fn whole(self) -> bool {
         self.broken().is_none()
     }
 
@@ -313,6 +313,6 @@ mod tests {
         let pieces = watched(bytes, end.clone(), Duration::from_millis(20));
         assert_eq!(pieces.collect::<Vec<_>>().await, ["a"]);
         assert_eq!(end.broken().as_deref(), Some("nothing came for 0 s"));
-        assert!(!end.is_whole().await);
+        assert!(!end.whole().await);
     }
 }

@@ -26,15 +26,12 @@ struct Count {
 
 impl Count {
     fn add<T>(&mut self, result: Result<T, StoreError>) -> Option<T> {
-        match result {
-            Ok(value) => {
-                self.done += 1;
-                Some(value)
-            }
-            Err(_) => {
-                self.refused += 1;
-                None
-            }
+        if let Ok(value) = result {
+            self.done += 1;
+            Some(value)
+        } else {
+            self.refused += 1;
+            None
         }
     }
 }

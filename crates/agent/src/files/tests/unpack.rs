@@ -242,7 +242,7 @@ fn only_what_a_living_process_uploads_is_left_alone() {
     fs::write(folders.build.join(".prt-upload-file"), "").unwrap();
     link(&folders.outside, folders.build.join(".prt-upload-link"));
     write(folders.build(), "x", None, &b"x"[..]).unwrap();
-    let mut living = vec![file.name.clone(), folder.name.clone()];
+    let mut living = [file.name.clone(), folder.name.clone()];
     living.sort();
     assert_eq!(folders.names(""), [&living[..], &["x".to_owned()]].concat());
     drop((file, folder));
