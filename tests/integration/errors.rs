@@ -329,7 +329,7 @@ async fn builds_that_cannot_be() {
     fs::write(app.join("Dockerfile"), "FROM scratch\nCOPY data /\n").unwrap();
     fs::write(app.join("data"), vec![7; 64 * 1024 * 1024]).unwrap();
     let app = app.display().to_string();
-    let tag = format!("{}:1", request.name);
+    let tag = format!("{}:1", console.build_request(&worker.name, "x", "1").name);
     let (exit, said) = prtcli(&cli, &["build", &app, "--worker", &worker.name, "-t", &tag], "");
     assert!(
         exit == Some(1) && said.contains("is busy with build #1"),

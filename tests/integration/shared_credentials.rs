@@ -91,8 +91,8 @@ async fn only_allowed_frontends_read_a_dockerfile() {
         let text = format!("buildctl build {}", text.replace("EVIL", &evil));
         move |request: &mut BuildRequest| request.custom_build_command = text
     };
-    type Change = Box<dyn FnOnce(&mut BuildRequest)>;
-    let changes: [(&str, Change); 7] = [
+    type Change<'a> = Box<dyn FnOnce(&mut BuildRequest) + 'a>;
+    let changes: [(&str, Change<'_>); 7] = [
         ("build_args", Box::new(argument)),
         (
             "additional_build_params",
