@@ -10,7 +10,7 @@ use prt_types::{
     workers::{ImageConfig, WorkerConfig},
 };
 
-use crate::helpers::{Cli, Console, builder_worker, docker, registry, remove_image};
+use crate::helpers::{Cli, Console, builder_worker, docker, docker_remove, registry};
 
 const PLAIN: &str = "FROM scratch\nCOPY Dockerfile /\n";
 
@@ -247,6 +247,16 @@ impl Tagged {
 
 impl Drop for Tagged {
     fn drop(&mut self) {
-        remove_image(&self.0);
+        // By this name only: builders of other tests run on the same image.
+        docker_remove(
+            &[
+                "images",
+                "--format",
+                "{{.Repository}}:{{.Tag}}",
+                "--filter",
+                &format!("reference={}", self.0),
+            ],
+            &["rmi"],
+        );
     }
 }

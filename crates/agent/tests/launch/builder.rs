@@ -82,11 +82,11 @@ impl Builder {
         }
     }
 
-    pub fn input(&self) -> LaunchInput {
-        self.input_with(&[("config.json", "hunter2!"), ("pulls", ""), ("split", "")])
+    pub fn input() -> LaunchInput {
+        Self::input_with(&[("config.json", "hunter2!"), ("pulls", ""), ("split", "")])
     }
 
-    pub fn input_with(&self, files: &[(&str, &str)]) -> LaunchInput {
+    pub fn input_with(files: &[(&str, &str)]) -> LaunchInput {
         let files = files.iter().map(|(name, content)| MemoryFile {
             name: (*name).into(),
             content: (*content).into(),
@@ -123,7 +123,7 @@ impl Builder {
     }
 
     pub fn run(&self, launch: &Launch) -> Output {
-        let child = self.start(launch, Some(&self.input()));
+        let child = self.start(launch, Some(&Self::input()));
         child.wait_with_output().unwrap()
     }
 

@@ -13,7 +13,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use crate::builder::{Builder, err, out};
 
 /// Prints the files of the context with their contents.
-const SHOW: &str = r#"find . ! -name . | LC_ALL=C sort >&2; cat a >&2"#;
+const SHOW: &str = r"find . ! -name . | LC_ALL=C sort >&2; cat a >&2";
 
 fn forget(builder: &Builder) {
     fs::remove_dir_all(builder.path("spool")).unwrap();
@@ -31,7 +31,7 @@ fn constant(path: &str) {
 
 #[test]
 fn equal_sizes_and_times_with_other_contents_look_different() {
-    let builder = Builder::new(r#"stat -c '%n %s %y' a >&2; cat a >&2"#);
+    let builder = Builder::new(r"stat -c '%n %s %y' a >&2; cat a >&2");
     let mut seen = vec![];
     for content in ["one", "two", "six", "one"] {
         fs::write(builder.path("build/a"), content).unwrap();
@@ -78,7 +78,7 @@ fn the_ignore_file_and_the_consoles_own_files_count() {
 
 #[test]
 fn modes_links_and_times_are_kept() {
-    let builder = Builder::new(r#"stat -c '%n %a %h %Y %N' a b c d e d/f >&2"#);
+    let builder = Builder::new(r"stat -c '%n %a %h %Y %N' a b c d e d/f >&2");
     fs::write(builder.path("build/a"), "same").unwrap();
     fs::write(builder.path("build/b"), "same").unwrap();
     fs::hard_link(builder.path("build/a"), builder.path("build/c")).unwrap();
@@ -124,7 +124,7 @@ fn modes_links_and_times_are_kept() {
 
 #[test]
 fn a_folder_that_is_swapped_while_it_is_read_gives_nothing_away() {
-    let builder = Builder::new(r#"grep -r canary . >&2; exit 0"#);
+    let builder = Builder::new(r"grep -r canary . >&2; exit 0");
     let secret = builder.path("secret");
     fs::create_dir_all(&secret).unwrap();
     fs::write(format!("{secret}/x"), "canary").unwrap();

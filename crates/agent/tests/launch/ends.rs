@@ -42,7 +42,7 @@ fn a_secret_is_a_file_in_memory_for_as_long_as_the_build_runs() {
         r#"printf '%s\n' "$@" >"$T/args"
         for word; do case $word in id=*) cat "${word#*,src=}" >>"$T/secrets"; echo "${word#*,src=}" >>"$T/where" ;; esac; done"#,
     );
-    let input = builder.input_with(&[
+    let input = Builder::input_with(&[
         ("config.json", "{}"),
         ("secrets/.npmrc", "hunter2!\n"),
         ("secrets/key", "k"),
@@ -72,7 +72,7 @@ fn a_build_goes_on_when_its_readers_are_killed() {
     );
     builder.pipe("reached");
     builder.pipe("go");
-    let mut first = builder.start(&builder.request(), Some(&builder.input()));
+    let mut first = builder.start(&builder.request(), Some(&Builder::input()));
     builder.await_pipe("reached");
     // Nobody reads this one's output; then it is gone without a word.
     let mut stuck = builder.follow(0);
@@ -96,7 +96,7 @@ fn a_cancel_reaches_a_running_build() {
     let builder =
         Builder::new(r#"trap 'echo canceled >&2; exit 7' TERM; echo >"$T/reached"; while :; do sleep 0.01; done"#);
     builder.pipe("reached");
-    let child = builder.start(&builder.request(), Some(&builder.input()));
+    let child = builder.start(&builder.request(), Some(&Builder::input()));
     builder.await_pipe("reached");
     for _ in 0..2 {
         builder.cancel("term");
@@ -109,7 +109,7 @@ fn a_cancel_reaches_a_running_build() {
 fn a_build_that_does_not_heed_is_killed() {
     let builder = Builder::new(r#"trap '' TERM; echo >"$T/reached"; while :; do sleep 0.01; done"#);
     builder.pipe("reached");
-    let child = builder.start(&builder.request(), Some(&builder.input()));
+    let child = builder.start(&builder.request(), Some(&Builder::input()));
     builder.await_pipe("reached");
     builder.cancel("term");
     builder.cancel("kill");
@@ -132,7 +132,7 @@ fn a_build_ends_with_its_command_even_if_its_runner_is_killed() {
     );
     builder.pipe("reached");
     builder.pipe("go");
-    let child = builder.start(&builder.request(), Some(&builder.input()));
+    let child = builder.start(&builder.request(), Some(&Builder::input()));
     builder.await_pipe("reached");
     let runner = fs::read_to_string(builder.of_build("runner")).unwrap();
     let killed = Command::new("kill")

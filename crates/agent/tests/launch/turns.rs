@@ -49,8 +49,8 @@ exit 0"#;
 const SHORT_WAY: &str = r#"echo '{"vertexes":[{"digest":"c","name":"[1/2] FROM r:5000/base/bb:1@sha256:12ab"}]}' >&2"#;
 
 /// ada pulls base images, bob tools, and eve pushes.
-fn three(builder: &Builder) -> LaunchInput {
-    builder.input_with(&[
+fn three() -> LaunchInput {
+    Builder::input_with(&[
         ("config.json", "eve"),
         ("0/config.json", ""),
         ("1/config.json", "ada"),
@@ -61,9 +61,9 @@ fn three(builder: &Builder) -> LaunchInput {
 }
 
 /// One user for everything.
-fn one(builder: &Builder, user: &str) -> LaunchInput {
+fn one(user: &str) -> LaunchInput {
     let pulls = format!("r:5000/\t1\t{user}\n");
-    builder.input_with(&[
+    Builder::input_with(&[
         ("config.json", user),
         ("1/config.json", user),
         ("pulls", &pulls),
@@ -96,7 +96,7 @@ impl Builder {
 fn each_image_is_pulled_with_its_own_login() {
     let builder = Builder::new(BUILDCTL);
     builder.images("r:5000/base/bb:1 r:5000/tools/t:1");
-    let output = builder.run_with(&three(&builder));
+    let output = builder.run_with(&three());
     assert_eq!(
         builder.done(),
         "pull r:5000/base/bb:1 as ada\npull r:5000/tools/t:1 as bob\nbuild as eve\n"
@@ -130,7 +130,7 @@ fn each_image_is_pulled_with_its_own_login() {
 #[test]
 fn one_login_goes_the_short_way() {
     let builder = Builder::new(r#"printf '%s\n' "$@" >"$T/done""#);
-    let output = builder.run_with(&one(&builder, "ada"));
+    let output = builder.run_with(&one("ada"));
     assert_eq!(err(&output), "exit 0\n");
     assert!(!builder.done().contains("source-policy-file"));
 }
@@ -139,7 +139,7 @@ fn one_login_goes_the_short_way() {
 fn a_pull_that_is_refused_ends_the_build_with_its_place() {
     let builder = Builder::new(BUILDCTL);
     builder.images("r:5000/base/bb:1 r:5000/other:1");
-    let output = builder.run_with(&three(&builder));
+    let output = builder.run_with(&three());
     assert_eq!(err(&output), "exit 1\n");
     let text = out(&output);
     let tail = "Dockerfile:7\nerror: failed to solve: r:5000/other:1: failed to resolve source metadata for r:5000/other:1: 403 Forbidden\n";
@@ -159,10 +159,10 @@ fn what_an_earlier_build_pulled_can_be_used_with_another_login() {
     // The first goes the short way: nothing is denied to it.
     let builder = Builder::new(SHORT_WAY);
     builder.images("r:5000/base/bb:1");
-    builder.run_with(&one(&builder, "ada"));
+    builder.run_with(&one("ada"));
     builder.buildctl(BUILDCTL);
     builder.forget();
-    let output = builder.run_with(&one(&builder, "eve"));
+    let output = builder.run_with(&one("eve"));
     assert_eq!(builder.done(), "pull r:5000/base/bb:1 as eve\nbuild as eve\n");
     let said = out(&output);
     let line = "Refused to eve; taken as an earlier build of this worker pulled it: sha256:12ab\n";
@@ -181,7 +181,7 @@ fn a_cancel_reaches_a_pull() {
         let builder = Builder::new(BUILDCTL);
         builder.images("r:5000/base/bb:1");
         builder.pipe("reached");
-        let child = builder.start(&builder.request(), Some(&three(&builder)));
+        let child = builder.start(&builder.request(), Some(&three()));
         builder.await_pipe("reached");
         let command = fs::read_to_string(builder.of_build("command")).unwrap();
         let pid = command.split(' ').next().unwrap();
