@@ -1,6 +1,6 @@
 //! Copies of an installation on SQLite in one tar file: database, key and logs of builds.
 //!
-//! [`write`] needs no pause: the database is copied as it is at one moment, the logs after it, so that the rows never name a log that
+//! [`write()`] needs no pause: the database is copied as it is at one moment, the logs after it, so that the rows never name a log that
 //! the copy does not have. [`restore`] puts a copy into an empty data directory.
 
 use std::{

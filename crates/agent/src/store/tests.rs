@@ -20,7 +20,16 @@ impl Bed {
     }
 
     fn build(&self, content: &str) -> std::path::PathBuf {
-        fs::write(self.dir.path().join("build/a"), content).unwrap();
+        let file = self.dir.path().join("build/a");
+        fs::write(&file, content).unwrap();
+        // The time is part of a context.
+        let times = fs::FileTimes::new().set_modified(std::time::SystemTime::UNIX_EPOCH);
+        fs::File::options()
+            .append(true)
+            .open(&file)
+            .unwrap()
+            .set_times(times)
+            .unwrap();
         let base = self.dir.path().join("build");
         let source = Folder {
             base: base.to_str().unwrap(),
