@@ -158,7 +158,10 @@ fn warn_of_setuid(launch: &Launch, folder: &Path, tree: &Path) -> io::Result<()>
     let text = format!(
         "BuildKit drops the setuid and setgid bits of files in a context: {first}{more}. Set them in the Dockerfile with RUN chmod."
     );
-    let warning = json!({"warnings": [{"vertex": "", "level": 1, "short": STANDARD.encode(text)}]});
+    let at = super::turns::now();
+    let step = json!({"digest": "prt-context", "name": "[context] check modes", "started": at, "completed": at});
+    let warning = json!({"vertex": "prt-context", "level": 1, "short": STANDARD.encode(text)});
+    let warning = json!({"vertexes": [step], "warnings": [warning]});
     let mut progress = File::options().append(true).open(folder.join("progress"))?;
     writeln!(progress, "{warning}")
 }

@@ -453,7 +453,7 @@ fn transfer(line: &str, step: &str) -> Option<String> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "there is no clock to be set in a container")]
-fn now() -> String {
+pub fn now() -> String {
     // The progress of BuildKit has times of this machine as well.
     OffsetDateTime::from(std::time::SystemTime::now())
         .format(&Rfc3339)

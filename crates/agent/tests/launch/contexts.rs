@@ -101,7 +101,7 @@ fn modes_links_and_times_are_kept() {
     fs::set_permissions(builder.path("build/d"), fs::Permissions::from_mode(0o755)).unwrap();
     let (warning, text) = text.split_once('\n').unwrap();
     assert!(
-        warning.starts_with("{\"warnings\":"),
+        warning.contains("\"warnings\":"),
         "BuildKit would drop the setuid bit without a word: {warning}"
     );
     let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split(' ').collect()).collect();
