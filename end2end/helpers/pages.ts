@@ -67,7 +67,7 @@ export async function fillBuild(
     await page.locator('#f-files').setInputFiles(files);
   }
   if (form.name !== undefined) await page.getByLabel('Image name').fill(form.name);
-  if (form.tag !== undefined) await page.getByLabel('Tag', { exact: true }).fill(form.tag);
+  if (form.tag !== undefined) await page.locator('#f-tag').fill(form.tag);
   if (form.push !== undefined) await page.getByLabel('Push the image').setChecked(form.push);
   if (form.login) {
     await page.getByLabel('Registry host 1').fill(form.login.host);
