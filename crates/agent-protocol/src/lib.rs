@@ -76,8 +76,8 @@ pub enum Request {
         /// Its mode; unset = that of the file that it replaces, or else 644.
         mode: Option<u32>,
     },
-    /// Writes a new file piece by piece, as its content comes, after what was in its place is removed. Whoever has the former file open keeps
-    /// it. What came of a stream that is cut stays. Answered by [`Reply::Done`].
+    /// Writes a new file piece by piece, as its content comes, after what was in its place is removed. A process that has the former file
+    /// open keeps it. What came of a stream that is cut stays. Answered by [`Reply::Done`].
     FileStream {
         /// The folder.
         folder: String,

@@ -1,6 +1,6 @@
 //! Build arguments as JSON has them: text, or a number or boolean whose characters are taken as they are written.
 //!
-//! `3.10` is a version to whoever writes it, and a number that ends in a zero to a JSON reader.
+//! `3.10` is a version to its author, and a number that ends in a zero to a JSON reader.
 
 use std::{collections::BTreeMap, fmt};
 

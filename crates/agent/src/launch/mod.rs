@@ -1,4 +1,4 @@
-//! Builds in the builder: they go on whoever listens.
+//! Builds in the builder. They do not depend on a listener.
 //!
 //! A build has a folder of its own below the spool:
 //!

@@ -212,7 +212,7 @@ impl Runner<'_> {
     }
 }
 
-/// A command that runs. When nobody waits for its end any more it is killed: a build that is told as ended must not go on.
+/// A command that runs. When nobody waits for its end any more it is killed: a build whose end is recorded must not run any more.
 pub struct Running(Child);
 
 impl Running {

@@ -1,7 +1,7 @@
 //! Commands for the builder: start a build that goes on without us, read its progress again, cancel it, tidy up.
 //!
 //! The agent in the builder does the work (`prt_agent_protocol::Launch` says how): it makes the context a folder that nobody changes, runs
-//! `buildctl` in a session of its own with its progress in a file, and prints that file to whoever follows. No connection of ours is in the
+//! `buildctl` in a session of its own with its progress in a file, and prints that file to its followers. No connection of ours is in the
 //! way: a console that is slow, killed or gone changes nothing, and the progress is the same bytes each time.
 //!
 //! Passwords go in by standard input, into memory, for as long as `buildctl` runs. Arguments and environment of these commands can be

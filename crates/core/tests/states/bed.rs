@@ -194,7 +194,7 @@ impl Bed {
         self.o.build_get(&self.cx, number).await.unwrap()
     }
 
-    /// Waits for the end. What is told as ended must not be able to push.
+    /// Waits for the end. A build whose end is recorded must not be able to push.
     pub async fn build_end(&self, worker: &WorkerView, build: &BuildView) -> BuildView {
         self.until("the build ends", async || {
             let now = self.told_truly(worker, build).await;

@@ -28,7 +28,7 @@ async fn a_build_succeeds_and_its_log_is_whole() {
     assert_eq!(ended.status, BuildStatus::Succeeded, "{}", ended.message);
     let records = bed.log(build.number).await;
     assert_eq!(lines(&records), counted(10));
-    assert_eq!(ended.last_seq, records.len() as u64, "as soon as it is told as ended");
+    assert_eq!(ended.last_seq, records.len() as u64, "as soon as its end is recorded");
 }
 
 #[tokio::test(start_paused = true)]

@@ -165,7 +165,7 @@ class Client:
     ) -> Any:
         """Sends bytes.
 
-        An iterator's bytes can be sent only once. Others are sent again when the way fails; those that a function gives anew, for
+        An iterator's bytes can be sent only once. Others are sent again when the way fails; those that a function can repeat, for
         as long as a restart takes.
         """
         headers = {"content-type": content_type}

@@ -159,7 +159,7 @@ impl MemoryEngine {
         });
     }
 
-    /// A command that runs beside whoever reads it, like a real one.
+    /// A command that runs beside its readers, like a real one.
     fn command<F>(&self, worker: WorkerId, run: impl FnOnce(Command) -> F) -> ExecHandle
     where
         F: Future<Output = EngineResult<i64>> + Send + 'static,
