@@ -56,6 +56,8 @@ trap 'status=$?; beside_stop; test_environment_down "$status"' EXIT
 part check '^(check: .* (passed|failed)|warning: (advisories|shellcheck)|bans ok|error:)' scripts/check.sh
 beside sdk scripts/sdk.sh test
 part rust '^test result: .* [1-9][0-9]* (passed|failed)|^test result: FAILED|^error' env RUST_TEST_THREADS=3 cargo test --workspace --features prt-console/ssr --no-fail-fast
+part postgres '^test result: .* [1-9][0-9]* (passed|failed)|^test result: FAILED|^error' env RUST_TEST_THREADS=3 PRT_TEST_DATABASE=postgres \
+  cargo test --features ssr --test integration --no-fail-fast
 beside_ended sdk '^=+ .*(passed|failed|error)|^[0-9]+ (passed|failed)|^error'
 part browser '^ +[0-9]+ (passed|failed|flaky|skipped|did not run)|^Error' run_playwright
 

@@ -11,7 +11,7 @@ use crate::helpers::{ADMIN_PASSWORD, Console, plain_worker, token_input};
 
 #[tokio::test]
 async fn tokens_work_until_they_are_revoked() {
-    let console = Console::start().await;
+    let console = Console::on_sqlite().await;
     let alice = console.user("alice", &[]).await;
     let created = alice.token_create(&token_input("ci")).await.unwrap();
     let with_token = Client::new(&console.url, Some(created.value.clone())).unwrap();

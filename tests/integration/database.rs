@@ -132,7 +132,7 @@ impl Drop for Locked {
 
 #[tokio::test]
 async fn reads_wait_for_no_writer() {
-    let console = Console::start().await;
+    let console = Console::on_sqlite().await;
     let fresh = console.login("admin", ADMIN_PASSWORD).await;
     let user = console.user("ada", &[]).await;
     let locked = Locked::new(&console.data().join("console.db"));
@@ -179,7 +179,7 @@ async fn one_database_has_one_console() {
 
 #[tokio::test]
 async fn one_instance_name_has_one_database() {
-    let console = Console::start().await;
+    let console = Console::on_sqlite().await;
     console.worker(&console.admin, &plain_worker("X-Small")).await;
     let other = console.folder.path().join("other-data");
     let (code, words) = console
@@ -219,7 +219,7 @@ async fn has_content(console: &mut Console) {
 
 #[tokio::test]
 async fn a_stopped_console_leaves_one_file() {
-    let mut console = Console::start().await;
+    let mut console = Console::on_sqlite().await;
     with_content(&console).await;
     console.stop().await;
     let data = console.data();
@@ -238,7 +238,7 @@ async fn a_stopped_console_leaves_one_file() {
 
 #[tokio::test]
 async fn a_backup_of_a_running_console_is_restored() {
-    let mut console = Console::start().await;
+    let mut console = Console::on_sqlite().await;
     with_content(&console).await;
     let file = console.folder.path().join("backup.tar");
     let name = file.to_str().unwrap();
@@ -286,7 +286,7 @@ async fn postgres_is_backed_up_with_its_own_tools() {
 
 #[tokio::test]
 async fn a_lost_database_is_no_first_start() {
-    let mut console = Console::start().await;
+    let mut console = Console::on_sqlite().await;
     with_content(&console).await;
     console.stop().await;
     let database = console.data().join("console.db");
@@ -311,7 +311,7 @@ async fn a_lost_database_is_no_first_start() {
 
 #[tokio::test]
 async fn another_key_is_told_at_the_start() {
-    let mut console = Console::start().await;
+    let mut console = Console::on_sqlite().await;
     with_content(&console).await;
     console.stop().await;
     let key = console.data().join("secret.key");
@@ -349,7 +349,7 @@ async fn another_key_is_told_at_the_start() {
 #[tokio::test]
 async fn lists_run_as_many_statements_for_many_as_for_few() {
     const MOST: u64 = 40;
-    let console = Console::start().await;
+    let console = Console::on_sqlite().await;
     let admin = &console.admin;
     let mut names = vec![];
     for number in 0..12 {

@@ -472,7 +472,7 @@ async fn it_may_start_builder_workers_and_end_those() {
 
 #[tokio::test]
 async fn without_scripts_it_is_shown_once_and_stored_nowhere() {
-    let console = Console::start().await;
+    let console = Console::on_sqlite().await;
     console.user("alice", &[]).await;
     let browser = reqwest::Client::builder()
         .cookie_store(true)

@@ -20,12 +20,13 @@ use prt_types::{
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::{docker, docker_remove, eventually, http_registry, registry};
+use super::{docker, docker_remove, eventually, http_registry, postgres_database, registry};
 
 pub const ADMIN_PASSWORD: &str = "admin-password-of-tests";
 pub const USER_PASSWORD: &str = "user-password-of-tests";
 /// The size with the privileged security context.
 pub const PRIVILEGED: &str = "Medium-privileged";
+const DATABASE: &str = "PRT_DATABASE_URL";
 
 /// A running console. Dropping it ends the program and removes what it left in the engine.
 pub struct Console {
@@ -38,9 +39,14 @@ pub struct Console {
 }
 
 impl Console {
-    /// On SQLite.
+    /// On SQLite, or on Postgres if `PRT_TEST_DATABASE` says so.
     pub async fn start() -> Self {
         Self::start_with(&[]).await
+    }
+
+    /// On SQLite also where the tests run on Postgres: for what is about the database's files.
+    pub async fn on_sqlite() -> Self {
+        Self::start_with(&[(DATABASE, "")]).await
     }
 
     /// With more environment variables.
@@ -53,10 +59,16 @@ impl Console {
         let instance = format!("test-{}-{}", process::id(), &Uuid::now_v7().simple().to_string()[20..]);
         fs::write(folder.path().join("console.toml"), config()).expect("the configuration can be written");
         let url = format!("http://127.0.0.1:{port}");
+        let on_postgres = env::var("PRT_TEST_DATABASE").as_deref() == Ok("postgres");
         let mut env: Vec<(String, String)> = env
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
             .collect();
+        if on_postgres && env.iter().all(|(key, _)| key != DATABASE) {
+            env.push((DATABASE.to_owned(), postgres_database()));
+        }
+        // Empty means the default.
+        env.retain(|(key, value)| key != DATABASE || !value.is_empty());
         env.extend([
             (
                 "PRT_CONFIG".to_owned(),
