@@ -64,7 +64,7 @@ pub(crate) fn processes(console: &Console, worker: &WorkerView) -> (String, Vec<
                 container,
                 "sh",
                 "-c",
-                "cat /tmp/prt-buildkitd/pid 2>/dev/null || true",
+                "cat /tmp/prt-buildkitd/process 2>/dev/null || true",
             ])
         })
         .find(|pid| !pid.trim().is_empty())
@@ -428,7 +428,7 @@ async fn what_is_wrong_changes_nothing() {
     docker(&["unpause", &builder_container(&worker)]);
     assert_eq!(lint.findings.len(), 1, "{:?}", lint.findings);
     assert!(
-        lint.findings[0].message.starts_with("The builder does not run"),
+        lint.findings[0].message.starts_with("The builder is not running"),
         "{:?}",
         lint.findings
     );

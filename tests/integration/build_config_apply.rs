@@ -51,7 +51,7 @@ async fn a_service_that_does_not_come_up_gets_its_former_configuration_back() {
 
     let view = admin.build_config_update(name, &full(parallel(7))).await.unwrap();
     assert_eq!((view.state, &view.active), (BuildConfigState::Failed, &former));
-    let words = "The build service did not come up with the configuration; the former one is back.";
+    let words = "BuildKit did not start with the configuration, so the previous one is in use again.";
     assert!(view.message.starts_with(words), "{}", view.message);
     let (pid_after, starts_after) = processes(&console, &worker);
     assert_ne!(pid, pid_after);
@@ -66,7 +66,7 @@ async fn a_service_that_does_not_come_up_gets_its_former_configuration_back() {
 
     let view = admin.build_config_update(name, &full(parallel(8))).await.unwrap();
     assert_eq!((view.state, &view.active), (BuildConfigState::Failed, &former));
-    let words = "The build service does not answer any more, not even with its former configuration.";
+    let words = "BuildKit does not answer any more, not even with its previous configuration.";
     assert!(view.message.starts_with(words), "{}", view.message);
     let failed = eventually("the worker fails with its builder", || async {
         let worker = admin.worker(name).await.unwrap();
@@ -101,7 +101,7 @@ async fn an_engine_that_goes_away_in_the_middle_of_a_change_ends_no_worker() {
         .worker(&console.admin, &builder_worker("Medium-restricted"))
         .await;
     let message = broken_off(&console, &worker, || between.abort()).await;
-    assert!(message.starts_with("The builder cannot be reached: "), "{message}");
+    assert!(message.starts_with("The builder cannot be reached. "), "{message}");
     let worker = console.admin.worker(&worker.name).await.unwrap();
     assert_eq!(worker.status, WorkerStatus::Running, "{}", worker.message);
 }

@@ -156,17 +156,25 @@ async fn a_console_that_was_killed_before_it_started_the_containers() {
 }
 
 /// Hangs when the console hands the secrets over for the first time: a moment that a kill would hit by luck only.
-const SHELL_THAT_HANGS_ONCE: &str = r#"#!/bin/sh
-case "$*" in *" prt-secrets "*) mkdir /tmp/held 2>/dev/null && exec sleep 3600 ;; esac
-exec /bin/sh "$@"
+const AGENT_THAT_HANGS_ONCE: &str = r#"#!/bin/sh
+[ "$1" != request ] || ! mkdir /tmp/held 2>/dev/null || exec sleep 3600
+exec /usr/local/bin/agent "$@"
 "#;
 
 #[tokio::test]
 async fn a_console_that_was_killed_before_it_gave_secrets_and_logins() {
     // Workers get logins where a worker can reach the console; this one's is used from here.
-    let mut console = Console::start_with(&[("PRT_WORKER_URL", "http://console.invalid")]).await;
+    let hanging = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&hanging, AGENT_THAT_HANGS_ONCE).unwrap();
+    let hanging_path = hanging.path().display().to_string();
+    let settings = [
+        ("PRT_WORKER_URL", "http://console.invalid"),
+        ("PRT_AGENT", &hanging_path),
+    ];
+    let mut console = Console::start_with(&settings).await;
     console.allow_all().await;
-    let image = LocalImage::with_file(WORKER_IMAGE, "/usr/local/bin/sh", SHELL_THAT_HANGS_ONCE);
+    let agent = std::fs::read(std::env::var("PRT_AGENT").expect("the tests have PRT_AGENT")).unwrap();
+    let image = LocalImage::with_file(WORKER_IMAGE, "/usr/local/bin/agent", agent);
     let value = canary("late");
     let secret = NamedSecretInput {
         name: "LATE".into(),

@@ -3,6 +3,7 @@
 use prt_types::{
     ErrorCode,
     audit::Outcome,
+    named_secrets::NamedSecretInput,
     worker_sizes::{Limits, SecurityContext},
     workers::{
         ContainerRole, ContainerState, ImageConfig, TerminateRequest, WorkerConfig, WorkerReason, WorkerStatus,
@@ -422,7 +423,7 @@ async fn a_child_that_eats_memory_is_told_and_the_worker_goes_on() {
     .await;
     assert_eq!(
         (told.status, told.reason),
-        (WorkerStatus::Running, None),
+        (WorkerStatus::Running, Some(WorkerReason::StartupFailed)),
         "{}",
         told.message
     );
@@ -432,6 +433,85 @@ async fn a_child_that_eats_memory_is_told_and_the_worker_goes_on() {
             .any(|event| event.kind == "oom" && event.source == "primary" && event.message.contains("out of memory")),
         "{:?}",
         told.events
+    );
+}
+
+#[tokio::test]
+async fn a_startup_script_is_run_by_its_first_line_and_its_failure_is_told() {
+    let console = Console::start().await;
+    let started = |script: &str| WorkerConfig {
+        startup_script: Some(script.into()),
+        ..plain_worker("X-Small")
+    };
+    let bash = "#!/bin/bash\nset -euo pipefail\na=(one two)\necho \"${a[1]}\" >/tmp/started\n";
+    // As a form or an editor on Windows sends it.
+    let windows = bash.replace('\n', "\r\n");
+    for script in [bash, &windows] {
+        let worker = console.worker(&console.admin, &started(script)).await;
+        assert_eq!((worker.reason, worker.message.as_str()), (None, "Ready"));
+        assert_eq!(
+            sh(&console.admin, &worker.name, "cat /tmp/started").await.stdout,
+            "two\n"
+        );
+    }
+
+    let script = "#!/bin/sh\necho hello from startup\ncat /no/such/file\nexit 3\n";
+    let worker = console.worker(&console.admin, &started(script)).await;
+    assert_eq!(worker.reason, Some(WorkerReason::StartupFailed), "{}", worker.message);
+    for words in ["exit code 3", "hello from startup / cat: /no/such/file: No such file"] {
+        assert!(worker.message.contains(words), "{words}: {}", worker.message);
+    }
+    let told = worker
+        .events
+        .iter()
+        .find(|event| event.kind == "StartupFailed")
+        .unwrap();
+    assert_eq!(told.message, worker.message);
+
+    let worker = console
+        .worker(&console.admin, &started("#!/usr/bin/fish\ntrue\n"))
+        .await;
+    let words = "The startup script needs /usr/bin/fish, which the image does not have.";
+    assert!(worker.message.contains(words), "{}", worker.message);
+}
+
+/// An image without a shell: one static program that answers as a notebook does.
+#[tokio::test]
+async fn an_image_without_a_shell_starts_and_says_what_it_cannot_do() {
+    let console = Console::start().await;
+    console.allow_all().await;
+    let image = LocalImage::without_shell();
+    let key = NamedSecretInput {
+        name: "KEY".into(),
+        value: Some("a 'value'".into()),
+        ..NamedSecretInput::default()
+    };
+    console.admin.secret_create(&key).await.unwrap();
+    let config = WorkerConfig {
+        personal_secrets: vec!["KEY".into()],
+        startup_script: Some("echo never".into()),
+        ..image.worker()
+    };
+    let worker = console.worker(&console.admin, &config).await;
+    assert_eq!(worker.reason, Some(WorkerReason::StartupFailed), "{}", worker.message);
+    let words = "The startup script needs /bin/sh, which the image does not have.";
+    assert!(worker.message.contains(words), "{}", worker.message);
+    let file = console
+        .admin
+        .worker_put_file(&worker.name, "a.txt", "content".into())
+        .await;
+    assert!(file.is_ok(), "files are the agent's work: {file:?}");
+    // No command of the image can show it.
+    let top = docker(&[
+        "inspect",
+        "-f",
+        "{{.State.Pid}}",
+        &format!("prt-{}-primary", worker.instance_id),
+    ]);
+    let environment = std::fs::read_to_string(format!("/proc/{}/environ", top.trim())).unwrap();
+    assert!(
+        environment.split('\0').any(|variable| variable == "KEY=a 'value'"),
+        "{environment}"
     );
 }
 
@@ -529,7 +609,7 @@ async fn while_the_engine_is_away_the_containers_are_unknown() {
 
 #[tokio::test]
 async fn a_new_database_does_not_end_the_workers_of_another() {
-    let mut console = Console::start().await;
+    let mut console = Console::on_sqlite().await;
     let former = console.worker(&console.admin, &plain_worker("X-Small")).await;
     console.kill();
     let saved = console.folder.path().join("saved");

@@ -5,17 +5,26 @@
 //! they follow as frames of at most [`LARGEST_PART`] bytes, and an empty frame says that all of them have come: a stream that ends without
 //! it was cut. The answer is one frame with a [`Reply`] in JSON.
 //!
-//! A build is different, because its output can be of any length and is read again from any place: see [`Launch`].
+//! A build is different, because its output can be of any length and is read again from any place: see [`Launch`]. So is a terminal: see
+//! [`terminal`].
+//!
+//! The agent is also a container's main process: see [`main_process`].
 
+mod builder;
 mod files;
 pub mod frame;
 mod launch;
+pub mod main_process;
+mod primary;
+pub mod terminal;
 
 use prt_types::contexts::{ContextManifest, ContextView};
 use serde::{Deserialize, Serialize};
 
+pub use builder::{BuildkitdChange, HostFinding};
 pub use files::{BuildFile, LIST_MAX, UPLOADS};
 pub use launch::{ContextSource, EXIT, Exit, LONGEST_DOCKERFILE, Launch, LaunchInput, MemoryFile, SECRETS, SPOOL};
+pub use primary::{DiskFigures, Facts, Figures, StartupEnd};
 
 /// Where the engine puts the agent in a container.
 pub const AGENT: &str = "/.prt/agent";
@@ -95,6 +104,53 @@ pub enum Request {
         /// or none where one of them is found to have no place.
         replace: bool,
     },
+    /// Writes files into a folder in memory, readable for the container's user only: tokens and secrets. Each is there whole or not at all,
+    /// in this order. Answered by [`Reply::Done`].
+    MemoryFiles {
+        /// The folder.
+        folder: String,
+        /// The files, by a name in it.
+        files: Vec<MemoryFile>,
+    },
+    /// What the container is. Answered by [`Reply::Facts`].
+    Facts {
+        /// Folder in memory with the end of the startup script.
+        folder: String,
+    },
+    /// What the container uses. Answered by [`Reply::Figures`].
+    Figures {
+        /// Folders whose file systems are looked at.
+        folders: Vec<String>,
+    },
+    /// Waits until BuildKit answers. Answered by [`Reply::Done`]; refused as [`RefusalKind::NotFound`] if the image has no `buildctl`, and as
+    /// [`RefusalKind::Failed`] if BuildKit does not answer in time.
+    BuildkitReady {
+        /// Milliseconds to wait.
+        wait_ms: u64,
+    },
+    /// Tries a configuration of BuildKit beside the one in use, then puts it in place and restarts BuildKit. On failure the previous one is
+    /// in place again. Goes on when nobody listens. Answered by [`Reply::Buildkitd`].
+    BuildkitdChange {
+        /// Text of buildkitd.toml.
+        text: String,
+        /// Milliseconds that BuildKit may take to answer.
+        wait_ms: u64,
+    },
+    /// Waits for the end of a change. Answered by [`Reply::BuildkitdText`].
+    BuildkitdRead,
+    /// Which of these the builder does not have. A host that could not be looked up in time is not among them. Answered by
+    /// [`Reply::Missing`].
+    Missing {
+        /// Files and, with a slash at their end, folders; absolute paths.
+        files: Vec<String>,
+        /// Host names.
+        hosts: Vec<String>,
+    },
+    /// Checks what rootless BuildKit needs of the host. Answered by [`Reply::Host`].
+    HostCheck {
+        /// BuildKit's folder.
+        state: String,
+    },
 }
 
 /// What became of it.
@@ -110,6 +166,27 @@ pub enum Reply {
     },
     /// A file. Its content follows as frames of at most [`LARGEST_PART`] bytes and the empty frame.
     File,
+    /// What the container is.
+    Facts(Facts),
+    /// What it uses.
+    Figures(Figures),
+    /// What became of a change of BuildKit's configuration.
+    Buildkitd(BuildkitdChange),
+    /// The configuration in place; unset = this container's main process is not [`main_process::BUILDER`].
+    BuildkitdText {
+        /// Text of buildkitd.toml.
+        text: Option<String>,
+    },
+    /// What is missing.
+    Missing {
+        /// As they were named in the request.
+        names: Vec<String>,
+    },
+    /// What the host was found to have.
+    Host {
+        /// In the order in which it was checked.
+        findings: Vec<HostFinding>,
+    },
     /// It was done.
     Done,
     /// It cannot be done.

@@ -1,11 +1,14 @@
 //! A request, its contents, and the answer.
 
-use std::io::{self, Read, Write};
+use std::{
+    io::{self, Read, Write},
+    time::Duration,
+};
 
 use prt_agent_protocol::{LARGEST_PART, LARGEST_REQUEST, Refusal, RefusalKind, Reply, Request, frame};
 
 use crate::{
-    files,
+    builder, facts, figures, files, memory,
     store::{Store, StoreError},
 };
 
@@ -98,6 +101,22 @@ fn answer(request: Request, input: &mut dyn Read) -> Result<Answer, StoreError> 
         Request::FileWrite { folder, path, mode } => files::write(&folder, &path, mode, contents).map(done),
         Request::FileStream { folder, path } => files::stream(&folder, &path, contents).map(done),
         Request::FolderUnpack { folder, path, replace } => files::unpack(&folder, &path, replace, contents).map(done),
+        Request::MemoryFiles { folder, files } => memory::write(&folder, &files).map(done),
+        Request::Facts { folder } => Ok(Reply::Facts(facts::facts(&folder)).into()),
+        Request::Figures { folders } => Ok(Reply::Figures(figures::figures(folders)).into()),
+        Request::BuildkitReady { wait_ms } => builder::ready(Duration::from_millis(wait_ms)).map(done),
+        Request::BuildkitdChange { text, wait_ms } => {
+            builder::change(&text, Duration::from_millis(wait_ms)).map(|change| Reply::Buildkitd(change).into())
+        }
+        Request::BuildkitdRead => builder::configuration().map(|text| Reply::BuildkitdText { text }.into()),
+        Request::Missing { files, hosts } => {
+            let names = builder::missing(files, hosts);
+            Ok(Reply::Missing { names }.into())
+        }
+        Request::HostCheck { state } => {
+            let findings = builder::host::check(&state);
+            Ok(Reply::Host { findings }.into())
+        }
     }
 }
 

@@ -14,9 +14,10 @@ use prt_agent_protocol::{
 use prt_types::{ids::WorkerId, security_contexts::SecurityRights, workers::ContainerRole};
 
 use crate::{
-    engine::{Engine, EngineError, EngineErrorKind, ExecSpec, exec_collect},
+    engine::{Engine, EngineError, EngineErrorKind, ExecSpec, FileInContainer, exec_collect},
     error::{Error, Result},
     security_contexts::WORKER_UID,
+    settings::Settings,
     store::Worker,
     workers::{BUILD_FOLDER_BUILDER, BUILD_FOLDER_PRIMARY},
 };
@@ -42,6 +43,24 @@ impl Agent {
         }
     }
 
+    /// That of a primary container, as the container's own user.
+    pub fn of_primary(rights: &SecurityRights) -> Self {
+        Self {
+            role: ContainerRole::Primary,
+            program: in_primary(rights),
+            user: None,
+            build_folder: BUILD_FOLDER_PRIMARY,
+        }
+    }
+
+    /// That of the container in which the host is checked.
+    pub fn of_probe() -> Self {
+        Self {
+            role: ContainerRole::Primary,
+            ..Self::of_builder()
+        }
+    }
+
     /// The one that serves a worker's build folder. No token and no secret of the worker is in its builder, so it works there if there is one,
     /// as the user to whom the files belong.
     pub fn of_build_folder(worker: &Worker) -> Self {
@@ -52,12 +71,7 @@ impl Agent {
                 ..Self::of_builder()
             }
         } else {
-            Self {
-                role: ContainerRole::Primary,
-                program: in_primary(&worker.rights),
-                user: None,
-                build_folder: BUILD_FOLDER_PRIMARY,
-            }
+            Self::of_primary(&worker.rights)
         }
     }
 }
@@ -65,6 +79,16 @@ impl Agent {
 /// Where the agent is in a primary container. A file cannot be put on a read-only root.
 pub fn in_primary(rights: &SecurityRights) -> &'static str {
     if rights.read_only_root { AGENT_IN_HOME } else { AGENT }
+}
+
+/// The agent as a file of a container that is about to start.
+pub fn file(settings: &Settings, path: &str) -> FileInContainer {
+    FileInContainer {
+        path: path.into(),
+        content: settings.agent.to_vec(),
+        mode: 0o755,
+        owner: (0, 0),
+    }
 }
 
 /// What follows a request.

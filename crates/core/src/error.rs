@@ -2,7 +2,10 @@
 
 use prt_types::FieldError;
 
-use crate::{engine::EngineError, store::StoreError};
+use crate::{
+    engine::{EngineError, EngineErrorKind},
+    store::StoreError,
+};
 
 /// The result of an operation.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -164,6 +167,30 @@ fn store_unavailable(message: &str, hint: &str, source: StoreError) -> Error {
         message: message.into(),
         hint: Some(hint.into()),
         source: Some(Box::new(source)),
+    }
+}
+
+impl Error {
+    /// Whether the container engine did not answer: nothing is known of what was asked.
+    pub fn is_unreachable(&self) -> bool {
+        self.engine_kind() == Some(EngineErrorKind::Unreachable)
+    }
+
+    /// Whether the container takes no commands, because it has ended or is paused.
+    pub fn has_no_container(&self) -> bool {
+        matches!(
+            self.engine_kind(),
+            Some(EngineErrorKind::NoSuchContainer | EngineErrorKind::Paused)
+        )
+    }
+
+    fn engine_kind(&self) -> Option<EngineErrorKind> {
+        match self {
+            Self::Unavailable {
+                source: Some(source), ..
+            } => Some(source.downcast_ref::<EngineError>()?.kind),
+            _ => None,
+        }
     }
 }
 

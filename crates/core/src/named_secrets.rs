@@ -26,7 +26,7 @@ use crate::{
     store::{NamedSecret, Repository, StoreError, Worker, WorkerFilter},
 };
 
-pub(crate) use uses::{Given, file};
+pub(crate) use uses::{Given, environment, file};
 use validate::validate;
 
 const KIND: &str = "secret";

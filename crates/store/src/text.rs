@@ -52,7 +52,7 @@ words!(WorkerReason:
     PullDenied = "PullDenied", NoSuchImage = "NoSuchImage", RateLimited = "RateLimited",
     RegistryUnreachable = "RegistryUnreachable", WrongArchitecture = "WrongArchitecture", CorruptImage = "CorruptImage",
     DiskFull = "DiskFull", OutOfMemory = "OutOfMemory", Exited = "Exited", NoJupyter = "NoJupyter",
-    BuilderFailed = "BuilderFailed", Lost = "Lost", EngineError = "EngineError");
+    StartupFailed = "StartupFailed", BuilderFailed = "BuilderFailed", Lost = "Lost", EngineError = "EngineError");
 words!(BuildConfigState: Active = "active", Waiting = "waiting", Applying = "applying", Failed = "failed");
 words!(NotebookLoginKind: Link = "link", Browser = "browser");
 words!(BuildStatus: Pending = "Pending", Running = "Running", Canceling = "Canceling", Succeeded = "Succeeded", Failed = "Failed", Canceled = "Canceled");

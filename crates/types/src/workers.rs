@@ -156,6 +156,8 @@ pub enum WorkerReason {
     Exited,
     /// The container runs, but no Jupyter answers in it.
     NoJupyter,
+    /// The worker runs, but its startup script failed.
+    StartupFailed,
     /// The builder container ended or its BuildKit does not answer.
     BuilderFailed,
     /// The containers vanished from the engine.
@@ -178,6 +180,7 @@ impl WorkerReason {
             Self::OutOfMemory => "OutOfMemory",
             Self::Exited => "Exited",
             Self::NoJupyter => "NoJupyter",
+            Self::StartupFailed => "StartupFailed",
             Self::BuilderFailed => "BuilderFailed",
             Self::Lost => "Lost",
             Self::EngineError => "EngineError",

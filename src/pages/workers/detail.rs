@@ -141,10 +141,8 @@ fn Progress(view: Memo<WorkerView>) -> impl IntoView {
                 ),
                 WorkerStatus::Terminating => Some("The worker is being removed, with its volumes.".to_owned()),
                 WorkerStatus::Failed => Some(message.unwrap_or_else(|| "The worker failed.".to_owned())),
-                // The pill says as much.
-                WorkerStatus::Running => None,
-                // Why it had failed before.
-                WorkerStatus::Terminated => worker.reason.and(message),
+                // Without a reason the pill says as much. A worker that has ended may have failed before.
+                WorkerStatus::Running | WorkerStatus::Terminated => worker.reason.and(message),
             }
         })
     });
@@ -160,10 +158,10 @@ fn Progress(view: Memo<WorkerView>) -> impl IntoView {
                 </div>
             }),
             WorkerStatus::Running | WorkerStatus::Terminated | WorkerStatus::Failed => {
-                let tone = if status == WorkerStatus::Failed {
-                    NoteTone::Bad
-                } else {
-                    NoteTone::Info
+                let tone = match status {
+                    WorkerStatus::Failed => NoteTone::Bad,
+                    WorkerStatus::Running => NoteTone::Warn,
+                    _ => NoteTone::Info,
                 };
                 Either::Right(view! {
                     <Note tone>

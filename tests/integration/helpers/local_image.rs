@@ -47,10 +47,10 @@ impl LocalImage {
     }
 
     /// An image with another file, which can be run.
-    pub fn with_file(base: &str, path: &str, text: &str) -> Self {
+    pub fn with_file(base: &str, path: &str, content: impl AsRef<[u8]>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let file = folder.path().join("file");
-        fs::write(&file, text).expect("the file can be written");
+        fs::write(&file, content).expect("the file can be written");
         fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("the file can be run");
         let file = file.display().to_string();
         Self::changed(base, &[], |container| {

@@ -14,7 +14,8 @@ use rustix::{
     fs::inotify,
 };
 
-use super::{folder_of, process::Process};
+use super::folder_of;
+use crate::process::Process;
 
 /// How long nothing may be heard of a build until its processes are looked at.
 const LOOK: Duration = Duration::from_millis(50);

@@ -14,21 +14,22 @@
 //! | `metadata`, `exit` | digest and exit code, at its end |
 
 mod follow;
-pub mod process;
 mod runner;
 mod start;
 mod turns;
 
 use std::{
     fs,
-    io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
-use process::Process;
 use prt_agent_protocol::SPOOL;
 use rustix::process::Signal;
+
+use crate::{
+    private::{make_folder, private_file},
+    process::Process,
+};
 
 pub use follow::follow;
 pub use runner::run;
@@ -98,27 +99,4 @@ pub fn remove(spool: &str, build: &str) -> i64 {
         _ = make_folder(&folder).and_then(|()| private_file(&folder.join("cancel")).map(drop));
     }
     0
-}
-
-/// Makes a folder for this user only, and those above it.
-fn make_folder(path: &Path) -> io::Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
-}
-
-fn private_file(path: &Path) -> io::Result<fs::File> {
-    fs::File::options()
-        .create(true)
-        .write(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)
-}
-
-/// Writes a file that others see whole or not at all.
-fn place(path: &Path, content: &[u8]) -> io::Result<()> {
-    let new = path.with_extension("new");
-    let mut file = private_file(&new)?;
-    file.write_all(content)?;
-    drop(file);
-    fs::rename(&new, path)
 }

@@ -13,12 +13,14 @@ use prt_agent_protocol::{ContextSource, EXIT, Launch, SECRETS};
 use serde_json::json;
 
 use super::{
-    place,
-    process::Process,
     start::{Refused, forget},
     turns::Turns,
 };
-use crate::store::{Staged, Store, folder};
+use crate::{
+    private::write_whole,
+    process::Process,
+    store::{Staged, Store, folder},
+};
 
 /// The exit code of a build that was canceled before it began.
 const CANCELED: i32 = 130;
@@ -64,7 +66,7 @@ pub fn run(folder: &str, login: &str) -> i64 {
 
 /// While the disk is full this is tried again: without it the build would look lost, or its end would have no reason.
 fn place_at_last(folder: &Path, name: &str, text: &str) {
-    while place(&folder.join(name), text.as_bytes()).is_err() && folder.exists() {
+    while write_whole(&folder.join(name), text.as_bytes()).is_err() && folder.exists() {
         std::thread::sleep(std::time::Duration::from_secs(1));
     }
 }
@@ -105,7 +107,7 @@ fn build(launch: &Launch, folder: &Path, login: &Path) -> Result<i32, Refused> {
 /// The context as a folder that nobody changes. It is written down while nothing can be removed.
 fn stage(launch: &Launch, folder: &Path) -> Result<Staged, Refused> {
     let store = Store::open(&launch.store)?;
-    let in_use = |tree: &Path| place(&folder.join("tree"), tree.as_os_str().as_encoded_bytes());
+    let in_use = |tree: &Path| write_whole(&folder.join("tree"), tree.as_os_str().as_encoded_bytes());
     let (path, staged) = match &launch.source {
         ContextSource::Folder { folder: base, path } => {
             let source = folder::Folder {

@@ -11,8 +11,9 @@ use std::{
 use cap_std::fs::Dir;
 use prt_agent_protocol::{ContextSource, EXIT, LARGEST_REQUEST, LONGEST_DOCKERFILE, Launch, LaunchInput, frame};
 
-use super::{folder_of, follow, make_folder, place, private_file};
+use super::{folder_of, follow};
 use crate::{
+    private::{make_folder, private_file, write_whole},
     request::is_full,
     store::{Store, StoreError, folder},
 };
@@ -104,7 +105,7 @@ fn prepare(launch: &Launch, wanted: &LaunchInput, folder: &Path) -> Result<(), R
     let written = make_folder(&folder.join("dockerfile"))
         .and_then(|()| fs::write(folder.join("dockerfile").join(name), &wanted.dockerfile))
         .and_then(|()| private_file(&folder.join("progress")).map(drop))
-        .and_then(|()| place(&folder.join("launch.json"), &serde_json::to_vec(launch)?));
+        .and_then(|()| write_whole(&folder.join("launch.json"), &serde_json::to_vec(launch)?));
     written.map_err(|error| Refused::disk("The Dockerfile cannot be placed in the builder", &error))?;
     let runner = Command::new("/proc/self/exe")
         .arg("run")

@@ -17,7 +17,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::{place, runner::Runner};
+use super::runner::Runner;
+use crate::private::write_whole;
 
 /// Pulled images that are remembered.
 const MOST_PINS: usize = 100;
@@ -100,7 +101,7 @@ fn remember(runner: &Runner<'_>, pins: &mut Vec<Pin>, new: Pin) -> io::Result<()
     let fields = |pin: &Pin| [pin.reference.as_str(), &pin.digest, &pin.user].join("\t");
     let mut text = pins.iter().map(fields).collect::<Vec<_>>().join("\n");
     text.push('\n');
-    place(&pins_path(runner), text.as_bytes())
+    write_whole(&pins_path(runner), text.as_bytes())
 }
 
 /// The image and digest of a step `FROM image@sha256:…`.
@@ -199,7 +200,7 @@ impl<'a> Turns<'a> {
         let mut words = self.runner.launch.command.clone();
         words.extend(["--source-policy-file".to_owned(), policy.to_string_lossy().into_owned()]);
         loop {
-            place(&policy, json!({"rules": self.rules}).to_string().as_bytes())?;
+            write_whole(&policy, json!({"rules": self.rules}).to_string().as_bytes())?;
             let (code, held) = self.attempt(&words)?;
             let image = held.iter().rev().find_map(|line| denied(line)).map(str::to_owned);
             let again = |image: &String| !self.pulled.contains(image);

@@ -29,7 +29,7 @@ use std::{
 
 use prt_types::contexts::{ContextEntryType, ContextManifest, ContextView};
 
-use crate::launch::process::Process;
+use crate::process::Process;
 use stamps::Stamps;
 
 /// Contexts that stay for the next build, beside those of builds that run.

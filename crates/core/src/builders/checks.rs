@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use prt_agent_protocol::HostFinding;
 use prt_types::builders::{CheckState, HostCheck};
 
 const NAMESPACES_OFF: &str = "On the host: sysctl -w user.max_user_namespaces=28633, and the same line without `sysctl -w` in \
@@ -26,30 +27,25 @@ const PROGRAMS: &str = "Use the platform's builder image, or one on moby/buildki
 const OVERLAY: &str = "Use a kernel of 5.11 or newer with the overlay module, or give /dev/fuse to containers: otherwise each step \
     of a build copies the whole image.";
 
-/// What the probe printed.
-pub struct Report<'a>(HashMap<&'a str, (i64, &'a str)>);
+/// What the agent found.
+pub struct Report(HashMap<String, HostFinding>);
 
-impl<'a> Report<'a> {
-    /// Reads it. Lines that make no sense are left out.
-    pub fn read(text: &'a str) -> Self {
-        let line = |line: &'a str| {
-            let mut parts = line.splitn(3, '\t');
-            let (name, code) = (parts.next()?, parts.next()?.parse().ok()?);
-            Some((name, (code, parts.next().unwrap_or_default().trim())))
-        };
-        Self(text.lines().filter_map(line).collect())
+impl Report {
+    pub fn new(findings: Vec<HostFinding>) -> Self {
+        let named = findings.into_iter().map(|finding| (finding.name.clone(), finding));
+        Self(named.collect())
     }
 
     fn works(&self, name: &str) -> bool {
-        self.0.get(name).is_some_and(|(code, _)| *code == 0)
+        self.0.get(name).is_some_and(|finding| finding.ok)
     }
 
-    fn words(&self, name: &str) -> &'a str {
-        self.0.get(name).map_or("", |(_, words)| words)
+    fn words(&self, name: &str) -> &str {
+        self.0.get(name).map_or("", |finding| &finding.words)
     }
 
     /// A value of the kernel; unset where the kernel has no such thing.
-    fn value(&self, name: &str) -> Option<&'a str> {
+    fn value(&self, name: &str) -> Option<&str> {
         self.works(name).then(|| self.words(name))
     }
 }
@@ -70,7 +66,7 @@ fn verdict(good: bool) -> CheckState {
 }
 
 /// All checks, in the order in which they depend on each other.
-pub fn evaluate(report: &Report<'_>) -> Vec<HostCheck> {
+pub fn evaluate(report: &Report) -> Vec<HostCheck> {
     // Everything up to a process in a user namespace of its own.
     let enters = report.works("enter");
     let after = |good: bool| if enters { verdict(good) } else { CheckState::Unknown };
@@ -103,7 +99,7 @@ pub fn evaluate(report: &Report<'_>) -> Vec<HostCheck> {
     ]
 }
 
-fn programs(report: &Report<'_>) -> HostCheck {
+fn programs(report: &Report) -> HostCheck {
     let missing: Vec<&str> = ["buildkitd", "buildctl", "rootlesskit", "newuidmap"]
         .into_iter()
         .filter(|name| !report.works(name))
@@ -122,7 +118,7 @@ fn programs(report: &Report<'_>) -> HostCheck {
     )
 }
 
-fn seccomp(report: &Report<'_>) -> HostCheck {
+fn seccomp(report: &Report) -> HostCheck {
     let off = report
         .value("seccomp")
         .is_none_or(|mode| mode.is_empty() || mode == "0");
@@ -140,7 +136,7 @@ fn seccomp(report: &Report<'_>) -> HostCheck {
     check("seccomp", "System call filter", state, found, SECCOMP)
 }
 
-fn no_new_privileges(report: &Report<'_>) -> HostCheck {
+fn no_new_privileges(report: &Report) -> HostCheck {
     let off = report.value("no_new_privs").is_none_or(|flag| flag != "1");
     let found = if off {
         "Processes may gain the capabilities of a file."
@@ -156,7 +152,7 @@ fn no_new_privileges(report: &Report<'_>) -> HostCheck {
     )
 }
 
-fn namespaces(report: &Report<'_>, enters: bool) -> HostCheck {
+fn namespaces(report: &Report, enters: bool) -> HostCheck {
     let title = "User namespaces";
     let id = "user_namespaces";
     let limit = report.value("max_user_namespaces");
@@ -200,7 +196,7 @@ fn namespaces(report: &Report<'_>, enters: bool) -> HostCheck {
     check(id, title, CheckState::Failed, found, fix)
 }
 
-fn ids(report: &Report<'_>) -> HostCheck {
+fn ids(report: &Report) -> HostCheck {
     let both = report.works("subuid") && report.works("subgid");
     let found = if both {
         format!("{} in /etc/subuid", report.words("subuid"))
@@ -210,7 +206,7 @@ fn ids(report: &Report<'_>) -> HostCheck {
     check("subordinate_ids", "Subordinate user ids", verdict(both), found, SUBUID)
 }
 
-fn id_maps(report: &Report<'_>, enters: bool) -> HostCheck {
+fn id_maps(report: &Report, enters: bool) -> HostCheck {
     let words = report.words("enter");
     let state = match (enters, words.contains("newuidmap") || words.contains("newgidmap")) {
         (true, _) => CheckState::Ok,
@@ -225,7 +221,7 @@ fn id_maps(report: &Report<'_>, enters: bool) -> HostCheck {
     check("id_maps", "newuidmap and newgidmap", state, found, NEWUIDMAP)
 }
 
-fn overlay(report: &Report<'_>, enters: bool) -> HostCheck {
+fn overlay(report: &Report, enters: bool) -> HostCheck {
     let title = "Layers without copies";
     let (state, found) = if report.works("overlay") {
         (CheckState::Ok, "The kernel's overlay works in a user namespace.")
@@ -275,6 +271,19 @@ mod tests {
         max_user_namespaces\t0\t96551\nunprivileged_userns_clone\t1\tNo such file\napparmor_restrict\t1\tNo such file\n\
         enter\t0\t\nproc\t0\t\noverlay\t0\t\nfuse\t1\t\nkernel\t0\t6.18\ncgroup\t0\tv1\n";
 
+    /// Lines of a name, whether it worked (0), and words.
+    fn report(text: &str) -> Report {
+        let finding = |line: &str| {
+            let parts: Vec<&str> = line.splitn(3, '\t').collect();
+            HostFinding {
+                name: parts[0].into(),
+                ok: parts[1] == "0",
+                words: parts[2].into(),
+            }
+        };
+        Report::new(text.lines().map(finding).collect())
+    }
+
     fn with(changes: &[(&str, &str)]) -> Vec<HostCheck> {
         let mut text = String::new();
         for line in GOOD.lines() {
@@ -286,7 +295,7 @@ mod tests {
         for (name, rest) in changes {
             _ = writeln!(text, "{name}\t{rest}");
         }
-        evaluate(&Report::read(&text))
+        evaluate(&report(&text))
     }
 
     fn failed(changes: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -375,7 +384,7 @@ mod tests {
 
     #[test]
     fn nothing_told_is_nothing_good() {
-        let checks = evaluate(&Report::read("nonsense\n\n"));
+        let checks = evaluate(&Report::new(vec![]));
         assert!(checks.iter().any(|check| check.state == CheckState::Failed));
         assert!(checks.iter().all(|check| check.state != CheckState::Ok
             || ["cgroup", "seccomp", "no_new_privileges"].contains(&check.id.as_str())));

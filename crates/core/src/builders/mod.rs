@@ -4,20 +4,21 @@ mod checks;
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use prt_agent_protocol::{AGENT, Reply, Request, main_process::WAIT};
 use prt_types::{
     audit::Outcome,
     builders::{BuildersView, CheckState, HostCheck, Preflight},
     container_images::PullPolicy,
     ids::WorkerId,
     worker_sizes::Limits,
-    workers::ContainerRole,
 };
 use serde_json::json;
 
 use crate::{
     Orchestrator,
+    agent::{self, Agent},
     clock::new_id,
-    engine::{ContainerPlan, EngineImage, ExecSpec, Mount, WorkerPlan, exec_collect},
+    engine::{ContainerPlan, EngineImage, FileInContainer, Mount, WorkerPlan},
     error::{Error, Result},
     op_context::OpContext,
     security_contexts::{self, WORKER_UID},
@@ -25,11 +26,9 @@ use crate::{
 
 pub(crate) use checks::explain;
 
-const PROBE: &str = include_str!("probe.sh");
 const STATE: &str = "/home/user/.local/share/buildkit";
-const OUTPUT: usize = 64 * 1024;
-/// A probe whose console died ends by itself.
-const LIFE: &str = "sleep 120";
+/// A probe whose console died ends after this.
+const LIFE_S: &str = "120";
 
 /// The last check; held while one runs, so that there is one at a time.
 pub(crate) type LastPreflight = tokio::sync::Mutex<Option<Preflight>>;
@@ -88,14 +87,18 @@ impl Orchestrator {
         let image = engine
             .ensure_image(&reference, PullPolicy::IfNotPresent, None, Arc::new(|_| ()))
             .await?;
-        let plan = probe_plan(&image);
+        let plan = probe_plan(&image, agent::file(&self.inner.settings, AGENT));
         let checks = match engine.start_worker(&plan).await {
             Ok(()) => {
-                let look = ExecSpec::new(["sh", "-c", PROBE, "sh", STATE]);
-                let done = exec_collect(&**engine, plan.worker_id, ContainerRole::Primary, look, OUTPUT).await;
-                done.map(|done| checks::evaluate(&checks::Report::read(&String::from_utf8_lossy(&done.stdout))))
+                let agent = Agent::of_probe();
+                let request = Request::HostCheck { state: STATE.into() };
+                match agent::ask(&**engine, plan.worker_id, &agent, &request, None).await {
+                    Ok(Reply::Host { findings }) => Ok(checks::evaluate(&checks::Report::new(findings))),
+                    Ok(_) => Err(agent::unexpected()),
+                    Err(error) => Err(error),
+                }
             }
-            Err(error) => Err(error),
+            Err(error) => Err(error.into()),
         };
         engine.stop(plan.worker_id).await?;
         let checks = checks?;
@@ -111,7 +114,7 @@ impl Orchestrator {
 }
 
 /// One container with exactly the rights and the kind of volume that the restricted builder has.
-fn probe_plan(image: &EngineImage) -> WorkerPlan {
+fn probe_plan(image: &EngineImage, agent: FileInContainer) -> WorkerPlan {
     let owner = (WORKER_UID, WORKER_UID);
     WorkerPlan {
         worker_id: WorkerId(new_id()),
@@ -119,7 +122,7 @@ fn probe_plan(image: &EngineImage) -> WorkerPlan {
         owner: String::new(),
         primary: ContainerPlan {
             image: image.id.clone(),
-            entrypoint: Some(vec!["sh".into(), "-c".into(), LIFE.into()]),
+            entrypoint: Some([AGENT, WAIT, LIFE_S].map(str::to_owned).to_vec()),
             command: Some(vec![]),
             env: BTreeMap::new(),
             limits: Limits {
@@ -135,7 +138,7 @@ fn probe_plan(image: &EngineImage) -> WorkerPlan {
                 owner,
             }],
             tmpfs: vec![],
-            files: vec![],
+            files: vec![agent],
         },
         builder: None,
         extra_hosts: vec![],

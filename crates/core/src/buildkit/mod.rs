@@ -1,4 +1,4 @@
-//! BuildKit: pure code around its command line, its progress and its configuration, and the scripts that run in the builder.
+//! BuildKit: pure code around its command line, its progress and its configuration.
 //!
 //! Nothing here talks to an engine. `builds` puts the parts together.
 
@@ -8,5 +8,4 @@ pub mod frontend;
 pub mod launcher;
 pub mod mask;
 pub mod rawjson;
-pub mod service;
 mod session;

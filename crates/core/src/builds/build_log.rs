@@ -65,7 +65,7 @@ impl Orchestrator {
         match agent::ask(&*self.inner.engine, worker.id, &agent, &request, Some(contents)).await? {
             Reply::Done => Ok(()),
             Reply::Refused(refusal) => Err(agent::refused(refusal, "path")),
-            Reply::Context(_) | Reply::Files { .. } | Reply::File => Err(agent::unexpected()),
+            _ => Err(agent::unexpected()),
         }
     }
 }

@@ -144,6 +144,12 @@ pub(crate) fn file(given: &[Given]) -> Secret {
     Secret::new(lines.collect::<String>())
 }
 
+/// The same for a program: `NAME=value`, each with a NUL behind it, which no value has.
+pub(crate) fn environment(given: &[Given]) -> Secret {
+    let variables = given.iter().map(|one| format!("{}={}\0", one.name, one.value.expose()));
+    Secret::new(variables.collect::<String>())
+}
+
 /// In single quotes nothing is special to a shell, and a single quote is left out of them.
 pub(super) fn export(name: &str, value: &str) -> String {
     format!("export {name}='{}'\n", value.replace('\'', r"'\''"))

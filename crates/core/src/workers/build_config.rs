@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use prt_agent_protocol::{Reply, Request};
 use prt_types::{
     audit::Outcome,
     build_config::{
@@ -13,18 +14,14 @@ use prt_types::{
     },
     certificates::BUNDLE_PATH,
     ids::WorkerId,
-    workers::ContainerRole,
 };
 use serde_json::json;
 
 use crate::{
     Orchestrator,
-    buildkit::{
-        config::{self, FileKind, NamedFile, NamedHost, buildkitd_toml, docker_hub, registry_host},
-        service,
-    },
+    agent::{self, Agent},
+    buildkit::config::{self, FileKind, NamedFile, NamedHost, buildkitd_toml, docker_hub, registry_host},
     builds::builds_in,
-    engine::{EngineErrorKind, exec_collect},
     error::{Error, Fields, Result},
     op_context::OpContext,
     orchestrator::Change,
@@ -302,22 +299,20 @@ impl Orchestrator {
                 hosts_named.len()
             ))
         });
-        let ask = service::missing(
-            files_named
-                .iter()
-                .map(String::as_str)
-                .chain(hosts_named.into_iter().take(LOOKED_UP)),
-        );
-        let done = match exec_collect(&*self.inner.engine, worker.id, ContainerRole::Builder, ask, 256 * 1024).await {
-            Ok(done) => done,
+        let request = Request::Missing {
+            files: files_named.into_iter().collect(),
+            hosts: hosts_named.into_iter().take(LOOKED_UP).map(str::to_owned).collect(),
+        };
+        let missing = match agent::ask(&*self.inner.engine, worker.id, &Agent::of_builder(), &request, None).await {
+            Ok(Reply::Missing { names }) => names,
+            Ok(_) => return Err(agent::unexpected()),
             // What that means for the worker is for those to say who watch it.
-            Err(error) if matches!(error.kind, EngineErrorKind::NoSuchContainer | EngineErrorKind::Paused) => {
-                let message = "The builder does not run: whether it has the files and folders and finds the hosts was not looked at.";
+            Err(error) if error.has_no_container() => {
+                let message = "The builder is not running, so files, folders and host names were not checked.";
                 return Ok(vec![notice(message.into())]);
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         };
-        let missing: Vec<&[u8]> = done.stdout.split(|byte| *byte == 0).collect();
         let file = |named: &NamedFile| {
             let NamedFile {
                 file,
@@ -336,7 +331,7 @@ impl Orchestrator {
                 "Put it into the build folder, which is /build there, before you build."
             };
             let message = format!("The builder has no {what} {file}: builds that use {host} {then}. {advice}");
-            missing.contains(&asked_as(named).as_bytes()).then(|| Finding {
+            missing.contains(&asked_as(named)).then(|| Finding {
                 message,
                 ..place.clone()
             })
@@ -345,7 +340,7 @@ impl Orchestrator {
             let message = format!(
                 "The builder finds no host {name}: builds that use it fail until it does. Check the spelling, and the DNS of the engine's host."
             );
-            missing.contains(&name.as_bytes()).then(|| Finding {
+            missing.contains(name).then(|| Finding {
                 message,
                 ..place.clone()
             })

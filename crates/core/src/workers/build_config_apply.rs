@@ -5,18 +5,13 @@
 
 use std::time::Duration;
 
-use prt_types::{
-    audit::Outcome,
-    build_config::BuildConfigState,
-    exit_code::exit_code_words,
-    workers::{ContainerRole, WorkerStatus},
-};
+use prt_agent_protocol::{BuildkitdChange, Reply, Request};
+use prt_types::{audit::Outcome, build_config::BuildConfigState, workers::WorkerStatus};
 use serde_json::json;
 
 use crate::{
     Orchestrator,
-    buildkit::service,
-    engine::exec_collect,
+    agent::{self, Agent},
     error::Result,
     op_context::OpContext,
     orchestrator::Change,
@@ -31,8 +26,8 @@ enum Undone {
     Unsaid(String),
 }
 
-/// Words of a builder that are kept.
-const WORDS: usize = 16 * 1024;
+/// How long BuildKit may take to answer with a configuration.
+const WAIT: Duration = Duration::from_secs(20);
 /// A build may end without anybody being told: at least so often it is looked.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
@@ -72,44 +67,22 @@ impl Orchestrator {
         if begun && self.build_config_in_place(worker).await?.as_deref() == Some(wanted.text.as_str()) {
             return self.build_config_end(worker, Ok(())).await;
         }
-        let spec = service::configure(&wanted.text);
-        let done = match exec_collect(&*self.inner.engine, worker.id, ContainerRole::Builder, spec, WORDS).await {
-            Ok(done) => done,
-            // The change goes on in the builder when nobody listens: what is in place at its end says what became of it.
-            Err(error) => {
-                let outcome = match self.build_config_in_place(worker).await {
-                    Ok(Some(text)) if text == wanted.text => Ok(()),
-                    Ok(_) | Err(_) => Err(self
-                        .build_config_broken_off(worker, format!("The builder cannot be reached: {error}."))
-                        .await),
-                };
-                return self.build_config_end(worker, outcome).await;
-            }
+        let request = Request::BuildkitdChange {
+            text: wanted.text.clone(),
+            wait_ms: WAIT.as_millis() as u64,
         };
-        let words = String::from_utf8_lossy(&done.stderr).trim().to_owned();
-        let outcome = match done.exit_code {
-            0 => Ok(()),
-            service::EXIT_REFUSED => Err(Undone::Said(refused(wanted.config_content.as_deref(), refusal(&words)))),
-            service::EXIT_BACK => Err(Undone::Said(format!(
-                "The build service did not come up with the configuration; the former one is back. {words}"
-            ))),
-            service::EXIT_DOWN => Err(Undone::Said(format!(
-                "The build service does not answer any more, not even with its former configuration. Start another worker. {words}"
-            ))),
-            service::EXIT_CHANGING => Err(Undone::Unsaid(
-                "Another change was under way in the builder. Try again.".into(),
-            )),
-            service::EXIT_UNKNOWN => Err(Undone::Unsaid(
-                "This builder was started in a way that cannot be configured. Start another worker.".into(),
-            )),
-            service::EXIT_CUT => Err(Undone::Unsaid(
-                "The configuration did not reach the builder. Try again.".into(),
-            )),
-            code => {
-                let how = exit_code_words(code);
-                let message = format!("The builder could not change its configuration ({how}). {words}");
-                Err(self.build_config_broken_off(worker, message).await)
-            }
+        let outcome = match self.ask_builder(worker, &request).await {
+            Ok(Reply::Buildkitd(change)) => outcome(change, wanted.config_content.as_deref()),
+            Ok(Reply::Refused(refusal)) => Err(Undone::Unsaid(refusal.message)),
+            Ok(_) => return Err(agent::unexpected()),
+            // The change goes on in the builder when nobody listens: what is in place at its end says what became of it.
+            Err(error) => match self.build_config_in_place(worker).await {
+                Ok(Some(text)) if text == wanted.text => Ok(()),
+                Ok(_) | Err(_) => {
+                    let message = format!("The builder cannot be reached. {error}");
+                    Err(self.build_config_broken_off(worker, message).await)
+                }
+            },
         };
         self.build_config_end(worker, outcome).await
     }
@@ -142,16 +115,14 @@ impl Orchestrator {
 
     /// What the builder runs with, once nobody is changing it.
     async fn build_config_in_place(&self, worker: &Worker) -> Result<Option<String>> {
-        let spec = service::configured();
-        let done = exec_collect(
-            &*self.inner.engine,
-            worker.id,
-            ContainerRole::Builder,
-            spec,
-            1024 * 1024,
-        )
-        .await?;
-        Ok((done.exit_code == 0).then(|| String::from_utf8_lossy(&done.stdout).into_owned()))
+        match self.ask_builder(worker, &Request::BuildkitdRead).await? {
+            Reply::BuildkitdText { text } => Ok(text),
+            _ => Err(agent::unexpected()),
+        }
+    }
+
+    async fn ask_builder(&self, worker: &Worker, request: &Request) -> Result<Reply> {
+        agent::ask(&*self.inner.engine, worker.id, &Agent::of_builder(), request, None).await
     }
 
     /// What was told to the builder broke off, perhaps with the worker.
@@ -217,6 +188,23 @@ impl Orchestrator {
         self.changed(Some(&worker.owner), Change::Worker { name: worker.name() });
         Ok(())
     }
+}
+
+fn outcome(change: BuildkitdChange, content: Option<&str>) -> std::result::Result<(), Undone> {
+    Err(match change {
+        BuildkitdChange::Applied => return Ok(()),
+        BuildkitdChange::Refused { words } => Undone::Said(refused(content, refusal(&words))),
+        BuildkitdChange::RolledBack => Undone::Said(
+            "BuildKit did not start with the configuration, so the previous one is in use again. See the builder's log.".into(),
+        ),
+        BuildkitdChange::Down => Undone::Said(
+            "BuildKit does not answer any more, not even with its previous configuration. Start another worker.".into(),
+        ),
+        BuildkitdChange::Busy => Undone::Unsaid("Another change is in progress in the builder. Try again.".into()),
+        BuildkitdChange::Unsupported => Undone::Unsaid(
+            "This builder was started by an older console and cannot be configured. Start another worker.".into(),
+        ),
+    })
 }
 
 /// BuildKit's words without its own name before them.

@@ -39,7 +39,7 @@ impl Orchestrator {
                 format!("{relative} in the build folder of {name}"),
             )),
             (Reply::Refused(refusal), _) => Err(agent::refused(refusal, "path")),
-            (Reply::Context(_) | Reply::Files { .. } | Reply::Done, _) => Err(agent::unexpected()),
+            _ => Err(agent::unexpected()),
         }
     }
 
@@ -53,7 +53,7 @@ impl Orchestrator {
         match agent::ask(&*self.inner.engine, worker.id, &agent, &request, None).await? {
             Reply::Files { files } => Ok(files),
             Reply::Refused(refusal) => Err(agent::refused(refusal, "path")),
-            Reply::Context(_) | Reply::File | Reply::Done => Err(agent::unexpected()),
+            _ => Err(agent::unexpected()),
         }
     }
 }

@@ -3,25 +3,10 @@
 use prt_types::workers::{ContainerRole, WorkerReason};
 
 use super::provision::Failure;
-use crate::{
-    builders,
-    engine::{EngineErrorKind, EngineResult, ExecDone},
-    store::Worker,
-};
+use crate::{builders, store::Worker};
 
 /// Exit codes of a program that is not there, or cannot be run.
 const NO_PROGRAM: [i64; 2] = [126, 127];
-
-/// The builder runs, but what asks for its daemon is not there.
-pub(super) fn lacks_buildctl(worker: &Worker, asked: &EngineResult<ExecDone>) -> Option<Failure> {
-    match asked {
-        Ok(done) if NO_PROGRAM.contains(&done.exit_code) => {
-            Some(no_buildkit(worker, "there is no program buildctl in it"))
-        }
-        Err(error) if error.kind == EngineErrorKind::CannotStart => Some(no_buildkit(worker, &error.message)),
-        Ok(_) | Err(_) => None,
-    }
-}
 
 /// The builder's main process has ended: what its last words mean.
 pub(super) fn ended(worker: &Worker, exit_code: Option<i64>, message: String) -> Failure {

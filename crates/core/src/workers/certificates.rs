@@ -2,18 +2,16 @@
 
 use prt_types::certificates::{BUNDLE_PATH, WorkerCertificates};
 
-use super::provision::Failure;
+use super::{plan::builder_main_process, provision::Failure};
 use crate::{
     Orchestrator,
     certificates::Bundle,
-    engine::{ContainerPlan, EngineImage, FileInContainer, WorkerPlan},
+    engine::{ContainerPlan, FileInContainer, WorkerPlan},
     error::Result,
     store::{Repository, Worker, WorkerBundle},
 };
 
-/// Installs the bundle into the trust store of the container, then becomes the builder.
-const TRUST: &str = include_str!("trust.sh");
-/// Nobody's to write: the builder's user is another one, or root, for whom `trust.sh` mounts it read-only.
+/// Nobody's to write: the builder's user is another one, or root, for whom the agent mounts it read-only.
 const READ_ONLY: u32 = 0o444;
 
 impl Orchestrator {
@@ -22,7 +20,6 @@ impl Orchestrator {
         &self,
         worker: &Worker,
         plan: &mut WorkerPlan,
-        image: &EngineImage,
         bundle: &Bundle,
     ) -> Result<(), Failure> {
         let Some(builder) = &mut plan.builder else {
@@ -32,7 +29,7 @@ impl Orchestrator {
         let given = WorkerBundle {
             fingerprint: bundle.fingerprint(),
             subjects: bundle.subjects(),
-            trusted: give(builder, image, bundle),
+            trusted: give(builder, bundle),
         };
         tx.worker_bundle_add(worker.id, &given)
             .await
@@ -69,7 +66,7 @@ impl Orchestrator {
 }
 
 /// Puts the bundle into the plan; whether the builder's trust store gets it, too.
-fn give(builder: &mut ContainerPlan, image: &EngineImage, bundle: &Bundle) -> bool {
+fn give(builder: &mut ContainerPlan, bundle: &Bundle) -> bool {
     builder.files.push(FileInContainer {
         path: BUNDLE_PATH.into(),
         content: bundle.pem.clone().into_bytes(),
@@ -79,14 +76,7 @@ fn give(builder: &mut ContainerPlan, image: &EngineImage, bundle: &Bundle) -> bo
     // Only root can write to the trust store, and only a privileged builder is root.
     let trusted = builder.security.privileged;
     if trusted {
-        let entrypoint = builder.entrypoint.take().unwrap_or_else(|| image.entrypoint.clone());
-        let command = builder.command.take().unwrap_or_else(|| image.command.clone());
-        builder.entrypoint = Some(
-            ["/bin/sh", "-c", TRUST, "prt-trust", BUNDLE_PATH]
-                .map(str::to_owned)
-                .to_vec(),
-        );
-        builder.command = Some([entrypoint, command].concat());
+        builder.entrypoint = Some(builder_main_process(Some(BUNDLE_PATH)));
     }
     trusted
 }
@@ -108,7 +98,7 @@ fn note(trusted: bool) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeMap, fs, process::Command};
+    use std::collections::BTreeMap;
 
     use prt_types::{security_contexts::SecurityContext, workers::ContainerRole};
 
@@ -122,22 +112,11 @@ mod tests {
         }
     }
 
-    fn image() -> EngineImage {
-        EngineImage {
-            id: "sha256:1".into(),
-            digest: None,
-            architecture: "amd64".into(),
-            entrypoint: vec!["buildkitd".into()],
-            command: vec!["--debug".into()],
-            user: String::new(),
-        }
-    }
-
     fn builder(context: SecurityContext) -> ContainerPlan {
         ContainerPlan {
             image: "sha256:1".into(),
             entrypoint: None,
-            command: Some(vec!["--config".into(), "x".into()]),
+            command: Some(vec!["buildkitd".into()]),
             env: BTreeMap::new(),
             limits: prt_types::worker_sizes::Limits::default(),
             security: security_contexts::settings(
@@ -154,8 +133,8 @@ mod tests {
     fn every_builder_gets_the_file_and_only_a_privileged_one_trusts_it() {
         for context in [SecurityContext::Default, SecurityContext::Restricted] {
             let mut plan = builder(context);
-            assert!(!give(&mut plan, &image(), &bundle()));
-            assert_eq!((plan.entrypoint, plan.command.unwrap().len()), (None, 2));
+            assert!(!give(&mut plan, &bundle()));
+            assert_eq!((plan.entrypoint, plan.command.unwrap().len()), (None, 1));
             let file = &plan.files[0];
             assert_eq!(
                 (file.path.as_str(), file.mode, file.owner),
@@ -163,32 +142,13 @@ mod tests {
             );
         }
         let mut plan = builder(SecurityContext::Privileged);
-        assert!(give(&mut plan, &image(), &bundle()));
-        assert_eq!(plan.entrypoint.as_ref().unwrap()[4], BUNDLE_PATH);
-        assert_eq!(plan.command.unwrap(), ["buildkitd", "--config", "x"]);
+        assert!(give(&mut plan, &bundle()));
+        let entrypoint = plan.entrypoint.unwrap();
+        assert!(
+            entrypoint.windows(2).any(|pair| pair == ["--trust", BUNDLE_PATH]),
+            "{entrypoint:?}"
+        );
+        assert_eq!(plan.command.unwrap(), ["buildkitd"], "what the image starts");
         assert!(note(false).contains("does not run as root") && note(true).contains("without any configuration"));
-    }
-
-    /// In a folder in the place of `/`, without mount and without update-ca-certificates: as on an image that has neither.
-    #[test]
-    fn a_store_without_a_tool_is_appended_to_once() {
-        let root = tempfile::tempdir().unwrap();
-        let path = |name: &str| root.path().join(name).display().to_string();
-        fs::create_dir_all(path("etc/ssl/certs")).unwrap();
-        fs::write(path("etc/ssl/certs/ca-certificates.crt"), "PUBLIC\n").unwrap();
-        fs::write(path("bundle.crt"), bundle().pem).unwrap();
-        let script = TRUST
-            .replace("/etc/", &path("etc/"))
-            .replace("command -v update-ca-certificates", "false")
-            .replace("mount --bind", "false --bind");
-        for _ in 0..2 {
-            let done = Command::new("sh")
-                .args(["-c", &script, "sh", &path("bundle.crt"), "echo", "started"])
-                .output()
-                .unwrap();
-            assert_eq!(String::from_utf8_lossy(&done.stdout), "started\n", "{done:?}");
-        }
-        let store = fs::read_to_string(path("etc/ssl/certs/ca-certificates.crt")).unwrap();
-        assert_eq!(store, format!("PUBLIC\n{}", bundle().pem));
     }
 }

@@ -66,7 +66,7 @@ impl Orchestrator {
         match reply? {
             Reply::Context(view) => Ok(view),
             Reply::Refused(refusal) => Err(agent::refused(refusal, "context")),
-            Reply::Files { .. } | Reply::File | Reply::Done => Err(agent::unexpected()),
+            _ => Err(agent::unexpected()),
         }
     }
 }

@@ -3,16 +3,21 @@
 use std::{io::Read as _, time::Duration};
 
 use futures::StreamExt as _;
+use prt_agent_protocol::{Facts, Reply, Request};
 use prt_types::workers::{ContainerRole, WorkerReason};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     time::Instant,
 };
 
-use super::provision::{Failure, NOTEBOOK_PORT};
+use super::{
+    plan::RUN_FOLDER,
+    provision::{Failure, NOTEBOOK_PORT},
+};
 use crate::{
     Orchestrator,
-    engine::{EngineErrorKind, ExecSpec, ObservedContainer, exec_collect},
+    agent::{self, Agent},
+    engine::{EngineErrorKind, ObservedContainer},
     security_contexts::WORKER_UID,
     store::Worker,
 };
@@ -34,19 +39,6 @@ const PASSWD: &str = "/etc/passwd";
 const PASSWD_LIMIT: usize = 1024 * 1024;
 /// Exit codes after signals that others send: HUP, INT, KILL, TERM.
 const STOPPED: [i64; 4] = [129, 130, 137, 143];
-
-/// Exit code of [`SIGN`] where there is none.
-const EXIT_NO_SIGN: i64 = 9;
-/// A sign is a Jupyter program, or a process that may come to start one: Jupyter's own, or a startup script. The words are put
-/// together so that this script's own command line is none.
-const SIGN: &str = r#"j=jup; j=${j}yter; p=prt; p=$p-startup
-for name in $j $j-lab $j-server $j-notebook ${j}hub-singleuser; do command -v "$name" >/dev/null && exit 0; done
-for file in /proc/[0-9]*/cmdline; do
-  line=
-  while IFS= read -r part || [ -n "$part" ]; do line="$line $part"; done <"$file"
-  case "$line" in *"$j"* | *"$p"*) exit 0 ;; esac
-done 2>/dev/null
-exit 9"#;
 
 const WHAT_TO_DO: &str =
     "Build the image on practicus-minimal, or install JupyterLab in it and let the image start it.";
@@ -104,11 +96,21 @@ impl Orchestrator {
         )
     }
 
-    /// Only a clear "no" is one: an image without a shell cannot be looked into.
+    /// Only a clear "no" is one.
     async fn sign_of_a_notebook(&self, worker: &Worker) -> bool {
-        let look = ExecSpec::new(["sh", "-c", SIGN]);
-        let looked = exec_collect(&*self.inner.engine, worker.id, ContainerRole::Primary, look, 1024).await;
-        !matches!(looked, Ok(done) if done.exit_code == EXIT_NO_SIGN)
+        self.facts(worker).await.is_none_or(|facts| facts.jupyter)
+    }
+
+    /// What the agent in the primary container finds; `None` = it cannot be asked now.
+    pub(super) async fn facts(&self, worker: &Worker) -> Option<Facts> {
+        let agent = Agent::of_primary(&worker.rights);
+        let request = Request::Facts {
+            folder: RUN_FOLDER.into(),
+        };
+        match agent::ask(&*self.inner.engine, worker.id, &agent, &request, None).await {
+            Ok(Reply::Facts(facts)) => Some(facts),
+            Ok(_) | Err(_) => None,
+        }
     }
 
     /// The primary's main process has ended: what its last words mean.
@@ -211,38 +213,7 @@ fn is_foreign(message: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::process::Command;
-
     use super::*;
-
-    fn sign(path: &str, proc: &str) -> Option<i32> {
-        let script = SIGN.replace("/proc/", proc);
-        let mut command = Command::new("/bin/sh");
-        command.args(["-c", &script]).env("PATH", path);
-        command.status().unwrap().code()
-    }
-
-    #[test]
-    fn a_sign_is_a_program_or_a_process_and_never_the_look_itself() {
-        let root = tempfile::tempdir().unwrap();
-        let path = |name: &str| root.path().join(name).display().to_string();
-        let proc = format!("{}/", path("proc"));
-        std::fs::create_dir_all(path("proc/7")).unwrap();
-        std::fs::create_dir_all(path("bin")).unwrap();
-        let none = Some(EXIT_NO_SIGN as i32);
-        assert_eq!(sign(&path("bin"), &proc), none);
-        let own = format!("sh\0-c\0{SIGN}\0");
-        std::fs::write(path("proc/7/cmdline"), own).unwrap();
-        assert_eq!(sign(&path("bin"), &proc), none, "its own command line");
-        std::fs::write(path("proc/7/cmdline"), "python3\0/opt/bin/jupyter-lab\0").unwrap();
-        assert_eq!(sign(&path("bin"), &proc), Some(0));
-        std::fs::write(path("proc/7/cmdline"), "/bin/sh\0-c\0sh x; exec \"$@\"\0prt-startup\0").unwrap();
-        assert_eq!(sign(&path("bin"), &proc), Some(0), "a startup script may install it");
-        std::fs::write(path("proc/7/cmdline"), "sleep\x00600\0").unwrap();
-        assert_eq!(sign(&path("bin"), &proc), none);
-        std::fs::copy("/bin/true", path("bin/jupyter")).unwrap();
-        assert_eq!(sign(&path("bin"), &proc), Some(0));
-    }
 
     #[test]
     fn users_are_known_by_their_number() {

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use prt_agent_protocol::AGENT;
+use prt_agent_protocol::{
+    AGENT,
+    main_process::{BUILDER, PRIMARY},
+};
 use prt_types::workers::ContainerRole;
 
 use super::{BUILD_FOLDER_BUILDER, BUILD_FOLDER_PRIMARY};
 use crate::{
     agent,
-    buildkit::service,
     engine::{ContainerPlan, EngineImage, FileInContainer, Mount, Tmpfs, WorkerPlan},
     security_contexts::{self, WORKER_UID},
     settings::Settings,
@@ -17,24 +19,16 @@ use crate::{
 
 /// Folder in memory for what must not lie on a disk: tokens and secrets.
 pub const RUN_FOLDER: &str = "/run/prt";
-/// The worker's own token.
-pub const TOKEN_FILE: &str = "/run/prt/token";
-/// The token that Jupyter asks for.
-pub const NOTEBOOK_TOKEN_FILE: &str = "/run/prt/notebook-token";
-/// Writes the notebook's token, the first line of standard input, and the worker's own, the second. Under other names until they are
-/// whole: somebody waits for them.
-pub const WRITE_TOKENS: &str = r#"umask 077
-IFS= read -r notebook && printf %s "$notebook" >"$1.new" && mv "$1.new" "$1" || exit 1
-IFS= read -r own && [ -n "$own" ] || exit 0
-printf %s "$own" >"$2.new" && mv "$2.new" "$2""#;
+/// File in it: the worker's own token.
+pub const TOKEN: &str = "token";
+/// File in it: the token that Jupyter asks for.
+pub const NOTEBOOK_TOKEN: &str = "notebook-token";
+/// File in it: the secrets that the worker was started with, for a shell.
+pub const SECRETS: &str = "secrets.env";
+/// File in it: the same for the main process, which waits for it and removes it.
+pub const ENVIRONMENT: &str = "environment";
 /// The configuration that a builder begins with.
 pub const BUILDKITD_TOML: &str = "/etc/buildkit/buildkitd.toml";
-/// The secrets that the worker was started with, for a shell.
-pub const SECRETS_FILE: &str = "/run/prt/secrets.env";
-/// Writes standard input to the file that a starting worker waits for.
-pub const WRITE_SECRETS: &str = r#"umask 077; cat >"$1.new" && mv "$1.new" "$1""#;
-/// Before anything else of a worker with secrets: no process of it is to run without them.
-const TAKE_SECRETS: &str = "until [ -r \"$PRT_SECRETS_FILE\" ]; do sleep 0.05 2>/dev/null || sleep 1; done; . \"$PRT_SECRETS_FILE\" || exit 1; ";
 const STARTUP_SCRIPT: &str = "/etc/prt/startup.sh";
 const STARTUP_SCRIPT_IN_HOME: &str = "/home/ubuntu/.prt-startup.sh";
 /// Home of the platform's images.
@@ -58,6 +52,26 @@ pub struct Parts<'a> {
 
 /// Where the agent keeps contexts in a builder: on a volume that the worker's user cannot reach.
 pub const CONTEXTS: &str = "/var/lib/prt-contexts";
+
+/// The agent runs what the image starts, with the certificates of `trust` in the trust store.
+pub fn builder_main_process(trust: Option<&str>) -> Vec<String> {
+    let trust = trust.map(|bundle| ["--trust", bundle]).into_iter().flatten();
+    [AGENT, BUILDER, "--configuration", BUILDKITD_TOML]
+        .into_iter()
+        .chain(trust)
+        .chain(["--"])
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Where BuildKit writes to in a worker's builder.
+pub fn buildkit_state(worker: &Worker) -> &'static str {
+    if worker.privileged() {
+        "/var/lib/buildkit"
+    } else {
+        "/home/user/.local/share/buildkit"
+    }
+}
 
 /// Makes the plan.
 pub fn plan(parts: Parts<'_>) -> WorkerPlan {
@@ -85,7 +99,7 @@ fn primary(parts: &Parts<'_>) -> ContainerPlan {
     let secrets = !parts.worker.personal_secrets.is_empty() || !parts.worker.shared_secrets.is_empty();
     env.insert("PRT_WORKER".into(), parts.worker.name());
     if secrets {
-        env.insert("PRT_SECRETS_FILE".into(), SECRETS_FILE.into());
+        env.insert("PRT_SECRETS_FILE".into(), in_memory(SECRETS));
     }
     if !parts.worker.additional_params.is_empty() {
         let params = serde_json::Map::from_iter(parts.worker.additional_params.clone());
@@ -94,10 +108,10 @@ fn primary(parts: &Parts<'_>) -> ContainerPlan {
             serde_json::Value::Object(params).to_string(),
         );
     }
-    env.insert("PRT_NOTEBOOK_TOKEN_FILE".into(), NOTEBOOK_TOKEN_FILE.into());
+    env.insert("PRT_NOTEBOOK_TOKEN_FILE".into(), in_memory(NOTEBOOK_TOKEN));
     if let Some(url) = &parts.settings.worker_url {
         env.insert("PRT_URL".into(), url.clone());
-        env.insert("PRT_TOKEN_FILE".into(), TOKEN_FILE.into());
+        env.insert("PRT_TOKEN_FILE".into(), in_memory(TOKEN));
     }
     if let Some(level) = parts.log_level {
         env.insert("PRT_LOG_LEVEL".into(), level.into());
@@ -135,32 +149,29 @@ fn primary(parts: &Parts<'_>) -> ContainerPlan {
     } else {
         STARTUP_SCRIPT
     };
-    let mut files = vec![];
-    // A worker with a builder has it there.
-    if parts.builder.is_none() {
-        files.push(agent(parts, agent::in_primary(&parts.worker.rights)));
-    }
-    let mut before = String::new();
+    let program = agent::in_primary(&parts.worker.rights);
+    let mut files = vec![agent(parts, program)];
+    let mut before = vec![];
     if secrets {
-        before.push_str(TAKE_SECRETS);
+        // No process of the worker is to run without them.
+        before.extend(["--environment".to_owned(), in_memory(ENVIRONMENT)]);
     }
     let mut entrypoint = None;
     let mut command = None;
     if let Some(script) = parts.startup_script {
         files.push(FileInContainer {
             path: startup_script.into(),
-            content: format!("{script}\n").into_bytes(),
+            // Forms and editors on Windows end lines with both characters; no interpreter takes them.
+            content: format!("{}\n", script.replace("\r\n", "\n")).into_bytes(),
             mode: 0o755,
             owner,
         });
-        before.push_str("sh ");
-        before.push_str(startup_script);
-        before.push_str(" || echo \"The startup script ended with exit code $?.\" >&2; ");
+        before.extend(["--script", startup_script, "--folder", RUN_FOLDER].map(str::to_owned));
     }
     if !before.is_empty() {
-        // The image's own start command goes on as the arguments, so that any image can have a startup script and secrets.
-        let run = format!("{before}exec \"$@\"");
-        entrypoint = Some(vec!["/bin/sh".into(), "-c".into(), run, "prt-startup".into()]);
+        let main = [program, PRIMARY].map(str::to_owned).into_iter().chain(before);
+        entrypoint = Some(main.chain(["--".to_owned()]).collect());
+        // The image's own start command follows, so that any image can have a startup script and secrets.
         command = Some([parts.primary.entrypoint.clone(), parts.primary.command.clone()].concat());
     }
     ContainerPlan {
@@ -177,11 +188,8 @@ fn primary(parts: &Parts<'_>) -> ContainerPlan {
 }
 
 fn builder(parts: &Parts<'_>, image: &EngineImage) -> ContainerPlan {
-    let (state, owner) = if parts.worker.privileged() {
-        ("/var/lib/buildkit", (0, 0))
-    } else {
-        ("/home/user/.local/share/buildkit", OWNER)
-    };
+    let state = buildkit_state(parts.worker);
+    let owner = if parts.worker.privileged() { (0, 0) } else { OWNER };
     let mut files: Vec<FileInContainer> = parts
         .buildkit_files
         .iter()
@@ -196,8 +204,8 @@ fn builder(parts: &Parts<'_>, image: &EngineImage) -> ContainerPlan {
     let service = [image.entrypoint.clone(), image.command.clone()].concat();
     ContainerPlan {
         image: image.id.clone(),
-        entrypoint: Some(service::supervised(BUILDKITD_TOML, &service)),
-        command: Some(vec![]),
+        entrypoint: Some(builder_main_process(None)),
+        command: Some(service),
         env: BTreeMap::from([
             // BuildKit clips a step's log at 2 MiB and 200 KiB/s unless told not to.
             ("BUILDKIT_STEP_LOG_MAX_SIZE".into(), "-1".into()),
@@ -227,12 +235,12 @@ fn builder(parts: &Parts<'_>, image: &EngineImage) -> ContainerPlan {
 }
 
 fn agent(parts: &Parts<'_>, path: &str) -> FileInContainer {
-    FileInContainer {
-        path: path.into(),
-        content: parts.settings.agent.to_vec(),
-        mode: 0o755,
-        owner: (0, 0),
-    }
+    agent::file(parts.settings, path)
+}
+
+/// Path of a file in memory.
+fn in_memory(name: &str) -> String {
+    format!("{RUN_FOLDER}/{name}")
 }
 
 fn build_folder(path: &str) -> Mount {

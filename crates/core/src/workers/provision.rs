@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use prt_agent_protocol::{MemoryFile, RefusalKind, Reply, Request};
 use prt_types::{
     Secret,
     certificates::BUNDLE_PATH,
@@ -14,12 +15,13 @@ use tracing::Instrument as _;
 
 use super::{
     builder_start, notebook_start,
-    plan::{self, BUILDKITD_TOML, NOTEBOOK_TOKEN_FILE, Parts, SECRETS_FILE, TOKEN_FILE},
+    plan::{self, BUILDKITD_TOML, ENVIRONMENT, NOTEBOOK_TOKEN, Parts, RUN_FOLDER, SECRETS, TOKEN},
 };
 use crate::{
     Orchestrator,
+    agent::{self, Agent},
     buildkit::config::buildkitd_toml,
-    engine::{EngineError, EngineErrorKind, ExecSpec, ObservedContainer, ObservedWorker, RegistryLogin, exec_collect},
+    engine::{EngineError, EngineErrorKind, ObservedContainer, ObservedWorker, RegistryLogin},
     error::{Error, Result},
     images::ImageRef,
     named_secrets::{self, Given},
@@ -29,8 +31,10 @@ use crate::{
 
 /// Where Jupyter listens in the primary container.
 pub const NOTEBOOK_PORT: u16 = 8888;
-/// Between two looks whether a starting builder answers, or a worker has ended.
+/// Between two looks whether a starting builder can be asked, or a worker has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(75);
+/// How long the agent waits for BuildKit before the builder itself is looked at.
+const BUILDKIT_WITHIN: Duration = Duration::from_secs(1);
 /// Between two tries of what an engine that is away has kept from being done.
 const ENGINE_AWAY: Duration = Duration::from_secs(1);
 /// So long after a command in a worker was cut off the engine knows that the worker has ended, on a busy machine, too.
@@ -143,8 +147,8 @@ impl Orchestrator {
                 vec![]
             },
         });
-        if let (Some(bundle), Some(image)) = (bundle, &builder) {
-            self.worker_give_certificates(worker, &mut plan, image, &bundle).await?;
+        if let Some(bundle) = bundle {
+            self.worker_give_certificates(worker, &mut plan, &bundle).await?;
         }
         // An end that was asked for meanwhile wins; one that is asked for from here on waits until the containers are made.
         let alone = self.inner.workers.engine(worker.id).await;
@@ -174,6 +178,7 @@ impl Orchestrator {
             .map_err(|error| not_started(worker, error))?;
         self.give_secrets(worker, &provision.secrets).await?;
         self.give_tokens(worker, provision.token.as_ref()).await;
+        let script = provision.startup_script.is_some();
         self.worker_event(
             worker,
             "console",
@@ -181,7 +186,7 @@ impl Orchestrator {
             "The containers run; waiting until they answer.",
         )
         .await;
-        self.wait_until_ready(worker).await
+        self.wait_until_ready(worker, script).await
     }
 
     /// By standard input into memory: environment variables of a container can be read by all who may look at it in the engine.
@@ -189,29 +194,36 @@ impl Orchestrator {
         if secrets.is_empty() {
             return Ok(());
         }
-        let write = || {
-            ExecSpec::new(["sh", "-c", plan::WRITE_SECRETS, "prt-secrets", SECRETS_FILE])
-                .stdin(named_secrets::file(secrets).expose().to_owned())
-        };
-        if self.has_written(worker, write).await {
+        // The main process waits for the last one.
+        let files = vec![
+            memory_file(SECRETS, named_secrets::file(secrets)),
+            memory_file(ENVIRONMENT, named_secrets::environment(secrets)),
+        ];
+        let Err(error) = self.memory_files(worker, files).await else {
             return Ok(());
-        }
+        };
         self.still_running(worker).await?;
         Err(Failure {
             reason: WorkerReason::EngineError,
-            message: "The secrets cannot be given to the worker: its image has no working sh, or no place in /run/prt."
-                .into(),
+            message: format!("The secrets cannot be given to the worker: {error}"),
         })
     }
 
-    /// Whether a command that writes into the primary container has done so. An engine that is away says nothing about the container:
-    /// the command is run again once it answers.
-    async fn has_written(&self, worker: &Worker, write: impl Fn() -> ExecSpec) -> bool {
+    /// Writes files into the primary container's memory. An engine that is away says nothing about the container: they are written again
+    /// once it answers.
+    async fn memory_files(&self, worker: &Worker, files: Vec<MemoryFile>) -> Result<()> {
+        let request = Request::MemoryFiles {
+            folder: RUN_FOLDER.into(),
+            files,
+        };
+        let agent = Agent::of_primary(&worker.rights);
         loop {
-            match exec_collect(&*self.inner.engine, worker.id, ContainerRole::Primary, write(), 4096).await {
-                Ok(done) => return done.exit_code == 0,
-                Err(error) if error.kind == EngineErrorKind::Unreachable => tokio::time::sleep(ENGINE_AWAY).await,
-                Err(_) => return false,
+            match agent::ask(&*self.inner.engine, worker.id, &agent, &request, None).await {
+                Ok(Reply::Done) => return Ok(()),
+                Ok(Reply::Refused(refusal)) => return Err(agent::refused(refusal, "secrets")),
+                Ok(_) => return Err(agent::unexpected()),
+                Err(error) if error.is_unreachable() => tokio::time::sleep(ENGINE_AWAY).await,
+                Err(error) => return Err(error),
             }
         }
     }
@@ -236,28 +248,12 @@ impl Orchestrator {
 
     /// The notebook waits for its token; the worker's own comes with it, where there is one.
     async fn give_tokens(&self, worker: &Worker, own: Option<&Secret>) {
-        let notebook = self.notebook_token(worker);
-        let own = own.map_or("", Secret::expose);
-        let write = || {
-            let words = [
-                "sh",
-                "-c",
-                plan::WRITE_TOKENS,
-                "prt-tokens",
-                NOTEBOOK_TOKEN_FILE,
-                TOKEN_FILE,
-            ];
-            ExecSpec::new(words).stdin(format!("{}\n{own}\n", notebook.expose()))
-        };
-        // An image without `sh` may run a notebook of its own all the same.
-        if !self.has_written(worker, write).await {
-            self.worker_event(
-                worker,
-                "console",
-                "NoToken",
-                "prtcli and the notebook inside the worker have no login: the image has no working sh.",
-            )
-            .await;
+        let mut files = vec![memory_file(NOTEBOOK_TOKEN, self.notebook_token(worker))];
+        files.extend(own.map(|own| memory_file(TOKEN, own.clone())));
+        // A notebook without it may answer all the same, and the container's end is told elsewhere.
+        if let Err(error) = self.memory_files(worker, files).await {
+            let message = format!("prtcli and the notebook in the worker have no token: {error}");
+            self.worker_event(worker, "console", "NoToken", &message).await;
         }
     }
 
@@ -274,9 +270,9 @@ impl Orchestrator {
         Ok(files)
     }
 
-    /// Waits until both containers answer; also where a restarted console goes on.
+    /// Waits until both containers answer; also where a restarted console goes on. `script`: it may have a startup script.
     #[tracing::instrument(skip_all)]
-    pub(super) async fn wait_until_ready(&self, worker: &Worker) -> Result<(), Failure> {
+    pub(super) async fn wait_until_ready(&self, worker: &Worker, script: bool) -> Result<(), Failure> {
         let all = async {
             if worker.builder {
                 tokio::try_join!(self.until_notebook(worker), self.until_buildkit(worker)).map(|_| ())
@@ -301,13 +297,23 @@ impl Orchestrator {
             }
             return Err(notebook_start::silent(limit.as_secs()));
         }
+        let failed_script = if script {
+            self.failed_startup(worker).await
+        } else {
+            None
+        };
         let now = self.now_ms();
+        let event = match &failed_script {
+            Some(message) => ("StartupFailed", message.as_str()),
+            None => ("Ready", "The worker answers."),
+        };
         let ready = recorded("a worker that is ready is not recorded", || {
-            self.worker_change(worker.id, Some(("Ready", "The worker answers.")), |row| {
+            self.worker_change(worker.id, Some(event), |row| {
                 let provisioning = row.status == WorkerStatus::Provisioning;
                 if provisioning {
                     row.status = WorkerStatus::Running;
-                    row.message = "Ready".into();
+                    row.reason = failed_script.as_ref().map(|_| WorkerReason::StartupFailed);
+                    row.message = failed_script.clone().unwrap_or_else(|| "Ready".into());
                     row.ready_ms = Some(now);
                 }
                 provisioning
@@ -321,18 +327,22 @@ impl Orchestrator {
     }
 
     async fn until_buildkit(&self, worker: &Worker) -> Result<(), Failure> {
-        let mut tick = tokio::time::interval(LOOK_EVERY);
+        let agent = Agent::of_builder();
+        let request = Request::BuildkitReady {
+            wait_ms: BUILDKIT_WITHIN.as_millis() as u64,
+        };
         loop {
-            tick.tick().await;
-            let ask = ExecSpec::new(["buildctl", "debug", "workers"]);
-            let asked = exec_collect(&*self.inner.engine, worker.id, ContainerRole::Builder, ask, 64 * 1024).await;
-            if matches!(&asked, Ok(done) if done.exit_code == 0) {
-                return Ok(());
+            match agent::ask(&*self.inner.engine, worker.id, &agent, &request, None).await {
+                Ok(Reply::Done) => return Ok(()),
+                Ok(Reply::Refused(refusal)) if refusal.kind == RefusalKind::NotFound => {
+                    self.still_running(worker).await?;
+                    return Err(builder_start::no_buildkit(worker, &refusal.message));
+                }
+                Ok(_) => {}
+                // The container may just have ended, or the engine is away.
+                Err(_) => tokio::time::sleep(LOOK_EVERY).await,
             }
             self.still_running(worker).await?;
-            if let Some(failure) = builder_start::lacks_buildctl(worker, &asked) {
-                return Err(failure);
-            }
         }
     }
 
@@ -481,9 +491,8 @@ impl Orchestrator {
         if self.inner.settings.worker_url.is_none() {
             return Ok(None);
         }
-        let look = ExecSpec::new(["sh", "-c", "[ -s \"$1\" ]", "prt-look", TOKEN_FILE]);
-        let looked = exec_collect(&*self.inner.engine, worker.id, ContainerRole::Primary, look, 1024).await;
-        if !matches!(looked, Ok(done) if done.exit_code == 1) {
+        let facts = self.facts(worker).await;
+        if facts.is_none_or(|facts| facts.memory_files.iter().any(|name| name == TOKEN)) {
             return Ok(None);
         }
         let mut tx = self.write().await?;
@@ -505,7 +514,7 @@ impl Orchestrator {
                 this.give_secrets_again(&worker).await?;
                 let own = this.own_token_again(&worker).await?;
                 this.give_tokens(&worker, own.as_ref()).await;
-                this.wait_until_ready(&worker).await
+                this.wait_until_ready(&worker, true).await
             };
             if let Err(failure) = begun.await {
                 this.provision_failed(id, failure).await;
@@ -513,6 +522,13 @@ impl Orchestrator {
         };
         let task = self.inner.tasks.spawn(task.instrument(span));
         self.inner.workers.insert(id, task.abort_handle());
+    }
+}
+
+fn memory_file(name: &str, content: Secret) -> MemoryFile {
+    MemoryFile {
+        name: name.into(),
+        content,
     }
 }
 

@@ -103,7 +103,7 @@ impl Orchestrator {
                 (None, Some(why)) => broke_off(&why),
                 (None, None) => kind.refused(&worker, &relative, refusal),
             }),
-            Ok(Reply::Context(_) | Reply::Files { .. } | Reply::File) => Err(agent::unexpected()),
+            Ok(_) => Err(agent::unexpected()),
             Err(error) => Err(self.end_of(&worker).await.unwrap_or(error)),
         }
     }

@@ -108,14 +108,33 @@ async fn a_worker_that_does_not_answer_in_time_fails() {
 async fn an_image_without_jupyter_is_found_out() {
     let bed = Bed::start().await;
     bed.engine.notebook(false);
-    for _ in 0..4 {
-        bed.engine.script("jupyter", Scripted::Ends("", 9));
-        bed.engine.script("j=jup", Scripted::Ends("", 9));
-    }
+    bed.engine.jupyter(false);
     let worker = bed.worker_start().await;
     let failed = bed.worker_in(&worker.name, WorkerStatus::Failed).await;
     assert_eq!(failed.reason, Some(WorkerReason::NoJupyter), "{}", failed.message);
     assert!(failed.message.contains("not suitable"), "{}", failed.message);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_startup_script_that_fails_is_told_and_stops_nothing() {
+    let bed = Bed::start().await;
+    bed.engine.startup(3);
+    let config = WorkerConfig {
+        worker_image: "practicus-minimal".into(),
+        startup_script: Some("exit 3".into()),
+        ..WorkerConfig::default()
+    };
+    let worker = bed.o.worker_create(&bed.cx, config).await.unwrap();
+    let worker = bed.worker_in(&worker.name, WorkerStatus::Running).await;
+    assert_eq!(worker.reason, Some(WorkerReason::StartupFailed), "{}", worker.message);
+    assert!(worker.message.contains("exit code 3"), "{}", worker.message);
+    assert!(worker.ready);
+    let told = worker
+        .events
+        .iter()
+        .find(|event| event.kind == "StartupFailed")
+        .unwrap();
+    assert_eq!(told.message, worker.message);
 }
 
 #[tokio::test(start_paused = true)]
@@ -197,8 +216,8 @@ async fn an_engine_that_goes_away_while_secrets_and_logins_are_given_fails_no_st
     bed.o.secret_create(&bed.cx, secret).await.unwrap();
     for _ in 0..3 {
         bed.engine
-            .script("prt-secrets", Scripted::Fails(EngineErrorKind::Unreachable));
-        bed.engine.script("prt-tokens", Scripted::Breaks(""));
+            .script("environment", Scripted::Fails(EngineErrorKind::Unreachable));
+        bed.engine.script("notebook-token", Scripted::Breaks(""));
     }
     let config = WorkerConfig {
         worker_image: "practicus-minimal".into(),

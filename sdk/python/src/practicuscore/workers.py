@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Callable, Union
@@ -142,7 +143,7 @@ class Worker:
 
     @property
     def reason(self) -> str | None:
-        """Why it failed, in one word."""
+        """Why it failed, or what went wrong in it while it started, in one word."""
         return read.maybe_text(self._values, "reason")
 
     @property
@@ -249,7 +250,11 @@ class Worker:
                 f"{self.name} did not start ({self.reason or self._status}): {self.message}",
                 hint="view_logs() shows its log, events what happened to it; terminate() removes it",
             )
-        area.end("ready")
+        if self.reason:
+            area.end(f"ready ({self.reason})")
+            warnings.warn(self.message, stacklevel=2)
+        else:
+            area.end("ready")
         return self
 
     def terminate(self, stop_reason: str | None = None) -> Worker:

@@ -134,7 +134,12 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
         session.out.show(&worker, describe)?;
     }
     match worker.status {
-        WorkerStatus::Running if worker.ready => Ok(()),
+        WorkerStatus::Running if worker.ready => {
+            if worker.reason.is_some() {
+                Out::note(&format!("warning: {}", crate::sanitize::visible(&worker.message)));
+            }
+            Ok(())
+        }
         WorkerStatus::Provisioning | WorkerStatus::Running => Err(CliError::failed_hint(
             format!("{} is not ready after {timeout} s: {}", worker.name, worker.message),
             format!("it goes on; look at it with `prtcli worker show {}`", worker.name),

@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
+use prt_agent_protocol::{Reply, Request};
 use prt_types::{build_events::Step, workers::ContainerRole};
 use tokio::time::Instant;
 
 use super::text::{self, Process};
 use crate::{
+    agent::{self, Agent},
     builds::run::Follower,
-    engine::{ExecSpec, exec_collect},
     error::Result,
+    workers::buildkit_state,
 };
 
 /// The engine tells that a process was killed for memory; its word may come after BuildKit's.
@@ -19,9 +21,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 const LOOK_WITHIN: Duration = Duration::from_secs(5);
 /// A file system with less room than this is full.
 const FULL_BELOW: u64 = 1024 * 1024;
-/// Prints the free blocks and the size of a block of the file system that BuildKit writes to.
-const FREE: &str = r#"if [ "$(id -u)" = 0 ]; then state=/var/lib/buildkit; else state=$HOME/.local/share/buildkit; fi
-stat -f -c '%a %S' "$state""#;
 /// Exit code after SIGKILL.
 const KILLED: i64 = 137;
 
@@ -76,36 +75,27 @@ impl Follower<'_> {
             .any(|event| event.kind == "oom" && event.source == ContainerRole::Builder.name() && event.at_ms >= since))
     }
 
+    async fn buildkit_state(&self) -> Option<String> {
+        let mut tx = self.o.read().await.ok()?;
+        let worker = tx.worker(self.build.worker_id).await.ok()??;
+        Some(buildkit_state(&worker).into())
+    }
+
     async fn disk_full(&self) -> bool {
-        let look = ExecSpec::new(["sh", "-c", FREE]);
+        let Some(state) = self.buildkit_state().await else {
+            return false;
+        };
+        let request = Request::Figures { folders: vec![state] };
         let engine = &*self.o.inner.engine;
-        let looked = exec_collect(engine, self.build.worker_id, ContainerRole::Builder, look, 256);
+        let agent = Agent::of_builder();
+        let looked = agent::ask(engine, self.build.worker_id, &agent, &request, None);
         match tokio::time::timeout(LOOK_WITHIN, looked).await {
-            Ok(Ok(done)) => is_full(&String::from_utf8_lossy(&done.stdout)).unwrap_or(false),
+            Ok(Ok(Reply::Figures(figures))) => figures.disks.iter().any(|disk| disk.free_bytes < FULL_BELOW),
+            Ok(Ok(_)) | Err(_) => false,
             Ok(Err(error)) => {
                 tracing::debug!(build.number = self.build.number, %error, "the builder's disk cannot be looked at");
                 false
             }
-            Err(_) => false,
         }
-    }
-}
-
-fn is_full(told: &str) -> Option<bool> {
-    let mut numbers = told.split_whitespace().map(str::parse::<u64>);
-    let (blocks, size) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
-    Some(blocks.saturating_mul(size) < FULL_BELOW)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_full;
-
-    #[test]
-    fn a_full_disk_has_less_than_a_mebibyte() {
-        assert_eq!(is_full("0 4096\n"), Some(true));
-        assert_eq!(is_full("255 4096\n"), Some(true));
-        assert_eq!(is_full("256 4096\n"), Some(false));
-        assert_eq!(is_full("stat: cannot"), None);
     }
 }

@@ -135,10 +135,6 @@ impl MemoryEngine {
                 self.cancel(worker, build, if *signal == "kill" { "KILL" } else { "TERM" });
                 printed("", "", Ok(0))
             }
-            ["buildctl", ..] => {
-                let silent = self.read(|state| state.buildkit_silent);
-                printed("", "", Ok(i64::from(silent)))
-            }
             _ => printed("", "", Ok(0)),
         }
     }

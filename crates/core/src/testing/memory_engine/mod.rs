@@ -6,6 +6,7 @@
 
 mod builds;
 mod containers;
+mod requests;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -20,6 +21,7 @@ use futures::{
     FutureExt as _, StreamExt as _,
     stream::{self, BoxStream},
 };
+use prt_agent_protocol::StartupEnd;
 use prt_types::{
     container_images::PullPolicy,
     ids::{BuildId, WorkerId},
@@ -89,6 +91,10 @@ struct State {
     /// Whether programs answer: Jupyter in the primary container, BuildKit in the builder.
     notebook_silent: bool,
     buildkit_silent: bool,
+    /// Whether the image has Jupyter.
+    no_jupyter: bool,
+    /// How startup scripts end.
+    startup: Option<StartupEnd>,
     /// Outcomes of the next commands whose words contain the text.
     scripts: VecDeque<(String, Scripted)>,
     now_ms: i64,
@@ -127,6 +133,17 @@ impl MemoryEngine {
     /// Whether Jupyter answers in workers that are started.
     pub fn notebook(&self, answers: bool) {
         self.change(|state| state.notebook_silent = !answers);
+    }
+
+    /// Whether images have Jupyter.
+    pub fn jupyter(&self, there: bool) {
+        self.change(|state| state.no_jupyter = !there);
+    }
+
+    /// How startup scripts end from now on.
+    pub fn startup(&self, exit_code: i32) {
+        let end = StartupEnd { exit_code, error: None };
+        self.change(|state| state.startup = Some(end));
     }
 
     /// Whether BuildKit answers.
@@ -325,10 +342,12 @@ impl Engine for MemoryEngine {
         Ok(b"its last words\n".to_vec())
     }
 
-    async fn exec(&self, worker: WorkerId, role: ContainerRole, spec: ExecSpec) -> EngineResult<ExecHandle> {
+    async fn exec(&self, worker: WorkerId, role: ContainerRole, mut spec: ExecSpec) -> EngineResult<ExecHandle> {
         self.reach().await?;
+        let request = requests::of(&mut spec).await;
         let scripted = self.change(|state| {
-            let words = spec.argv.join(" ");
+            // A request to the agent comes by standard input.
+            let words = format!("{} {}", spec.argv.join(" "), request.as_deref().unwrap_or_default());
             let at = state
                 .scripts
                 .iter()
@@ -361,14 +380,13 @@ impl Engine for MemoryEngine {
                 Some(_) | None => Err(no_container()),
             }
         })?;
+        if let Some(request) = request {
+            return Ok(self.answer(&request).await);
+        }
         if role == ContainerRole::Builder {
             return Ok(self.builder_command(worker, spec));
         }
-        Ok(printed(
-            "",
-            "",
-            Ok(i64::from(spec.argv.iter().any(|word| word == "prt-look"))),
-        ))
+        Ok(printed("", "", Ok(0)))
     }
 
     async fn copy_in(

@@ -1,10 +1,10 @@
-//! Processes of a build. With the time of its start a process number cannot be taken for that of a later process.
+//! Processes. With the time of its start a process number cannot be taken for that of a later process.
 
 use std::{fs, io, path::Path};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::place;
+use crate::private::write_whole;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Process {
@@ -44,7 +44,7 @@ impl Process {
     }
 
     pub fn write(self, path: &Path) -> io::Result<()> {
-        place(path, format!("{} {}\n", self.pid, self.started).as_bytes())
+        write_whole(path, format!("{} {}\n", self.pid, self.started).as_bytes())
     }
 
     /// Whether a name that begins with a number and a start time is that of a process that runs.
