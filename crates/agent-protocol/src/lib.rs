@@ -17,6 +17,7 @@ mod launch;
 pub mod main_process;
 mod primary;
 pub mod terminal;
+pub mod tools;
 
 use prt_types::contexts::{ContextManifest, ContextView};
 use serde::{Deserialize, Serialize};

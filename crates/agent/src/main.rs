@@ -13,10 +13,13 @@
 //! | `builder/` | BuildKit: readiness, configuration, what the builder finds, what the host has |
 //! | `main_process/` | the agent as a container's first process: startup script, BuildKit's supervision |
 //! | `terminal.rs` | a terminal |
+//! | `tools/` | what the Python package runs in its own worker: files, tasks, processes |
+//! | `confined.rs` | a thread that reaches nothing but the folders that it works on |
 //! | `facts.rs`, `figures.rs`, `memory.rs` | what a container is and uses; tokens and secrets in memory |
 //! | `request.rs` | requests that are answered at once |
 
 mod builder;
+mod confined;
 mod facts;
 mod figures;
 mod files;
@@ -28,8 +31,11 @@ mod process;
 mod request;
 mod store;
 mod terminal;
+mod tools;
 
 use std::process::ExitCode;
+
+use prt_agent_protocol::tools::TOOL;
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -43,6 +49,7 @@ fn main() -> ExitCode {
         ["run", spool, login] => launch::run(spool, login),
         ["terminal"] => terminal::terminal(),
         ["terminal-command", command @ ..] => terminal::become_command(command),
+        [TOOL, tool @ ..] => tools::run(tool),
         ["overlay", state] => builder::host::overlay(state),
         _ => main_process::run(&words).unwrap_or_else(|| {
             eprintln!("This program is run by the console: see crates/agent-protocol.");

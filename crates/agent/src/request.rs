@@ -8,17 +8,17 @@ use std::{
 use prt_agent_protocol::{LARGEST_PART, LARGEST_REQUEST, Refusal, RefusalKind, Reply, Request, frame};
 
 use crate::{
-    builder, facts, figures, files, memory,
+    builder, confined, facts, figures, files, memory,
     store::{Store, StoreError},
 };
 
 /// Reads a request from standard input and answers it on standard output. An exit code of 0 says that there is an answer.
 pub fn serve() -> i64 {
-    serve_on(&mut io::stdin().lock(), &mut io::stdout().lock())
+    serve_on(&mut io::stdin(), &mut io::stdout().lock())
 }
 
 /// The same on any two streams.
-pub fn serve_on(input: &mut dyn Read, output: &mut dyn Write) -> i64 {
+pub fn serve_on(input: &mut (dyn Read + Send), output: &mut dyn Write) -> i64 {
     let request = match frame::read(input, LARGEST_REQUEST) {
         Ok(Some(frame)) => frame,
         // Nobody wants anything any more.
@@ -65,7 +65,7 @@ impl Answer {
     }
 }
 
-fn answer(request: Request, input: &mut dyn Read) -> Result<Answer, StoreError> {
+fn answer(request: Request, input: &mut (dyn Read + Send)) -> Result<Answer, StoreError> {
     let contents = frame::Contents::new(input);
     let context = |view| Answer::from(Reply::Context(view));
     let done = |()| Answer::from(Reply::Done);
@@ -93,14 +93,23 @@ fn answer(request: Request, input: &mut dyn Read) -> Result<Answer, StoreError> 
             make_room(&store, &put);
             put.map(context)
         }
-        Request::FileList { folder } => files::list(&folder).map(|files| Reply::Files { files }.into()),
-        Request::FileRead { folder, path, limit } => files::read(&folder, &path, limit).map(|content| Answer {
-            reply: Reply::File,
-            content: Some(content),
-        }),
-        Request::FileWrite { folder, path, mode } => files::write(&folder, &path, mode, contents).map(done),
-        Request::FileStream { folder, path } => files::stream(&folder, &path, contents).map(done),
-        Request::FolderUnpack { folder, path, replace } => files::unpack(&folder, &path, replace, contents).map(done),
+        Request::FileList { folder } => {
+            confined::to(&[&folder], || files::list(&folder)).map(|files| Reply::Files { files }.into())
+        }
+        Request::FileRead { folder, path, limit } => confined::to(&[&folder], || files::read(&folder, &path, limit))
+            .map(|content| Answer {
+                reply: Reply::File,
+                content: Some(content),
+            }),
+        Request::FileWrite { folder, path, mode } => {
+            confined::to(&[&folder], || files::write(&folder, &path, mode, contents)).map(done)
+        }
+        Request::FileStream { folder, path } => {
+            confined::to(&[&folder], || files::stream(&folder, &path, contents)).map(done)
+        }
+        Request::FolderUnpack { folder, path, replace } => {
+            confined::to(&[&folder], || files::unpack(&folder, &path, replace, contents)).map(done)
+        }
         Request::MemoryFiles { folder, files } => memory::write(&folder, &files).map(done),
         Request::Facts { folder } => Ok(Reply::Facts(facts::facts(&folder)).into()),
         Request::Figures { folders } => Ok(Reply::Figures(figures::figures(folders)).into()),

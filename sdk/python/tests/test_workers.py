@@ -214,8 +214,8 @@ class Machine:
 
     def _exec(self, request: Request) -> Answer:
         self.commands.append(request.json["command"])
-        script = request.json["command"][2] if request.json["command"][0] == "sh" else ""
-        out = self.out.pop(0) if script and self.out else ""
+        tool = request.json["command"][:2] == ["prt-agent", "tool"] and request.json["command"][2] != "remove"
+        out = self.out.pop(0) if tool and self.out else ""
         return Answer({"exit_code": 0, "stdout": out, "stderr": "", "truncated": False})
 
     def _context(self, request: Request) -> Answer:
@@ -233,8 +233,8 @@ def test_files_are_copied_by_way_of_the_build_folder(server: Server, tmp_path: P
     with tarfile.open(fileobj=io.BytesIO(machine.tars[0])) as archive:
         assert archive.getnames() == ["a.txt"]
     staging = server.asked("PUT", "/workers/Worker-1/context")[0].query["path"]
-    assert machine.commands[0][3:] == ["prt-upload", f"/home/ubuntu/build/{staging}", "~/x"]
-    assert machine.commands[-1] == ["rm", "-rf", "--", f"/home/ubuntu/build/{staging}"]
+    assert machine.commands[0][2:] == ["place", f"/home/ubuntu/build/{staging}", "~/x"]
+    assert machine.commands[-1][2:] == ["remove", f"/home/ubuntu/build/{staging}"]
     with pytest.raises(prt.UsageError, match="there is no file or folder"):
         found.upload_files(tmp_path / "none")
 
@@ -327,27 +327,25 @@ def test_hard_links_come_out_as_files_and_other_links_are_named(
         found.download_files("~/out", tmp_path / "x" / "y")
 
 
-def test_parts_are_named_as_split_does() -> None:
+def test_parts_are_named_in_order() -> None:
     assert [_transfer._suffix(at) for at in (0, 1, 25, 26, 676)] == ["aaaaaa", "aaaaab", "aaaaaz", "aaaaba", "aaabaa"]
 
 
 def test_processes_are_read_and_the_worker_stays_up(server: Server) -> None:
     found, machine = get_worker(server), Machine(server)
-    table = """77
-      1       0 ubuntu    0.0  0.1     900 tini -- prt-start
-      7       1 ubuntu    1.5  2.5     899 /opt/venv/bin/python /opt/venv/bin/jupyter-lab --ip 0.0.0.0
+    table = """1       0 ubuntu    0.0  0.1     900 tini -- prt-start
+7       1 ubuntu    1.5  2.5     899 /opt/venv/bin/python /opt/venv/bin/jupyter-lab --ip 0.0.0.0
      40       7 ubuntu    0.0  1.0     100 python -m ipykernel_launcher
      41       1 ubuntu    0.0  1.0     100 sleep 1000
-     77       0 ubuntu    0.0  0.0       0 ps -ww
 """
     machine.out = [table, table, ""]
     processes = found.proc_list()
     assert [process.pid for process in processes] == [1, 7, 40, 41]
     assert processes[1].cpu_percent == 1.5
     assert found.kill_all_procs() == [40, 41]
-    assert machine.commands[-1][3:] == ["prt-kill", "40", "41"]
+    assert machine.commands[-1] == ["prt-agent", "tool", "kill", "40", "41"]
     found.kill_proc(40)
-    assert machine.commands[-1][3:] == ["prt-kill", "40"]
+    assert machine.commands[-1] == ["prt-agent", "tool", "kill", "40"]
     with pytest.raises(prt.UsageError):
         found.kill_proc(1)
     only = [_processes.Process(1, 0, "u", 0, 0, 0, "/usr/bin/python3 -m jupyterlab"), processes[2]]
@@ -362,7 +360,7 @@ def test_tasks_are_told_apart_from_mistakes(server: Server, tmp_path: Path) -> N
     task = found.run_task(str(tmp_path / "job.py"), args=["a b"])
     with tarfile.open(fileobj=io.BytesIO(machine.tars[0])) as archive:
         assert archive.getnames() == ["job.py"]
-    assert machine.commands[-1][3:] == ["prt-run", f".prt/tasks/{task}", "python3", "-u", "./job.py", "a b"]
+    assert machine.commands[-1][2:] == ["run", f".prt/tasks/{task}", "python3", "-u", "./job.py", "a b"]
     machine.out = ["running\nhello\n", "ended 0\nhello\n", "ended 2\n", "lost\n", "none\n"]
     states = [found.check_task(task) for _ in range(4)]
     assert states[0] == prt.Task(task, "running", None, "hello\n")

@@ -5,7 +5,7 @@
 use std::{
     ffi::OsStr,
     fs::{self, File, TryLockError},
-    io::{self, Read as _},
+    io,
     os::{
         fd::AsRawFd as _,
         unix::fs::{MetadataExt as _, PermissionsExt as _},
@@ -16,7 +16,10 @@ use std::{
 use cap_fs_ext::{DirExt as _, FollowSymlinks, OpenOptionsFollowExt as _};
 use cap_std::fs::{Dir, MetadataExt as _, OpenOptions, OpenOptionsExt as _};
 use prt_agent_protocol::UPLOADS;
-use rustix::fs::OFlags;
+use rustix::{
+    fs::OFlags,
+    rand::{GetRandomFlags, getrandom},
+};
 
 use super::place::Place;
 use crate::store::{Result, io_error};
@@ -87,7 +90,7 @@ impl Drop for Scratch<'_> {
 
 fn place(root: &Dir) -> io::Result<Place> {
     let mut random = [0; 8];
-    File::open("/dev/urandom")?.read_exact(&mut random)?;
+    getrandom(&mut random, GetRandomFlags::empty())?;
     Ok(Place {
         folder: root.try_clone()?,
         name: format!("{UPLOADS}{}", hex::encode(random)).into(),

@@ -5,10 +5,8 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    fs,
     io::{self, Read as _},
     path::Path,
-    time::{Duration, SystemTime},
 };
 
 use cap_fs_ext::{DirExt as _, FollowSymlinks, OpenOptionsFollowExt as _};
@@ -17,9 +15,8 @@ use cap_std::{
     fs::{Dir, File, Metadata, MetadataExt as _, OpenOptions, OpenOptionsExt as _},
 };
 use prt_agent_protocol::UPLOADS;
-use prt_context::{Dockerignore, Matched};
+use prt_context::{Dockerignore, Identity, KnownHashes, Matched};
 use prt_types::contexts::{ContextEntry, ContextEntryType, ContextManifest};
-use serde::{Deserialize, Serialize};
 
 use super::{Result, Store, StoreError, io_error, objects};
 
@@ -27,8 +24,6 @@ use super::{Result, Store, StoreError, io_error, objects};
 const LONGEST_IGNORE: u64 = 1024 * 1024;
 /// Hashes that are remembered.
 const MOST_KNOWN: usize = 400_000;
-/// A file that changed just now may change again without its times telling so.
-const SETTLED: Duration = Duration::from_secs(2);
 
 /// A folder to be read.
 #[derive(Clone, Copy, Debug)]
@@ -110,12 +105,12 @@ pub fn read(store: &Store, folder: &Folder<'_>) -> Result<(ContextManifest, Opti
         store,
         ignore: &ignore,
         whole: folder.path.is_empty(),
-        known: Known::read(store),
+        known: known(store),
         seen: HashMap::new(),
         entries: vec![],
     };
     walk.folder(&root, "", &ignore.root(), &mut vec![])?;
-    let known = walk.known;
+    let mut known = walk.known;
     let manifest = ContextManifest { entries: walk.entries };
     // Hashes may be known of contents that are not kept any more.
     let (missing, _) = objects::missing(store, &manifest);
@@ -129,10 +124,11 @@ pub fn read(store: &Store, folder: &Folder<'_>) -> Result<(ContextManifest, Opti
     }
     if again {
         // It changed in between: what is known of it is wrong by now.
-        Known::default().write(store);
+        known.clear();
+        remember(&known, store);
         return read(store, folder);
     }
-    known.write(store);
+    remember(&known, store);
     Ok((manifest, found.map(|(_, text)| text)))
 }
 
@@ -161,7 +157,7 @@ struct Walk<'a> {
     ignore: &'a Dockerignore,
     /// The build folder itself is read.
     whole: bool,
-    known: Known,
+    known: KnownHashes,
     /// Files with several names, by device and inode.
     seen: HashMap<(u64, u64), String>,
     entries: Vec<ContextEntry>,
@@ -270,8 +266,8 @@ impl Walk<'_> {
             return Ok(());
         }
         entry.kind = ContextEntryType::File;
-        if let Some(hash) = self.known.of(meta) {
-            (entry.sha256, entry.size) = (hash, meta.len());
+        if let Some(hash) = self.known.get(&identity(meta)) {
+            (entry.sha256, entry.size) = (hash.to_owned(), meta.len());
         } else {
             let error = || io_error(format!("reading {}", entry.path));
             let file = open_file(dir, name).map_err(error())?;
@@ -279,7 +275,7 @@ impl Walk<'_> {
             let meta = file.metadata().map_err(error())?;
             let (hash, size) = objects::put(self.store, file)?;
             if size == meta.len() {
-                self.known.note(&meta, &hash);
+                self.known.note(&identity(&meta), &hash);
             }
             (entry.sha256, entry.size) = (hash, size);
         }
@@ -290,68 +286,22 @@ impl Walk<'_> {
     }
 }
 
-/// Hashes of files by inode and times. The time of the inode cannot be set, so a file whose content changed is seen.
-#[derive(Default)]
-struct Known {
-    of: HashMap<(u64, u64), Fact>,
-    changed: bool,
+/// Hashes that are known of files in the store's place.
+fn known(store: &Store) -> KnownHashes {
+    KnownHashes::read(&store.at("known"))
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Fact {
-    dev: u64,
-    ino: u64,
-    size: u64,
-    mtime: (i64, i64),
-    ctime: (i64, i64),
-    sha256: String,
+/// Without them all files are read again, so an error is none.
+fn remember(known: &KnownHashes, store: &Store) {
+    _ = known.write(&store.scratch().0, &store.at("known"), MOST_KNOWN);
 }
 
-impl Known {
-    fn read(store: &Store) -> Self {
-        let facts: Vec<Fact> = fs::read(store.at("known"))
-            .ok()
-            .and_then(|json| serde_json::from_slice(&json).ok())
-            .unwrap_or_default();
-        let of = facts.into_iter().map(|fact| ((fact.dev, fact.ino), fact)).collect();
-        Self { of, changed: false }
-    }
-
-    fn of(&self, meta: &Metadata) -> Option<String> {
-        let fact = self.of.get(&(meta.dev(), meta.ino()))?;
-        let same = fact.size == meta.len()
-            && fact.mtime == (meta.mtime(), meta.mtime_nsec())
-            && fact.ctime == (meta.ctime(), meta.ctime_nsec());
-        same.then(|| fact.sha256.clone())
-    }
-
-    fn note(&mut self, meta: &Metadata, hash: &str) {
-        let changed = SystemTime::UNIX_EPOCH + Duration::from_secs(meta.ctime().unsigned_abs());
-        if changed.elapsed().is_ok_and(|age| age > SETTLED) {
-            let fact = Fact {
-                dev: meta.dev(),
-                ino: meta.ino(),
-                size: meta.len(),
-                mtime: (meta.mtime(), meta.mtime_nsec()),
-                ctime: (meta.ctime(), meta.ctime_nsec()),
-                sha256: hash.to_owned(),
-            };
-            self.of.insert((fact.dev, fact.ino), fact);
-            self.changed = true;
-        }
-    }
-
-    /// Without them all files are read again, so an error is none.
-    fn write(&self, store: &Store) {
-        if !self.changed && !self.of.is_empty() {
-            return;
-        }
-        let facts: Vec<&Fact> = self.of.values().take(MOST_KNOWN).collect();
-        let new = store.scratch();
-        if let Ok(json) = serde_json::to_vec(&facts)
-            && fs::write(&new.0, json).is_ok()
-        {
-            _ = fs::rename(&new.0, store.at("known"));
-        }
+fn identity(meta: &Metadata) -> Identity {
+    Identity {
+        dev: meta.dev(),
+        ino: meta.ino(),
+        size: meta.len(),
+        mtime: (meta.mtime(), meta.mtime_nsec()),
+        ctime: (meta.ctime(), meta.ctime_nsec()),
     }
 }

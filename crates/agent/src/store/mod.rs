@@ -29,7 +29,7 @@ use std::{
 
 use prt_types::contexts::{ContextEntryType, ContextManifest, ContextView};
 
-use crate::process::Process;
+use crate::{confined, process::Process};
 use stamps::Stamps;
 
 /// Contexts that stay for the next build, beside those of builds that run.
@@ -79,6 +79,8 @@ pub fn io_error(what: impl Into<String>) -> impl FnOnce(io::Error) -> StoreError
 #[derive(Debug)]
 pub struct Store {
     root: PathBuf,
+    /// Begins the names of what this process makes.
+    own: String,
 }
 
 /// Held while something of the store is made or removed; the process' end lets it go.
@@ -89,7 +91,11 @@ struct Lock {
 impl Store {
     /// Opens a store, makes it if need be.
     pub fn open(root: &str) -> Result<Self> {
-        let store = Self { root: root.into() };
+        let own = Process::of(std::process::id()).map(Process::name);
+        let store = Self {
+            root: root.into(),
+            own: own.unwrap_or_default(),
+        };
         for name in ["objects", "trees", "lists", "new"] {
             fs::create_dir_all(store.at(name)).map_err(io_error(format!("making {root}/{name}")))?;
         }
@@ -124,7 +130,7 @@ impl Store {
     fn scratch(&self) -> Scratch {
         use std::sync::atomic::{AtomicU64, Ordering};
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let own = Process::of(std::process::id()).map(Process::name).unwrap_or_default();
+        let own = &self.own;
         Scratch(
             self.at("new")
                 .join(format!("{own}-{}", NEXT.fetch_add(1, Ordering::Relaxed))),
@@ -194,7 +200,9 @@ impl Store {
     /// A folder of the build folder as a context: as it is now, without what its ignore file names.
     pub fn of_folder(&self, folder: &folder::Folder<'_>, in_use: &dyn Fn(&Path) -> io::Result<()>) -> Result<Staged> {
         let lock = self.lock()?;
-        let (manifest, ignore) = folder::read(self, folder)?;
+        // Credentials of the build are in memory by now, as this process' user.
+        let reached = [folder.base, &self.root.to_string_lossy()];
+        let (manifest, ignore) = confined::to(&reached, || folder::read(self, folder))?;
         let view = self.add(&lock, &manifest)?;
         let tree = self.tree(&view.id)?;
         in_use(&tree).map_err(io_error("noting the context of the build"))?;

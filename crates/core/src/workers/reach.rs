@@ -1,5 +1,6 @@
 //! Into a running worker: its containers' logs and commands.
 
+use prt_agent_protocol::tools;
 use prt_types::{
     audit::Outcome,
     workers::{ContainerRole, ExecRequest, ExecResult},
@@ -8,7 +9,7 @@ use serde_json::json;
 
 use super::{provision::NOTEBOOK_PORT, sees};
 use crate::{
-    Orchestrator,
+    Orchestrator, agent,
     authz::is_reachable,
     engine::{EngineError, EngineErrorKind, ExecSpec, exec_collect},
     error::{Error, Result},
@@ -67,7 +68,12 @@ impl Orchestrator {
         )
         .await?;
         tx.save().await?;
-        let spec = ExecSpec::new(request.command.clone());
+        let mut command = request.command.clone();
+        if program == tools::NAME {
+            // It is in no folder of the PATH.
+            agent::in_primary(&worker.rights).clone_into(&mut command[0]);
+        }
+        let spec = ExecSpec::new(command);
         let done = exec_collect(
             &*self.inner.engine,
             worker.id,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ._views import TOOL
 from .errors import PrtError, UsageError
 from .lists import PrtList
 
@@ -42,13 +43,10 @@ class Process:
 
 def listed(worker: Worker) -> PrtList[Process]:
     """See :meth:`Worker.proc_list`."""
-    # The shell tells its own pid first, so that the listing itself can be left out.
-    script = "echo $$; exec ps -ww -eo pid=,ppid=,user=,pcpu=,pmem=,etimes=,args="
-    answer = worker.exec(["sh", "-c", script])
+    answer = worker.exec([*TOOL, "processes"])
     if not answer.ok:
         raise PrtError(f"the processes of {worker.name} cannot be listed: {answer.stderr.strip()}")
-    own, _, table = answer.stdout.partition("\n")
-    processes = [process for process in map(_process, table.splitlines()) if process.pid != int(own)]
+    processes = [_process(line) for line in answer.stdout.splitlines()]
     return PrtList(processes, "processes")
 
 
@@ -66,7 +64,7 @@ def kill(worker: Worker, pid: int) -> None:
     """See :meth:`Worker.kill_proc`."""
     if not isinstance(pid, int) or pid <= 1:
         raise UsageError("a process id above 1 is expected; terminate() ends the worker")
-    worker.exec(["sh", "-c", 'kill -- "$1"', "prt-kill", str(pid)]).check()
+    worker.exec([*TOOL, "kill", str(pid)]).check()
 
 
 def kill_all(worker: Worker) -> list[int]:
@@ -76,7 +74,7 @@ def kill_all(worker: Worker) -> list[int]:
     pids = [process.pid for process in processes if process.pid not in kept]
     if pids:
         # One may have ended meanwhile, or with its parent: that is what was asked for.
-        worker.exec(["sh", "-c", 'for pid; do kill -- "$pid" 2>/dev/null; done; true', "prt-kill", *map(str, pids)]).check()
+        worker.exec([*TOOL, "kill", *map(str, pids)]).check()
     return pids
 
 

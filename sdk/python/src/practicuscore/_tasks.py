@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ._views import TOOL
 from .errors import PrtError, UsageError
 
 if TYPE_CHECKING:
@@ -18,25 +19,6 @@ if TYPE_CHECKING:
 
 _FOLDER = "~/.prt/tasks"
 
-# $1 the task's folder below the home folder, $2 the program, $3… its arguments. It outlives the call that starts it.
-_RUN = """set -e
-cd -- "$HOME/$1/files"
-task=$HOME/$1
-shift
-setsid sh -c 'task=$1; shift; "$@" >"$task/output" 2>&1 </dev/null
-echo $? >"$task/exit.new"; mv "$task/exit.new" "$task/exit"' \\
-  prt-task "$task" "$@" >/dev/null 2>&1 </dev/null &
-echo $! >"$task/pid"
-"""
-# $1 the task's folder below the home folder
-_CHECK = """cd -- "$HOME/$1" 2>/dev/null || { echo none; exit 0; }
-if [ -e exit ]; then echo "ended $(cat exit)"
-elif kill -0 "$(cat pid)" 2>/dev/null; then echo running
-elif [ -e exit ]; then echo "ended $(cat exit)"
-else echo lost; fi
-tail -c 65536 output 2>/dev/null
-"""
-
 
 @dataclass(frozen=True)
 class Task:
@@ -44,7 +26,7 @@ class Task:
 
     task_id: str
     status: str
-    """``running``, ``succeeded``, ``failed`` or ``lost`` (it was killed with its shell)."""
+    """``running``, ``succeeded``, ``failed`` or ``lost`` (it was killed with what watches it)."""
     exit_code: int | None
     output: str
     """The end of what it printed."""
@@ -71,7 +53,7 @@ def run(worker: Worker, file_name: str, files_path: StrPath | None, args: Sequen
     # Without a folder of its own only the script is meant, not all that lies beside it.
     worker.upload_files(folder if files_path is not None else folder / script, f"{_FOLDER}/{task}/files")
     command = [*programs[script.suffix], f"./{script.as_posix()}", *args]
-    worker.exec(["sh", "-c", _RUN, "prt-run", f"{_FOLDER[2:]}/{task}", *command]).check()
+    worker.exec([*TOOL, "run", f"{_FOLDER[2:]}/{task}", *command]).check()
     return task
 
 
@@ -79,7 +61,7 @@ def check(worker: Worker, task_id: str) -> Task:
     """See :meth:`Worker.check_task`."""
     if not re.fullmatch("[0-9a-f]{12}", task_id):
         raise UsageError(f"{json.dumps(task_id)} is no task id")
-    answer = worker.exec(["sh", "-c", _CHECK, "prt-check", f"{_FOLDER[2:]}/{task_id}"]).check()
+    answer = worker.exec([*TOOL, "check", f"{_FOLDER[2:]}/{task_id}"]).check()
     state, _, output = answer.stdout.partition("\n")
     if state == "none":
         raise PrtError(f"there is no task {task_id} in {worker.name}")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from ._text import say, visible
+from ._views import TOOL
 from .errors import PrtError, UsageError
 from .upload import context, tar
 from .upload.scan import Entry, Scan, scan
@@ -24,25 +25,6 @@ if TYPE_CHECKING:
 
 _BUILD = "/home/ubuntu/build"
 _PART = 8 * 1024 * 1024
-
-# $1 where the upload is, $2 where it goes (~ is the home folder). Prints the absolute folder.
-_PLACE = """set -e
-case $2 in "~") to=$HOME ;; "~/"*) to=$HOME/${2#??} ;; *) to=$2 ;; esac
-mkdir -p -- "$to"
-cp -a -- "$1"/. "$to"/
-cd -P -- "$to" && pwd -P
-"""
-# $1 what is asked for, $2 folder for the parts, $3 bytes of a part. Prints the number of parts.
-_PACK = """set -e
-case $1 in "~") from=$HOME ;; "~/"*) from=$HOME/${1#??} ;; *) from=$1 ;; esac
-mkdir -p -- "$2"
-if [ -d "$from" ]; then cd -- "$from"; set -- . "$2" "$3"
-elif [ -f "$from" ]; then cd -- "$(dirname -- "$from")"; set -- "$(basename -- "$from")" "$2" "$3"
-else echo "there is no file or folder $from" >&2; exit 2; fi
-{ tar -c -f - --exclude-from=/dev/null -- "$1" || echo failed >"$2/failed"; } | split -a 6 -b "$3" - "$2/part."
-[ ! -e "$2/failed" ] || exit 1
-ls "$2" | grep -c '^part\\.'
-"""
 
 
 def upload(worker: Worker, source: StrPath, destination: str) -> list[str]:
@@ -58,7 +40,7 @@ def upload(worker: Worker, source: StrPath, destination: str) -> list[str]:
     context.report_left_out(files, say)
     with _staging(worker) as folder:
         worker._put_context(folder, lambda: tar.stream(files))
-        words = ["sh", "-c", _PLACE, "prt-upload", f"{_BUILD}/{folder}", destination]
+        words = [*TOOL, "place", f"{_BUILD}/{folder}", destination]
         placed = worker._exec(words, repeatable=True).check()
     where = placed.stdout.rstrip("\n")
     return [posixpath.join(where, entry.path) for entry in files.entries if not entry.is_folder]
@@ -75,7 +57,7 @@ def download(worker: Worker, source: str, destination: StrPath) -> list[str]:
     target = Path(destination).expanduser()
     target.mkdir(parents=True, exist_ok=True)
     with _staging(worker) as folder:
-        packed = worker.exec(["sh", "-c", _PACK, "prt-download", source, f"{_BUILD}/{folder}", str(_PART)]).check()
+        packed = worker.exec([*TOOL, "pack", source, f"{_BUILD}/{folder}", str(_PART)]).check()
         parts = _Parts(worker, folder, int(packed.stdout.strip()))
         with tarfile.open(fileobj=io.BufferedReader(parts, _PART), mode="r|") as archive:
             return list(_extract(archive, target))
@@ -89,7 +71,7 @@ def _staging(worker: Worker) -> Iterator[str]:
         yield folder
     finally:
         with contextlib.suppress(PrtError):
-            worker._exec(["rm", "-rf", "--", f"{_BUILD}/{folder}"], repeatable=True)
+            worker._exec([*TOOL, "remove", f"{_BUILD}/{folder}"], repeatable=True)
 
 
 class _Parts(io.RawIOBase):
@@ -115,7 +97,7 @@ class _Parts(io.RawIOBase):
 
 
 def _suffix(at: int) -> str:
-    """What ``split -a 6`` appends: aaaaaa, aaaaab …."""
+    """The end of a part's name: aaaaaa, aaaaab …."""
     letters = ""
     for _ in range(6):
         at, letter = divmod(at, 26)

@@ -11,6 +11,9 @@ from . import _json_fields as read
 from ._text import visible
 from .errors import PrtError
 
+TOOL = ("prt-agent", "tool")
+"""Commands of the console's own program in the worker; the console knows where it is."""
+
 
 @dataclass(frozen=True)
 class Container:
