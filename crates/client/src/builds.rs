@@ -27,7 +27,7 @@ impl Client {
 
     /// Starts a build. The answer comes once the inputs have been checked, which includes the registries' answers.
     pub async fn build_create(&self, request: &BuildRequest) -> Result<BuildView> {
-        self.send_patiently(self.url(&["builds"]), request).await
+        self.create(self.url(&["builds"]), request).await
     }
 
     /// One build.
@@ -47,7 +47,7 @@ impl Client {
 
     /// Starts a build with the inputs of another.
     pub async fn build_rerun(&self, number: i64, request: &RerunRequest) -> Result<BuildView> {
-        self.send_patiently(self.url(&["builds", &number.to_string(), "rerun"]), request)
+        self.create(self.url(&["builds", &number.to_string(), "rerun"]), request)
             .await
     }
 
