@@ -27,6 +27,7 @@ pub mod plain;
 pub mod registry_credentials;
 pub mod secret;
 pub mod security_contexts;
+pub mod unknown_workers;
 pub mod worker_sizes;
 pub mod workers;
 

@@ -306,6 +306,10 @@ pub trait SecurityContextRepository {
 pub trait WorkerRepository {
     /// The next worker's number: 1, 2, 3 …; no number is given twice, whatever was removed.
     async fn worker_next_number(&mut self) -> StoreResult<i64>;
+    /// Sees to it that no number up to this one is given from now on.
+    async fn worker_number_reserve(&mut self, number: i64) -> StoreResult<()>;
+    /// The highest number that this database has given; 0 = none yet.
+    async fn worker_last_number(&mut self) -> StoreResult<i64>;
     /// Adds one.
     async fn worker_add(&mut self, worker: &Worker) -> StoreResult<()>;
     /// Replaces one.

@@ -2,4 +2,5 @@
 
 mod bed;
 mod builds;
+mod unknown_workers;
 mod workers;
