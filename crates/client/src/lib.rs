@@ -24,6 +24,7 @@ mod request;
 mod retry;
 mod server;
 mod sse;
+mod unknown_workers;
 mod worker_sizes;
 mod workers;
 

@@ -14,6 +14,7 @@ mod notebooks;
 mod registry_credentials;
 mod security_contexts;
 mod server;
+mod unknown_workers;
 mod worker_files;
 mod worker_sizes;
 mod workers;
@@ -50,6 +51,7 @@ pub fn router() -> OpenApiRouter<AppState> {
             .merge(registry_credentials::router())
             .merge(security_contexts::router())
             .merge(server::router())
+            .merge(unknown_workers::router())
             .merge(worker_files::router())
             .merge(worker_sizes::router())
             .merge(workers::router()),
