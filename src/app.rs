@@ -28,7 +28,7 @@ use crate::{
         login::LoginPage,
         not_found::NotFoundPage,
         session::load_viewer,
-        workers::{BuildConfigPage, WorkerNewPage, WorkerPage, WorkersPage},
+        workers::{BuildConfigPage, UnknownWorkersPage, WorkerNewPage, WorkerPage, WorkersPage},
     },
 };
 
@@ -58,6 +58,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/") view=|| view! { <Redirect path="/workers" /> } />
                     <Route path=path!("/workers") view=WorkersPage />
                     <Route path=path!("/workers/new") view=WorkerNewPage />
+                    <Route path=path!("/workers/unknown") view=UnknownWorkersPage />
                     <Route path=path!("/workers/:name") view=WorkerPage />
                     <Route path=path!("/workers/:name/build-config") view=BuildConfigPage />
                     <Route path=path!("/builds") view=BuildsPage />

@@ -47,6 +47,11 @@ const DONE: &[(&str, &str)] = &[
     ("context-deleted", "The security context was deleted."),
     ("worker-created", "The worker is being started."),
     ("worker-terminated", "The worker is being terminated."),
+    ("worker-adopted", "The worker has a record again."),
+    (
+        "worker-removed",
+        "The containers and volumes of the worker were removed.",
+    ),
     (
         "certificates-saved",
         "The certificates were saved. Builders that start from now on get them if injection is on.",
