@@ -35,6 +35,7 @@ mod secrets;
 mod separate_credentials;
 mod shared_credentials;
 mod token_scope;
+mod unknown_workers;
 mod uploads;
 mod worker_cli;
 mod worker_sizes;
