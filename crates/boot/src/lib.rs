@@ -233,6 +233,7 @@ fn settings(config: &Config, instance: String, agent: Bytes) -> Settings {
         allowed_frontends: config.allowed_frontends.clone(),
         ready_timeout: Duration::from_secs(config.ready_timeout_s),
         build_timeout: Duration::from_secs(config.build_timeout_s),
+        retention: config.retention,
         agent,
     }
 }

@@ -5,6 +5,7 @@ use futures::stream::BoxStream;
 use prt_types::{
     build_events::BuildRecord,
     builds::{BuildRequest, BuildStatus, BuildView, RerunRequest},
+    retention::PinRequest,
 };
 use reqwest::Method;
 
@@ -49,6 +50,12 @@ impl Client {
     pub async fn build_rerun(&self, number: i64, request: &RerunRequest) -> Result<BuildView> {
         self.create(self.url(&["builds", &number.to_string(), "rerun"]), request)
             .await
+    }
+
+    /// Keeps a build and its log for ever, or no longer.
+    pub async fn build_pin(&self, number: i64, pinned: bool) -> Result<BuildView> {
+        let url = self.url(&["builds", &number.to_string(), "pin"]);
+        self.send(Method::PUT, url, &PinRequest { pinned }).await
     }
 
     /// Records of a build's log after `after`, at most `limit`.

@@ -21,6 +21,7 @@ mod images;
 mod named_secrets;
 mod registry_credentials;
 mod request;
+mod retention;
 mod retry;
 mod server;
 mod sse;

@@ -21,6 +21,7 @@ use crate::{
     logs::LogStore,
     op_context::{Actor, OpContext},
     registry::Registries,
+    retention::RetentionState,
     settings::Settings,
     store::{Repository, Store},
     throttle::Throttle,
@@ -93,6 +94,7 @@ pub(crate) struct Inner {
     pub builds: BuildRuns,
     pub workers: WorkerTasks,
     pub preflight: LastPreflight,
+    pub retention: RetentionState,
     pub tasks: TaskTracker,
     begun: Instant,
     /// Why the engine does not answer, as far as is known.
@@ -127,6 +129,7 @@ impl Orchestrator {
                 builds: BuildRuns::default(),
                 workers: WorkerTasks::default(),
                 preflight: LastPreflight::default(),
+                retention: RetentionState::default(),
                 tasks: TaskTracker::new(),
                 begun: Instant::now(),
                 engine_away: Mutex::default(),
@@ -142,7 +145,9 @@ impl Orchestrator {
         self.container_images_seed().await?;
         self.workers_resume().await?;
         self.build_configs_resume().await?;
-        self.builds_resume().await
+        self.builds_resume().await?;
+        self.retention_start();
+        Ok(())
     }
 
     /// Stops following workers and builds, which go on by themselves.

@@ -207,6 +207,8 @@ impl Orchestrator {
             steps: 0,
             steps_cached: 0,
             lines: 0,
+            pinned: false,
+            log_deleted_ms: None,
         };
         match tx.build_add(&build).await {
             Ok(()) => {}
@@ -252,7 +254,7 @@ impl Orchestrator {
         for given in &mounts.stored {
             self.secret_used(&mut *tx, cx, given, ("build", &number)).await?;
         }
-        let view = view(build.clone(), None, None);
+        let view = view(build.clone(), None, None, &self.inner.settings.retention);
         self.idempotency_store(&mut *tx, cx, &view).await?;
         tx.save().await?;
         self.build_changed(&build);

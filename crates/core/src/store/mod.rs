@@ -9,6 +9,7 @@
 
 mod idempotency;
 mod model;
+mod retention;
 
 use std::collections::HashMap;
 
@@ -28,6 +29,7 @@ pub use model::{
     NamedSecret, NotebookLogin, NotebookLoginKind, OwnSecurityContext, PlannedContainer, RegistryCredential,
     SessionRow, User, Worker, WorkerBuildConfig, WorkerBundle, WorkerFilter, WorkerSize,
 };
+pub use retention::{BuildsDue, RetentionRepository};
 
 /// A failed database call.
 #[derive(Debug, thiserror::Error)]
@@ -123,6 +125,7 @@ pub trait Repository:
     + AuditRepository
     + SettingRepository
     + IdempotencyRepository
+    + RetentionRepository
     + Send
 {
     /// Makes the changes count.
@@ -381,7 +384,7 @@ pub trait BuildRepository {
     async fn build_active(&mut self, worker: WorkerId) -> StoreResult<Option<Build>>;
 }
 
-/// The audit log: rows are only added.
+/// The audit log: rows are only added, and deleted when they are old.
 #[async_trait]
 pub trait AuditRepository {
     /// Adds one.

@@ -13,6 +13,7 @@ use prt_core::{
     OpContext, Orchestrator, Settings,
     crypto::Sealer,
     logs::LogStore,
+    retention::RetentionSettings,
     store::Store,
     testing::{memory_engine::MemoryEngine, test_clock::TestClock},
 };
@@ -233,6 +234,11 @@ impl Bed {
         now
     }
 
+    /// The store, for rows that no operation makes so old.
+    pub fn store(&self) -> Arc<AnyStore> {
+        Arc::clone(&self.store)
+    }
+
     /// The file with the first records of a build's log.
     pub fn segment(&self, build: &BuildView) -> std::path::PathBuf {
         let name = format!("build-logs/{}/segment-000001.ndjson", build.id);
@@ -293,6 +299,7 @@ fn orchestrator(
         ready_timeout: READY_TIMEOUT,
         build_timeout: BUILD_TIMEOUT,
         agent: bytes::Bytes::new(),
+        retention: RetentionSettings::default(),
     };
     Orchestrator::new(
         Arc::clone(store) as Arc<dyn Store>,

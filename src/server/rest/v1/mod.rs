@@ -12,6 +12,7 @@ mod contexts;
 mod named_secrets;
 mod notebooks;
 mod registry_credentials;
+mod retention;
 mod security_contexts;
 mod server;
 mod unknown_workers;
@@ -49,6 +50,7 @@ pub fn router() -> OpenApiRouter<AppState> {
             .merge(named_secrets::router())
             .merge(notebooks::router())
             .merge(registry_credentials::router())
+            .merge(retention::router())
             .merge(security_contexts::router())
             .merge(server::router())
             .merge(unknown_workers::router())
