@@ -21,6 +21,7 @@ use crate::{
             certificates::CertificatesPage,
             container_images::{ContainerImageNewPage, ContainerImagePage, ContainerImagesPage},
             registries::{RegistriesPage, RegistryCredentialNewPage, RegistryCredentialPage},
+            retention::RetentionPage,
             secrets::{SecretNewPage, SecretPage, SecretsPage},
             security_contexts::{SecurityContextNewPage, SecurityContextPage, SecurityContextsPage},
             worker_sizes::{WorkerSizeNewPage, WorkerSizePage, WorkerSizesPage},
@@ -78,6 +79,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/infrastructure/registries") view=RegistriesPage />
                     <Route path=path!("/infrastructure/registries/new") view=RegistryCredentialNewPage />
                     <Route path=path!("/infrastructure/registries/:id") view=RegistryCredentialPage />
+                    <Route path=path!("/infrastructure/retention") view=RetentionPage />
                     <Route path=path!("/infrastructure/secrets") view=SecretsPage />
                     <Route path=path!("/infrastructure/secrets/new") view=SecretNewPage />
                     <Route path=path!("/infrastructure/secrets/:id") view=SecretPage />

@@ -74,6 +74,12 @@ const DONE: &[(&str, &str)] = &[
     ),
     ("build-started", "The build was started."),
     ("build-canceled", "The build is being canceled."),
+    ("build-pinned", "The build is pinned: it and its log are kept for ever."),
+    (
+        "build-unpinned",
+        "The build is not pinned any more: it and its log are deleted when they are old.",
+    ),
+    ("retention-ran", "What was older than its rule is deleted."),
     ("logged-out", "You are logged out."),
 ];
 
