@@ -259,6 +259,17 @@ def test_a_build_can_be_looked_at(server: Server, capsys: pytest.CaptureFixture[
     assert [item.seq for item in one.follow(after=6)] == [7, 8, 9]
     assert one.logs() == "the log\n"
     assert one.cancel().status == "Canceled"
+    expires = 1_700_000_000_000
+    server.on("PUT", "/builds/7/pin", build(pinned=True), build(expires_ms=expires, log_expires_ms=expires - 1000))
+    pinned = one.pin()
+    assert (pinned.pinned, pinned.expiry_time) == (True, None)
+    again = one.pin(False)
+    assert again.expiry_time is not None
+    assert (again.pinned, again.expiry_time.timestamp()) == (False, expires / 1000)
+    assert [request.json for request in server.asked("PUT", "/builds/7/pin")] == [{"pinned": True}, {"pinned": False}]
+    server.on("GET", "/builds/7/log", error(410, "gone", "The log of build #7 was deleted."))
+    with pytest.raises(prt.GoneError, match="was deleted"):
+        one.logs()
     assert one.rerun([("h", "u", "p")], no_cache=True).number == 8
     assert server.asked("POST", "/builds/7/rerun")[0].json["registry_credentials"][0]["password"] == "p"
     assert one.watch("plain").succeeded
