@@ -31,6 +31,7 @@ mod named_secrets;
 mod notebook;
 mod notebook_traffic;
 mod registry_credentials;
+mod retention;
 mod secrets;
 mod separate_credentials;
 mod shared_credentials;
