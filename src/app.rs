@@ -21,6 +21,7 @@ use crate::{
             certificates::CertificatesPage,
             container_images::{ContainerImageNewPage, ContainerImagePage, ContainerImagesPage},
             registries::{RegistriesPage, RegistryCredentialNewPage, RegistryCredentialPage},
+            retention::RetentionPage,
             secrets::{SecretNewPage, SecretPage, SecretsPage},
             security_contexts::{SecurityContextNewPage, SecurityContextPage, SecurityContextsPage},
             worker_sizes::{WorkerSizeNewPage, WorkerSizePage, WorkerSizesPage},
@@ -28,7 +29,7 @@ use crate::{
         login::LoginPage,
         not_found::NotFoundPage,
         session::load_viewer,
-        workers::{BuildConfigPage, WorkerNewPage, WorkerPage, WorkersPage},
+        workers::{BuildConfigPage, UnknownWorkersPage, WorkerNewPage, WorkerPage, WorkersPage},
     },
 };
 
@@ -58,6 +59,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/") view=|| view! { <Redirect path="/workers" /> } />
                     <Route path=path!("/workers") view=WorkersPage />
                     <Route path=path!("/workers/new") view=WorkerNewPage />
+                    <Route path=path!("/workers/unknown") view=UnknownWorkersPage />
                     <Route path=path!("/workers/:name") view=WorkerPage />
                     <Route path=path!("/workers/:name/build-config") view=BuildConfigPage />
                     <Route path=path!("/builds") view=BuildsPage />
@@ -77,6 +79,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/infrastructure/registries") view=RegistriesPage />
                     <Route path=path!("/infrastructure/registries/new") view=RegistryCredentialNewPage />
                     <Route path=path!("/infrastructure/registries/:id") view=RegistryCredentialPage />
+                    <Route path=path!("/infrastructure/retention") view=RetentionPage />
                     <Route path=path!("/infrastructure/secrets") view=SecretsPage />
                     <Route path=path!("/infrastructure/secrets/new") view=SecretNewPage />
                     <Route path=path!("/infrastructure/secrets/:id") view=SecretPage />

@@ -131,6 +131,8 @@ test('every page fits, and its text can be read', async ({ site, browser, enter,
     ['certificates-empty', CERTIFICATES],
     ['builders', '/infrastructure/builders'],
     ['workers-of-all', '/workers'],
+    ['unknown-workers', '/workers/unknown'],
+    ['retention', '/infrastructure/retention'],
   ] as const) {
     await open(admin, path);
     await take(admin, name);

@@ -37,6 +37,7 @@ pub fn ErrorView(
             "The role Admin is needed, or access that an admin gives.",
         ),
         ErrorCode::NotFound => ("Not found", "It may have been removed, or it is not yours to see."),
+        ErrorCode::Gone => ("Deleted", "It was older than its retention rule."),
         ErrorCode::Unavailable => ("Not available right now", "Try again in a moment."),
         ErrorCode::InvalidInput | ErrorCode::AlreadyExists | ErrorCode::Conflict => ("That did not work", ""),
         ErrorCode::Internal => (

@@ -47,6 +47,11 @@ const DONE: &[(&str, &str)] = &[
     ("context-deleted", "The security context was deleted."),
     ("worker-created", "The worker is being started."),
     ("worker-terminated", "The worker is being terminated."),
+    ("worker-adopted", "The worker has a record again."),
+    (
+        "worker-removed",
+        "The containers and volumes of the worker were removed.",
+    ),
     (
         "certificates-saved",
         "The certificates were saved. Builders that start from now on get them if injection is on.",
@@ -69,6 +74,12 @@ const DONE: &[(&str, &str)] = &[
     ),
     ("build-started", "The build was started."),
     ("build-canceled", "The build is being canceled."),
+    ("build-pinned", "The build is pinned: it and its log are kept for ever."),
+    (
+        "build-unpinned",
+        "The build is not pinned any more: it and its log are deleted when they are old.",
+    ),
+    ("retention-ran", "What was older than its rule is deleted."),
     ("logged-out", "You are logged out."),
 ];
 

@@ -55,6 +55,8 @@ pub enum Glyph {
     Size,
     /// Rights.
     Shield,
+    /// How long.
+    Clock,
 }
 
 impl Glyph {
@@ -86,6 +88,7 @@ impl Glyph {
             Self::Box => "M8 1.8l5.6 3v6.4L8 14.2l-5.6-3V4.8zM2.6 4.9L8 7.8l5.4-2.9M8 7.8v6.2",
             Self::Worker => "M2.2 3.2h11.6v3.6H2.2zM2.2 9.2h11.6v3.6H2.2zM4.8 5v.1M4.8 11v.1",
             Self::Size => "M3 13.5V9M8 13.5V5.5M13 13.5V2.5",
+            Self::Clock => "M8 2a6 6 0 1 1 0 12a6 6 0 1 1 0-12M8 4.8V8l2.4 1.6",
             Self::Shield => "M8 1.8l5 2v4.4c0 3-2.2 5-5 6-2.8-1-5-3-5-6V3.8z",
             Self::Build => "M2.5 13.5l5-5M6.2 4.8l5 5 2.3-2.3-2-2 1-2.4-.7-.7-2.4 1-2-2z",
         }

@@ -22,6 +22,7 @@ pub fn Navigation(
         view! {
             <NavLink href="/infrastructure/certificates" glyph=Glyph::Certificate text="Certificates" />
             <NavLink href="/infrastructure/builders" glyph=Glyph::Build text="Builders" />
+            <NavLink href="/infrastructure/retention" glyph=Glyph::Clock text="Retention" />
         }
     });
     view! {

@@ -37,8 +37,8 @@ pub async fn answer_once(State(orchestrator): State<Orchestrator>, request: Requ
     };
     let key = String::from_utf8_lossy(key.as_bytes());
     let what = [parts.method.as_str().as_bytes(), parts.uri.path().as_bytes(), &body];
-    let ticket = match orchestrator.idempotency_begin(&cx, &key, &what).await {
-        Ok(Idempotent::First(ticket)) => ticket,
+    let (cx, turn) = match orchestrator.idempotency_begin(&cx, &key, &what).await {
+        Ok(Idempotent::Run(cx, turn)) => (cx, turn),
         Ok(Idempotent::Answered { status, body }) => {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
             let mut response = (status, [(header::CONTENT_TYPE, "application/json")], body).into_response();
@@ -49,20 +49,21 @@ pub async fn answer_once(State(orchestrator): State<Orchestrator>, request: Requ
         }
         Err(error) => return Problem::new(error, &cx).into_response(),
     };
-    // In a task of its own: when the sender goes away, the work is finished all the same and its answer kept.
-    let request = Request::from_parts(parts, Body::from(body));
+    let mut request = Request::from_parts(parts, Body::from(body));
+    request.extensions_mut().insert(cx.clone());
+    // In a task of its own: when the sender goes away, the work is finished all the same.
     let work = tokio::spawn(async move {
         let response = next.run(request).await;
-        keep(&orchestrator, &ticket, response).await
+        drop(turn);
+        response
     });
-    match work.await {
-        Ok(Ok(response)) => response,
-        Ok(Err(error)) => Problem::new(error, &cx).into_response(),
-        Err(error) => Problem::new(Error::internal("a request under an idempotency key", error), &cx).into_response(),
-    }
+    work.await.unwrap_or_else(|error| {
+        Problem::new(Error::internal("a request under an idempotency key", error), &cx).into_response()
+    })
 }
 
-/// Endpoints whose answers may be kept: there is no secret in them, as there is in that of a new token.
+/// Endpoints whose operations store the key with what they make. Their answers may be stored: there is no secret in them, as there is in
+/// that of a new token.
 fn makes_something(request: &Request) -> bool {
     let parts: Vec<&str> = request.uri().path().split('/').skip(1).collect();
     request.method() == Method::POST
@@ -70,24 +71,4 @@ fn makes_something(request: &Request) -> bool {
             parts.as_slice(),
             ["api", "v1", "workers" | "builds"] | ["api", "v1", "builds", _, "rerun"]
         )
-}
-
-async fn keep(
-    orchestrator: &Orchestrator,
-    ticket: &prt_core::idempotency::Ticket,
-    response: Response,
-) -> Result<Response, Error> {
-    if !response.status().is_success() {
-        orchestrator.idempotency_release(ticket).await?;
-        return Ok(response);
-    }
-    let (parts, body) = response.into_parts();
-    let body = to_bytes(body, usize::MAX)
-        .await
-        .map_err(|error| Error::internal("reading an answer", error))?;
-    let text = String::from_utf8_lossy(&body);
-    orchestrator
-        .idempotency_answer(ticket, parts.status.as_u16(), &text)
-        .await?;
-    Ok(Response::from_parts(parts, Body::from(body)))
 }

@@ -83,6 +83,7 @@ fn api_error(error: Error, request_id: &str) -> ApiError {
     }
     let (code, hint, fields) = match error {
         Error::NotFound { .. } => (ErrorCode::NotFound, None, vec![]),
+        Error::Gone(_) => (ErrorCode::Gone, None, vec![]),
         Error::AlreadyExists { .. } => (ErrorCode::AlreadyExists, None, vec![]),
         Error::InvalidInput { fields, .. } => (ErrorCode::InvalidInput, None, fields),
         Error::Unauthenticated(_) => (ErrorCode::Unauthenticated, None, vec![]),

@@ -4,6 +4,7 @@ use prt_types::{
     ErrorCode,
     audit::Outcome,
     named_secrets::NamedSecretInput,
+    unknown_workers::AdoptRequest,
     worker_sizes::{Limits, SecurityContext},
     workers::{
         ContainerRole, ContainerState, ImageConfig, TerminateRequest, WorkerConfig, WorkerReason, WorkerStatus,
@@ -557,11 +558,11 @@ async fn a_main_process_over_its_memory_limit_fails_the_worker() {
 }
 
 #[tokio::test]
-async fn a_restarted_console_finds_its_workers_and_sweeps_what_is_nobodys() {
+async fn a_restarted_console_finds_its_workers_and_shows_what_is_nobodys() {
     let mut console = Console::start().await;
     let worker = console.worker(&console.admin, &plain_worker("X-Small")).await;
     console.kill();
-    // What a crash between row and container, or a lost database, would leave.
+    // What another database's worker has left.
     let orphan = "018f0000-0000-7000-8000-000000000001";
     docker(&[
         "volume",
@@ -575,11 +576,20 @@ async fn a_restarted_console_finds_its_workers_and_sweeps_what_is_nobodys() {
     console.run().await;
     let found = console.admin.worker(&worker.name).await.unwrap();
     assert!(found.ready, "{found:?}");
-    // The console serves before it has looked at the engine.
-    eventually("the orphan is gone", || async {
-        (console.volumes().len() == 1).then_some(())
-    })
-    .await;
+    let orphans = console.admin.unknown_workers().await.unwrap();
+    let about: Vec<_> = orphans
+        .iter()
+        .map(|one| (one.id.to_string(), one.adoptable, one.containers.len()))
+        .collect();
+    assert_eq!(about, [(orphan.to_owned(), false, 0)]);
+    let refused = console
+        .admin
+        .unknown_worker_adopt(orphans[0].id, &AdoptRequest::default())
+        .await
+        .unwrap_err();
+    assert_eq!(refused.code(), Some(ErrorCode::Conflict), "{refused:?}");
+    console.admin.unknown_worker_remove(orphans[0].id).await.unwrap();
+    assert_eq!(console.volumes().len(), 1);
     // Ended while nobody looked.
     console.kill();
     docker(&["rm", "-f", &format!("prt-{}-primary", worker.instance_id)]);

@@ -75,7 +75,7 @@ pub enum BootError {
     #[error(
         "instance: the container engine has workers of the instance {instance}, but this database never had one. Another \
          console may use the same name: give this one another instance. If the former database is lost, restore it from a backup, or start \
-         once with --accept-new-database: the console then leaves these workers alone"
+         once with --accept-new-database: the console then leaves these workers alone until an admin adopts or removes them"
     )]
     ForeignWorkers {
         /// The name.
@@ -233,6 +233,7 @@ fn settings(config: &Config, instance: String, agent: Bytes) -> Settings {
         allowed_frontends: config.allowed_frontends.clone(),
         ready_timeout: Duration::from_secs(config.ready_timeout_s),
         build_timeout: Duration::from_secs(config.build_timeout_s),
+        retention: config.retention,
         agent,
     }
 }

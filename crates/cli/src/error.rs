@@ -91,6 +91,7 @@ impl CliError {
                 Some(ErrorCode::Unauthenticated | ErrorCode::Forbidden) => DENIED,
                 Some(
                     ErrorCode::NotFound
+                    | ErrorCode::Gone
                     | ErrorCode::AlreadyExists
                     | ErrorCode::Conflict
                     | ErrorCode::Unavailable
@@ -180,6 +181,7 @@ mod tests {
             (ErrorCode::Unauthenticated, 3),
             (ErrorCode::Forbidden, 3),
             (ErrorCode::NotFound, 1),
+            (ErrorCode::Gone, 1),
             (ErrorCode::Conflict, 1),
             (ErrorCode::Unavailable, 1),
             (ErrorCode::Internal, 1),

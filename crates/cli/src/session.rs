@@ -13,6 +13,7 @@ use crate::{
     args::Global,
     error::{CliError, Result},
     output::Out,
+    sanitize::visible_lines,
 };
 
 /// What every command works with.
@@ -49,7 +50,9 @@ impl Session {
 /// A client that comes in by the command line's door.
 pub fn client(url: &str, token: Option<Secret>) -> Result<Client> {
     match Client::new(url, token) {
-        Ok(client) => Ok(client.with_door(Door::Cli)),
+        Ok(client) => Ok(client
+            .with_door(Door::Cli)
+            .with_retries(|why| Out::note(&visible_lines(why)))),
         Err(ClientError::Protocol { message, .. }) => Err(CliError::usage(message)),
         Err(error) => Err(error.into()),
     }

@@ -135,6 +135,53 @@ async fn raw_json_has_each_record_once() {
 }
 
 #[tokio::test]
+async fn a_start_is_sent_again_with_its_key_while_the_console_restarts() {
+    let proxy = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n";
+    let server = Server::start(move |request, time| match (request.path.as_str(), time) {
+        ("/api/v1/builds", 1) => Answer::Close(String::new()),
+        ("/api/v1/builds", 2) => Answer::Close(proxy.into()),
+        ("/api/v1/builds", _) => json(201, &build_view()),
+        _ => Answer::Close(format!("{HEAD}{}", end(1, "Succeeded"))),
+    })
+    .await;
+    let output = run(&server, BUILD).await;
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(
+        text(&output.stderr).matches("; trying again…").count(),
+        1,
+        "{}",
+        text(&output.stderr)
+    );
+    let starts: Vec<_> = server.requests();
+    let starts: Vec<_> = starts
+        .iter()
+        .filter(|request| request.path == "/api/v1/builds")
+        .collect();
+    assert_eq!(starts.len(), 3);
+    let key = starts[0].header("idempotency-key").unwrap();
+    for start in starts {
+        assert_eq!(start.header("idempotency-key").as_deref(), Some(key.as_str()));
+    }
+}
+
+#[tokio::test]
+async fn a_refused_start_is_not_sent_again() {
+    let server = Server::start(|_, _| {
+        json(
+            409,
+            &serde_json::json!({ "code": "conflict", "message": "W-1 is busy.", "fields": [], "request_id": "r" }),
+        )
+    })
+    .await;
+    let output = run(&server, BUILD).await;
+    assert_eq!(
+        (output.status.code(), text(&output.stderr)),
+        (Some(1), "error: W-1 is busy.\n")
+    );
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[tokio::test]
 async fn a_gap_is_an_error_and_not_a_shorter_log() {
     let server = Server::start(|request, _| match request.path.as_str() {
         "/api/v1/builds" => json(201, &build_view()),
@@ -227,10 +274,11 @@ async fn nobody_listening_is_told_with_the_cause() {
     let output = run(&server, &["--url", &url, "whoami"]).await;
     assert_eq!(output.status.code(), Some(1));
     let error = text(&output.stderr);
-    assert!(
-        error.starts_with(&format!("error: cannot reach {url}/: Connection refused")),
-        "{error}"
-    );
+    let refused = format!("cannot reach {url}/: Connection refused");
+    assert!(error.starts_with(&refused), "{error}");
+    let (first, rest) = error.split_once('\n').unwrap();
+    assert!(first.ends_with("; trying again…"), "{error}");
+    assert!(rest.starts_with(&format!("error: {refused}")), "{error}");
     assert!(error.contains("\n\nhint: check --url"), "{error}");
 }
 
@@ -248,7 +296,10 @@ async fn a_proxys_error_page_is_not_shown_as_it_is() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         text(&output.stderr),
-        format!("error: {}/ answers 502 Bad Gateway\n", server.url)
+        format!(
+            "{0}/ answers 502 Bad Gateway; trying again…\nerror: {0}/ answers 502 Bad Gateway\n",
+            server.url
+        )
     );
 }
 
@@ -327,12 +378,20 @@ async fn a_folder_is_uploaded_without_what_is_ignored() {
     ] {
         std::fs::write(context.join(name), content).unwrap();
     }
-    let server = Server::start(|request, _| match request.path.as_str() {
+    let server = Server::start(|request, time| match request.path.as_str() {
+        // What it cannot say now, it says a moment later.
+        "/api/v1/workers/W-1/contexts" if time == 1 => json(
+            503,
+            &serde_json::json!({
+                "code": "unavailable", "message": "The container engine does not answer.", "fields": [], "request_id": "r",
+            }),
+        ),
         // The builder has the Dockerfile already.
         "/api/v1/workers/W-1/contexts" => json(
             200,
             &serde_json::json!({ "id": "c".repeat(64), "missing": [KEEP], "missing_bytes": 1 }),
         ),
+        path if path.starts_with("/api/v1/workers/W-1/contexts/") && time == 1 => Answer::Close(String::new()),
         path if path.starts_with("/api/v1/workers/W-1/contexts/") => json(
             200,
             &serde_json::json!({ "id": "c".repeat(64), "missing": [], "missing_bytes": 0 }),
@@ -360,7 +419,16 @@ async fn a_folder_is_uploaded_without_what_is_ignored() {
         "{}",
         text(&output.stderr)
     );
-    let requests = server.requests();
+    let waits = text(&output.stderr);
+    assert!(
+        waits.contains("The container engine does not answer; trying again…"),
+        "{waits}"
+    );
+    // Offered, offered again, sent, and both again after the connection broke.
+    let mut requests = server.requests();
+    let of_context: Vec<_> = requests[..5].iter().map(|request| request.method.as_str()).collect();
+    assert_eq!(of_context, ["POST", "POST", "PUT", "POST", "PUT"]);
+    requests.drain(..3);
     let offered: serde_json::Value = serde_json::from_slice(&requests[0].body).unwrap();
     let paths: Vec<_> = offered["entries"]
         .as_array()

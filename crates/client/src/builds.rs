@@ -5,6 +5,7 @@ use futures::stream::BoxStream;
 use prt_types::{
     build_events::BuildRecord,
     builds::{BuildRequest, BuildStatus, BuildView, RerunRequest},
+    retention::PinRequest,
 };
 use reqwest::Method;
 
@@ -27,7 +28,7 @@ impl Client {
 
     /// Starts a build. The answer comes once the inputs have been checked, which includes the registries' answers.
     pub async fn build_create(&self, request: &BuildRequest) -> Result<BuildView> {
-        self.send_patiently(self.url(&["builds"]), request).await
+        self.create(self.url(&["builds"]), request).await
     }
 
     /// One build.
@@ -47,8 +48,14 @@ impl Client {
 
     /// Starts a build with the inputs of another.
     pub async fn build_rerun(&self, number: i64, request: &RerunRequest) -> Result<BuildView> {
-        self.send_patiently(self.url(&["builds", &number.to_string(), "rerun"]), request)
+        self.create(self.url(&["builds", &number.to_string(), "rerun"]), request)
             .await
+    }
+
+    /// Keeps a build and its log for ever, or no longer.
+    pub async fn build_pin(&self, number: i64, pinned: bool) -> Result<BuildView> {
+        let url = self.url(&["builds", &number.to_string(), "pin"]);
+        self.send(Method::PUT, url, &PinRequest { pinned }).await
     }
 
     /// Records of a build's log after `after`, at most `limit`.

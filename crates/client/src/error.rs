@@ -61,6 +61,15 @@ impl ClientError {
         }
     }
 
+    /// Whether the same request, sent again after a moment, can succeed. A full disk does not get space by waiting.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Transport { .. } => true,
+            Self::Api(error) => error.code == ErrorCode::Unavailable && !error.message.contains("disk is full"),
+            Self::Protocol { status, .. } => matches!(status, Some(429 | 502 | 503 | 504)),
+        }
+    }
+
     /// The innermost cause of a failed connection in plain words; HTTP libraries wrap it several times.
     pub fn cause(&self) -> Option<String> {
         let Self::Transport { source, .. } = self else {

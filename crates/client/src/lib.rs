@@ -21,8 +21,11 @@ mod images;
 mod named_secrets;
 mod registry_credentials;
 mod request;
+mod retention;
+mod retry;
 mod server;
 mod sse;
+mod unknown_workers;
 mod worker_sizes;
 mod workers;
 
@@ -31,5 +34,6 @@ pub use error::{ClientError, Result};
 pub use follow::{FollowOptions, Followed, Follower};
 pub use prt_types::access::Door;
 pub use request::Client;
+pub use retry::Patience;
 pub use server::ServerInfo;
 pub use workers::ContextBody;

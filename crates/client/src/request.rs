@@ -6,8 +6,9 @@ use prt_types::{ApiError, Secret, access::Door};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, header};
 use serde::{Serialize, de::DeserializeOwned};
 use url::Url;
+use uuid::Uuid;
 
-use crate::{ClientError, Result};
+use crate::{ClientError, Result, retry::Retry};
 
 /// How long an ordinary call may take. Transfers and waits have no limit, or their own.
 const CALL_TIMEOUT: Duration = Duration::from_mins(1);
@@ -24,6 +25,7 @@ pub struct Client {
     base: Url,
     token: Option<Secret>,
     door: Door,
+    pub(crate) retry: Retry,
 }
 
 impl Client {
@@ -54,6 +56,7 @@ impl Client {
             base,
             token,
             door: Door::Api,
+            retry: Retry::default(),
         })
     }
 
@@ -103,6 +106,7 @@ impl Client {
     /// Sends a request and turns everything but success into an error.
     pub(crate) async fn run(&self, request: RequestBuilder) -> Result<Response> {
         let response = request.send().await.map_err(|error| self.transport(error))?;
+        self.retry.meet();
         if response.status().is_success() {
             Ok(response)
         } else {
@@ -111,8 +115,29 @@ impl Client {
     }
 
     pub(crate) async fn get<T: DeserializeOwned>(&self, url: Url) -> Result<T> {
-        let request = self.request(Method::GET, url).timeout(CALL_TIMEOUT);
-        self.json(self.run(request).await?).await
+        let mut patience = self.short_patience();
+        loop {
+            let request = self.request(Method::GET, url.clone()).timeout(CALL_TIMEOUT);
+            let answer = async { self.json(self.run(request).await?).await };
+            match answer.await {
+                Err(error) if patience.again(&error).await => {}
+                other => return other,
+            }
+        }
+    }
+
+    /// Makes something new, once: each try carries the same idempotency key. Without a limit of its own on how long the console may take.
+    pub(crate) async fn create<T: DeserializeOwned>(&self, url: Url, body: &impl Serialize) -> Result<T> {
+        let key = Uuid::new_v4().to_string();
+        let mut patience = self.patience();
+        loop {
+            let request = self.request(Method::POST, url.clone()).header("idempotency-key", &key);
+            let answer = async { self.json(self.run(request.json(body)).await?).await };
+            match answer.await {
+                Err(error) if patience.again(&error).await => {}
+                other => return other,
+            }
+        }
     }
 
     pub(crate) async fn send<T: DeserializeOwned>(&self, method: Method, url: Url, body: &impl Serialize) -> Result<T> {

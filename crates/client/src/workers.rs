@@ -37,7 +37,7 @@ impl Client {
 
     /// Starts a worker; the answer comes before it is ready.
     pub async fn worker_create(&self, config: &WorkerConfig) -> Result<WorkerView> {
-        self.send_patiently(self.url(&["workers"]), config).await
+        self.create(self.url(&["workers"]), config).await
     }
 
     /// One worker with its containers and events.

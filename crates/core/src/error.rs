@@ -21,6 +21,9 @@ pub enum Error {
         /// As the asker named it.
         id: String,
     },
+    /// It was deleted, because it was older than its rule.
+    #[error("{0}")]
+    Gone(String),
     /// The name is taken.
     #[error("{kind} {id} exists already.")]
     AlreadyExists {

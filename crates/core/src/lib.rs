@@ -35,6 +35,7 @@ pub mod orchestrator;
 mod recorded;
 pub mod registry;
 pub mod registry_credentials;
+pub mod retention;
 pub mod security_contexts;
 pub mod settings;
 pub mod store;

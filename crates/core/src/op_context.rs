@@ -10,7 +10,10 @@ use prt_types::{
     ids::{GroupId, TokenId, UserId, WorkerId},
 };
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    idempotency::PendingKey,
+};
 
 /// An authenticated user with what decides about their rights. Read anew for each request, so that a revoked right is gone at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +56,8 @@ pub struct OpContext {
     pub address: String,
     /// Whether a refusal of this request is in the audit log.
     refusal_recorded: Arc<AtomicBool>,
+    /// The request's idempotency key, which what it makes is stored with.
+    pending_key: Option<Arc<PendingKey>>,
 }
 
 impl OpContext {
@@ -64,6 +69,7 @@ impl OpContext {
             door,
             address: address.into(),
             refusal_recorded: Arc::default(),
+            pending_key: None,
         }
     }
 
@@ -76,6 +82,16 @@ impl OpContext {
     pub fn with_actor(mut self, actor: Actor) -> Self {
         self.actor = Some(actor);
         self
+    }
+
+    /// The same request under an idempotency key.
+    pub(crate) fn with_pending_key(mut self, key: PendingKey) -> Self {
+        self.pending_key = Some(Arc::new(key));
+        self
+    }
+
+    pub(crate) fn pending_key(&self) -> Option<&PendingKey> {
+        self.pending_key.as_deref()
     }
 
     /// The user, if any.

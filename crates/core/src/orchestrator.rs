@@ -17,9 +17,11 @@ use crate::{
     crypto::Sealer,
     engine::{Engine, EngineError},
     error::{Error, Result},
+    idempotency::RunningKeys,
     logs::LogStore,
     op_context::{Actor, OpContext},
     registry::Registries,
+    retention::RetentionState,
     settings::Settings,
     store::{Repository, Store},
     throttle::Throttle,
@@ -88,9 +90,11 @@ pub(crate) struct Inner {
     pub registries: Registries,
     pub throttle: Throttle,
     pub token_uses: TokenUses,
+    pub running_keys: RunningKeys,
     pub builds: BuildRuns,
     pub workers: WorkerTasks,
     pub preflight: LastPreflight,
+    pub retention: RetentionState,
     pub tasks: TaskTracker,
     begun: Instant,
     /// Why the engine does not answer, as far as is known.
@@ -118,12 +122,14 @@ impl Orchestrator {
                 settings,
                 throttle: Throttle::default(),
                 token_uses: TokenUses::default(),
+                running_keys: RunningKeys::default(),
                 clock,
                 sealer,
                 logs,
                 builds: BuildRuns::default(),
                 workers: WorkerTasks::default(),
                 preflight: LastPreflight::default(),
+                retention: RetentionState::default(),
                 tasks: TaskTracker::new(),
                 begun: Instant::now(),
                 engine_away: Mutex::default(),
@@ -139,7 +145,9 @@ impl Orchestrator {
         self.container_images_seed().await?;
         self.workers_resume().await?;
         self.build_configs_resume().await?;
-        self.builds_resume().await
+        self.builds_resume().await?;
+        self.retention_start();
+        Ok(())
     }
 
     /// Stops following workers and builds, which go on by themselves.

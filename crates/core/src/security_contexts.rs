@@ -19,6 +19,9 @@ use crate::{
 /// The user of platform images.
 pub const WORKER_UID: u32 = 1000;
 
+/// Stands for a context that nobody knows any more.
+const UNKNOWN: &str = "unknown";
+
 /// What a built-in context says; none for one that an admin made.
 pub fn built_in(context: &SecurityContext) -> Option<SecurityRights> {
     match context {
@@ -60,6 +63,38 @@ pub(crate) async fn rights(tx: &mut dyn Repository, context: &SecurityContext) -
     let own = tx.security_context(context.name()).await?;
     own.map(|own| own.rights)
         .ok_or_else(|| Error::field("security_context", missing(context.name())))
+}
+
+/// What a container of a worker without a row was started with: the context whose settings these are, or an unknown one with their rights.
+pub(crate) async fn observed(
+    tx: &mut dyn Repository,
+    primary: &SecuritySettings,
+) -> Result<(SecurityContext, SecurityRights)> {
+    let own = tx.security_contexts().await?.into_iter();
+    let own = own.map(|own| (SecurityContext::Own(own.name), own.rights));
+    let built_in = SecurityContext::BUILT_IN
+        .into_iter()
+        .filter_map(|context| Some((context.clone(), built_in(&context)?)));
+    let known = built_in
+        .chain(own)
+        .find(|(_, rights)| settings(rights, ContainerRole::Primary) == *primary);
+    Ok(known.unwrap_or_else(|| {
+        let uid = primary.run_as.map(|(uid, _)| uid);
+        let rights = SecurityRights {
+            run_as_user: uid,
+            run_as_non_root: uid.is_some_and(|uid| uid != 0),
+            read_only_root: primary.read_only_root,
+            add_capabilities: primary.add_capabilities.clone(),
+            drop_capabilities: primary.drop_capabilities.clone(),
+            seccomp: match primary.seccomp {
+                Seccomp::RuntimeDefault => SeccompProfile::RuntimeDefault,
+                Seccomp::Unconfined => SeccompProfile::Unconfined,
+            },
+            allow_privilege_escalation: primary.allow_privilege_escalation,
+            privileged: primary.privileged,
+        };
+        (SecurityContext::Own(UNKNOWN.into()), rights)
+    }))
 }
 
 /// The words for a context that is not there.

@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use prt_types::container_images::PullPolicy;
 
+use crate::retention::RetentionSettings;
+
 /// How to reach a registry that is not plain public HTTPS.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RegistrySettings {
@@ -50,6 +52,8 @@ pub struct Settings {
     pub ready_timeout: Duration,
     /// How long a build may take.
     pub build_timeout: Duration,
+    /// How long things are stored.
+    pub retention: RetentionSettings,
     /// The program that is put into containers: `prt-agent`.
     pub agent: bytes::Bytes,
 }

@@ -48,7 +48,7 @@ impl DockerEngine {
         })
     }
 
-    async fn inspect_image(&self, reference: &str) -> EngineResult<Option<ImageInspect>> {
+    pub(crate) async fn inspect_image(&self, reference: &str) -> EngineResult<Option<ImageInspect>> {
         match self.docker().await?.inspect_image(reference).await {
             Ok(image) => Ok(Some(image)),
             Err(e) if errors::status(&e) == Some(404) => Ok(None),

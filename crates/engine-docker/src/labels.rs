@@ -52,6 +52,12 @@ pub fn worker_of(labels: &HashMap<String, String>) -> Option<WorkerId> {
     labels.get(WORKER_ID)?.parse().ok()
 }
 
+/// Name and owner, as far as they are labelled.
+pub fn described(labels: &HashMap<String, String>) -> (String, String) {
+    let of = |label| labels.get(label).cloned().unwrap_or_default();
+    (of(WORKER_NAME), of(OWNER))
+}
+
 pub fn role_of(labels: &HashMap<String, String>) -> Option<ContainerRole> {
     let role = labels.get(ROLE)?;
     ROLES.into_iter().find(|known| known.name() == role)

@@ -30,8 +30,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::{Stream, stream::BoxStream};
 use prt_core::engine::{
-    Duplex, Engine, EngineEvent, EngineImage, EngineInfo, EngineResult, ExecHandle, ExecSpec, ObservedWorker,
-    OnProgress, RegistryLogin, SecuritySettings, WorkerPlan,
+    Duplex, Engine, EngineEvent, EngineImage, EngineInfo, EngineResult, ExecHandle, ExecSpec, FoundWorker,
+    ObservedWorker, OnProgress, RegistryLogin, SecuritySettings, WorkerPlan,
 };
 use prt_types::{
     container_images::PullPolicy, ids::WorkerId, security_contexts::EngineSetting, workers::ContainerRole,
@@ -69,6 +69,10 @@ impl Engine for DockerEngine {
 
     fn describe_security(&self, settings: &SecuritySettings) -> Vec<EngineSetting> {
         security::describe(settings)
+    }
+
+    async fn found(&self, worker: WorkerId) -> EngineResult<Option<FoundWorker>> {
+        within("looking at the containers", self.found_worker(worker)).await
     }
 
     async fn list(&self) -> EngineResult<Vec<WorkerId>> {

@@ -1,13 +1,13 @@
 //! What the engine has: workers, their containers, and the end of their output.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use bollard::{
     models::{ContainerInspectResponse, ContainerStateStatusEnum as Status, HostConfig},
     query_parameters::{ListContainersOptionsBuilder, ListVolumesOptionsBuilder, LogsOptionsBuilder},
 };
 use futures::StreamExt as _;
-use prt_core::engine::{EngineResult, ObservedContainer, ObservedWorker};
+use prt_core::engine::{EngineResult, FoundContainer, FoundWorker, ObservedContainer, ObservedWorker};
 use prt_types::{
     ids::WorkerId,
     worker_sizes::Limits,
@@ -15,7 +15,7 @@ use prt_types::{
 };
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use crate::{DockerEngine, create::CPU_PERIOD, errors, labels};
+use crate::{DockerEngine, create::CPU_PERIOD, errors, labels, security};
 
 const KILLED: i64 = 137;
 
@@ -62,6 +62,42 @@ impl DockerEngine {
         }))
     }
 
+    pub(crate) async fn found_worker(&self, worker: WorkerId) -> EngineResult<Option<FoundWorker>> {
+        let mut described = None;
+        let mut containers = vec![];
+        for role in labels::ROLES {
+            let Some(container) = self.inspect(worker, role).await? else {
+                continue;
+            };
+            let config = container.config.clone().unwrap_or_default();
+            described = described.or_else(|| config.labels.as_ref().map(labels::described));
+            let host_config = container.host_config.clone().unwrap_or_default();
+            let mut seen = describe(role, container);
+            if let Some(image) = self.inspect_image(&seen.image).await? {
+                let names = image.repo_tags.into_iter().chain(image.repo_digests).flatten();
+                seen.image = names.into_iter().next().unwrap_or(seen.image);
+            }
+            containers.push(FoundContainer {
+                seen,
+                security: security::read(config.user.as_deref(), &host_config),
+            });
+        }
+        if containers.is_empty() {
+            let volumes = self.labelled_volumes(Some(worker)).await?;
+            let Some((_, labels)) = volumes.first() else {
+                return Ok(None);
+            };
+            described = Some(labels::described(labels));
+        }
+        let (name, owner) = described.unwrap_or_default();
+        Ok(Some(FoundWorker {
+            worker_id: worker,
+            name,
+            owner,
+            containers,
+        }))
+    }
+
     pub(crate) async fn workers(&self) -> EngineResult<Vec<WorkerId>> {
         let (containers, volumes) = tokio::try_join!(self.containers(None), self.volumes(None))?;
         let owners = containers.into_iter().chain(volumes).filter_map(|(_, worker)| worker);
@@ -88,6 +124,14 @@ impl DockerEngine {
 
     /// Names of our volumes and whose they are.
     pub(crate) async fn volumes(&self, worker: Option<WorkerId>) -> EngineResult<Vec<(String, Option<WorkerId>)>> {
+        let volumes = self.labelled_volumes(worker).await?.into_iter();
+        Ok(volumes
+            .map(|(name, labels)| (name, labels::worker_of(&labels)))
+            .collect())
+    }
+
+    /// Names of our volumes with their labels.
+    async fn labelled_volumes(&self, worker: Option<WorkerId>) -> EngineResult<Vec<(String, HashMap<String, String>)>> {
         let ours = ListVolumesOptionsBuilder::new()
             .filters(&labels::filter(&self.instance, worker))
             .build();
@@ -98,10 +142,7 @@ impl DockerEngine {
             .await
             .map_err(|e| errors::from(e, "listing volumes"))?;
         let volumes = found.volumes.unwrap_or_default();
-        Ok(volumes
-            .into_iter()
-            .map(|volume| (volume.name, labels::worker_of(&volume.labels)))
-            .collect())
+        Ok(volumes.into_iter().map(|volume| (volume.name, volume.labels)).collect())
     }
 
     pub(crate) async fn container_logs(

@@ -31,6 +31,37 @@ pub fn apply(settings: &SecuritySettings) -> (Option<String>, HostConfig) {
     (settings.run_as.map(|(uid, gid)| format!("{uid}:{gid}")), host_config)
 }
 
+/// The settings that a container runs with: [`apply`] backwards.
+pub fn read(user: Option<&str>, host_config: &HostConfig) -> SecuritySettings {
+    let options = host_config.security_opt.as_deref().unwrap_or_default();
+    let option = |wanted: &str| options.iter().any(|option| option == wanted);
+    // The engine writes them with the prefix that we leave out.
+    let names = |list: &Option<Vec<String>>| {
+        let names = list.iter().flatten();
+        names
+            .map(|name| name.strip_prefix("CAP_").unwrap_or(name).to_owned())
+            .collect()
+    };
+    let ids = user.and_then(|user| {
+        let (uid, gid) = user.split_once(':')?;
+        Some((uid.parse().ok()?, gid.parse().ok()?))
+    });
+    SecuritySettings {
+        privileged: host_config.privileged == Some(true),
+        run_as: ids,
+        allow_privilege_escalation: !option("no-new-privileges:true"),
+        drop_capabilities: names(&host_config.cap_drop),
+        add_capabilities: names(&host_config.cap_add),
+        seccomp: if option("seccomp=unconfined") {
+            Seccomp::Unconfined
+        } else {
+            Seccomp::RuntimeDefault
+        },
+        mask_proc: host_config.masked_paths.as_ref().is_none_or(|paths| !paths.is_empty()),
+        read_only_root: host_config.readonly_rootfs == Some(true),
+    }
+}
+
 /// What [`apply`] asks the engine for, word by word as in the create request.
 pub fn describe(settings: &SecuritySettings) -> Vec<EngineSetting> {
     const WORDS: [&str; 7] = [
@@ -199,6 +230,7 @@ mod tests {
             ),
         ];
         for (name, settings, user, host_config) in table {
+            assert_eq!(read(user, &host_config), settings, "{name}, backwards");
             assert_eq!(apply(&settings), (user.map(String::from), host_config), "{name}");
         }
     }

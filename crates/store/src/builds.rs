@@ -17,7 +17,7 @@ use crate::{
 const SELECT: &str = "SELECT b.id, b.number, b.worker_id, w.number AS worker_number, b.owner_id, u.username AS owner, b.door, \
     b.name, b.tag, b.push_image, b.build_args, b.credentials, b.credentials_sealed, b.insecure_registry, b.no_cache, b.context, \
     b.dockerfile, b.dockerfile_text, b.additional_build_params, b.custom_build_command, b.context_id, b.options, b.status, b.reason, b.message, b.step, b.digest, b.rerun_of, b.cancel_requested, \
-    b.created_ms, b.started_ms, b.ended_ms, b.steps, b.steps_cached, b.lines \
+    b.created_ms, b.started_ms, b.ended_ms, b.steps, b.steps_cached, b.lines, b.pinned, b.log_deleted_ms \
     FROM builds b JOIN workers w ON w.id = b.worker_id JOIN users u ON u.id = b.owner_id";
 
 const INSERT: &str = "INSERT INTO builds (id, door, name, tag, push_image, build_args, credentials, credentials_sealed, \
@@ -26,7 +26,7 @@ const INSERT: &str = "INSERT INTO builds (id, door, name, tag, push_image, build
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, \
     $26, $27, $28, $29, $30, $31, $32, $33)";
 
-/// All but what makes it this build: id, number, worker and owner.
+/// All but what makes it this build (id, number, worker and owner) and what retention does with it.
 const UPDATE: &str = "UPDATE builds SET door = $2, name = $3, tag = $4, push_image = $5, build_args = $6, credentials = $7, \
     credentials_sealed = $8, insecure_registry = $9, no_cache = $10, context = $11, dockerfile = $12, dockerfile_text = $13, \
     status = $14, reason = $15, message = $16, step = $17, digest = $18, rerun_of = $19, cancel_requested = $20, \
@@ -75,6 +75,8 @@ fn read(row: &AnyRow) -> StoreResult<Build> {
         steps: row.int("steps")?,
         steps_cached: row.int("steps_cached")?,
         lines: row.int("lines")?,
+        pinned: row.flag("pinned")?,
+        log_deleted_ms: row.maybe_int("log_deleted_ms")?,
     })
 }
 

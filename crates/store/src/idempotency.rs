@@ -15,7 +15,7 @@ fn read(row: &AnyRow) -> StoreResult<IdempotencyKey> {
         request_sealed: row
             .maybe_bytes("request_sealed")?
             .ok_or_else(|| row.corrupt("request_sealed"))?,
-        status: row.maybe_int("status")?,
+        status: row.int("status")?,
         body: row.text("body")?,
         created_ms: row.int("created_ms")?,
     })
@@ -23,53 +23,32 @@ fn read(row: &AnyRow) -> StoreResult<IdempotencyKey> {
 
 #[async_trait]
 impl IdempotencyRepository for AnyRepository {
-    async fn idempotency_add(&mut self, key: &IdempotencyKey) -> StoreResult<bool> {
+    async fn idempotency_put(&mut self, key: &IdempotencyKey) -> StoreResult<()> {
         let insert = sql(
             "INSERT INTO idempotency_keys (user_id, key_hash, request_sealed, status, body, created_ms) \
-            VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (user_id, key_hash) DO NOTHING",
+            VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (user_id, key_hash) DO UPDATE SET \
+            request_sealed = excluded.request_sealed, status = excluded.status, body = excluded.body, created_ms = excluded.created_ms",
         )
         .id(key.user_id)
         .text(&key.key_hash)
         .maybe_bytes(Some(&key.request_sealed))
-        .maybe_int(key.status)
+        .int(key.status)
         .text(&key.body)
         .int(key.created_ms);
-        Ok(self.run(insert).await? > 0)
+        self.run(insert).await.map(drop)
     }
 
     async fn idempotency(&mut self, user: UserId, key_hash: &str) -> StoreResult<Option<IdempotencyKey>> {
         self.one(
             sql(
                 "SELECT user_id, key_hash, request_sealed, status, body, created_ms FROM idempotency_keys \
-                WHERE user_id = $1 AND key_hash = $2",
+                WHERE user_id = $1 AND key_hash = $2 AND status IS NOT NULL",
             )
             .id(user)
             .text(key_hash),
             read,
         )
         .await
-    }
-
-    async fn idempotency_answer(&mut self, user: UserId, key_hash: &str, status: i64, body: &str) -> StoreResult<()> {
-        self.run(
-            sql("UPDATE idempotency_keys SET status = $3, body = $4 WHERE user_id = $1 AND key_hash = $2")
-                .id(user)
-                .text(key_hash)
-                .int(status)
-                .text(body),
-        )
-        .await
-        .map(drop)
-    }
-
-    async fn idempotency_remove(&mut self, user: UserId, key_hash: &str) -> StoreResult<()> {
-        self.run(
-            sql("DELETE FROM idempotency_keys WHERE user_id = $1 AND key_hash = $2")
-                .id(user)
-                .text(key_hash),
-        )
-        .await
-        .map(drop)
     }
 
     async fn idempotency_sweep(&mut self, before_ms: i64) -> StoreResult<()> {

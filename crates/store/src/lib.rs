@@ -35,6 +35,7 @@ mod notebook_logins;
 mod numbers;
 mod registry_credentials;
 mod repository;
+mod retention;
 mod row;
 mod schema;
 mod security_contexts;

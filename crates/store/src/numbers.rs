@@ -42,7 +42,8 @@ impl HighestNumbers {
 
     fn given(&self, counter: &str, number: i64) -> io::Result<()> {
         let mut highest = self.highest.lock().unwrap_or_else(PoisonError::into_inner);
-        highest.insert(counter.to_owned(), number);
+        let known = highest.entry(counter.to_owned()).or_default();
+        *known = number.max(*known);
         let beside = self.file.with_extension("new");
         let mut file = OpenOptions::new()
             .write(true)
@@ -57,6 +58,24 @@ impl HighestNumbers {
 }
 
 impl AnyRepository {
+    /// The last number of a counter.
+    pub(crate) async fn last_number(&mut self, counter: &'static str) -> StoreResult<i64> {
+        let select = sql("SELECT value FROM counters WHERE name = $1").text(counter);
+        let value = self.one(select, |row| Row::of("counters", row).int("value")).await?;
+        Ok(value.ok_or(Fault::Missing("counter"))?)
+    }
+
+    /// Lets a counter go on behind a number, if it is not that far.
+    pub(crate) async fn reserve_number(&mut self, counter: &'static str, number: i64) -> StoreResult<()> {
+        let raise = sql("UPDATE counters SET value = $2 WHERE name = $1 AND value < $2")
+            .text(counter)
+            .int(number);
+        if self.run(raise).await? > 0 {
+            note(self.numbers.clone(), counter, number).await;
+        }
+        Ok(())
+    }
+
     /// The next number of a counter.
     pub(crate) async fn next_number(&mut self, counter: &'static str) -> StoreResult<i64> {
         let highest = self.numbers.as_ref().map_or(0, |numbers| numbers.of(counter));
@@ -65,14 +84,17 @@ impl AnyRepository {
             .int(highest);
         let value = self.one(next, |row| Row::of("counters", row).int("value")).await?;
         let value = value.ok_or(Fault::Missing("counter"))?;
-        if let Some(numbers) = self.numbers.clone() {
-            // Before the row is saved: a number that is lost harms nobody.
-            let written = tokio::task::spawn_blocking(move || numbers.given(counter, value)).await;
-            if let Ok(Err(error)) = written {
-                tracing::warn!(%error, counter, "the highest number is not kept outside of the database");
-            }
-        }
+        note(self.numbers.clone(), counter, value).await;
         Ok(value)
+    }
+}
+
+async fn note(numbers: Numbers, counter: &'static str, value: i64) {
+    let Some(numbers) = numbers else { return };
+    // Before the row is saved: a number that is lost harms nobody.
+    let written = tokio::task::spawn_blocking(move || numbers.given(counter, value)).await;
+    if let Ok(Err(error)) = written {
+        tracing::warn!(%error, counter, "the highest number is not kept outside of the database");
     }
 }
 

@@ -122,6 +122,14 @@ impl WorkerRepository for AnyRepository {
         self.next_number("workers").await
     }
 
+    async fn worker_number_reserve(&mut self, number: i64) -> StoreResult<()> {
+        self.reserve_number("workers", number).await
+    }
+
+    async fn worker_last_number(&mut self) -> StoreResult<i64> {
+        self.last_number("workers").await
+    }
+
     async fn worker_add(&mut self, worker: &Worker) -> StoreResult<()> {
         self.run(bind(sql(INSERT), worker)?.int(worker.number).id(worker.owner_id))
             .await

@@ -504,4 +504,16 @@ pub struct BuildView {
     pub lines: i64,
     /// Sequence number of the last record of its log.
     pub last_seq: u64,
+    /// Whether the build and its log are kept for ever.
+    #[serde(default)]
+    pub pinned: bool,
+    /// When the record of the build may be deleted; unset = never, or the build has not ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_ms: Option<i64>,
+    /// The same for its log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_expires_ms: Option<i64>,
+    /// When its log was deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_deleted_ms: Option<i64>,
 }

@@ -17,6 +17,8 @@ pub enum ErrorCode {
     Forbidden,
     /// There is no such thing, or it is not for these eyes.
     NotFound,
+    /// It was there and has been deleted: it was older than its retention rule.
+    Gone,
     /// The name is taken.
     AlreadyExists,
     /// Right request, wrong moment: another build runs, the worker has ended, the row was changed meanwhile.
@@ -35,6 +37,7 @@ impl ErrorCode {
             Self::Unauthenticated => 401,
             Self::Forbidden => 403,
             Self::NotFound => 404,
+            Self::Gone => 410,
             Self::AlreadyExists | Self::Conflict => 409,
             Self::Unavailable => 503,
             Self::Internal => 500,

@@ -25,8 +25,10 @@ pub mod ids;
 pub mod named_secrets;
 pub mod plain;
 pub mod registry_credentials;
+pub mod retention;
 pub mod secret;
 pub mod security_contexts;
+pub mod unknown_workers;
 pub mod worker_sizes;
 pub mod workers;
 

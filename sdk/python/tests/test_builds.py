@@ -87,8 +87,7 @@ def test_the_seeds_call(server: Server, capsys: pytest.CaptureFixture[str]) -> N
 
 def test_a_console_that_restarts_costs_no_build(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
     server.on("GET", "/server", Answer("down", 502), {"idempotency_keys": True})
-    under_way = error(409, "conflict", "The first request with this idempotency key has no answer yet.")
-    server.on("POST", "/builds", Answer(drop=True), under_way, Answer("down", 503), Answer(build(), 201))
+    server.on("POST", "/builds", Answer(drop=True), Answer("down", 503), Answer(build(), 201))
     assert prt.containers.build_image("r.io/x", "1")
     assert len({request.headers["idempotency-key"] for request in server.asked("POST", "/builds")}) == 1
     assert "; trying again…" in capsys.readouterr().err
@@ -260,6 +259,17 @@ def test_a_build_can_be_looked_at(server: Server, capsys: pytest.CaptureFixture[
     assert [item.seq for item in one.follow(after=6)] == [7, 8, 9]
     assert one.logs() == "the log\n"
     assert one.cancel().status == "Canceled"
+    expires = 1_700_000_000_000
+    server.on("PUT", "/builds/7/pin", build(pinned=True), build(expires_ms=expires, log_expires_ms=expires - 1000))
+    pinned = one.pin()
+    assert (pinned.pinned, pinned.expiry_time) == (True, None)
+    again = one.pin(False)
+    assert again.expiry_time is not None
+    assert (again.pinned, again.expiry_time.timestamp()) == (False, expires / 1000)
+    assert [request.json for request in server.asked("PUT", "/builds/7/pin")] == [{"pinned": True}, {"pinned": False}]
+    server.on("GET", "/builds/7/log", error(410, "gone", "The log of build #7 was deleted."))
+    with pytest.raises(prt.GoneError, match="was deleted"):
+        one.logs()
     assert one.rerun([("h", "u", "p")], no_cache=True).number == 8
     assert server.asked("POST", "/builds/7/rerun")[0].json["registry_credentials"][0]["password"] == "p"
     assert one.watch("plain").succeeded

@@ -156,14 +156,10 @@ def test_with_idempotency_keys_it_is_asked_for_again(server: Server, client: Cli
     assert first.json == second.json == {"a": 1}
 
 
-def in_progress() -> Answer:
-    return error(409, "conflict", "The first request with this idempotency key has no answer yet.", hint="Look at the list.")
-
-
 def test_a_start_outlives_a_restart_of_the_console(server: Server, client: Client) -> None:
     server.on("GET", "/server", Answer(drop=True), {"idempotency_keys": True})
     made = Answer({"number": 1}, 201)
-    server.on("POST", "/builds", Answer(drop=True), in_progress(), error(503, "unavailable", "No engine."), in_progress(), made)
+    server.on("POST", "/builds", Answer(drop=True), error(503, "unavailable", "No engine."), Answer("gone", 504), made)
     said: list[str] = []
     client._met = True
     assert client.create("builds", body={}, say=said.append) == {"number": 1}
@@ -181,11 +177,11 @@ def test_a_start_that_was_refused_for_now_needs_no_keys(server: Server, client: 
 def test_other_conflicts_are_told_at_once(server: Server, client: Client) -> None:
     server.on("GET", "/server", {"idempotency_keys": True})
     used = error(409, "conflict", "This idempotency key was used for another request.")
-    for first in (in_progress(), used, error(409, "conflict", "Worker-1 is busy with build #3.")):
+    for first in (used, error(409, "conflict", "Worker-1 is busy with build #3.")):
         server.on("POST", "/builds", first)
         with pytest.raises(ConflictError):
             client.create("builds", body={})
-    assert len(server.asked("POST", "/builds")) == 3
+    assert len(server.asked("POST", "/builds")) == 2
     server.on("POST", "/builds", Answer(drop=True), used)
     with pytest.raises(ConflictError, match="used for another"):
         client.create("builds", body={})
@@ -193,9 +189,9 @@ def test_other_conflicts_are_told_at_once(server: Server, client: Client) -> Non
 
 def test_a_start_is_given_up_some_time(server: Server, client: Client) -> None:
     server.on("GET", "/server", {"idempotency_keys": True})
-    server.on("POST", "/builds", Answer(drop=True), in_progress())
+    server.on("POST", "/builds", Answer(drop=True))
     client._met = True
-    with pytest.raises(ConflictError, match="look at the list before you try again"):
+    with pytest.raises(ConnectionFailedError, match="look at the list before you try again"):
         client.create("builds", body={})
     assert len(server.asked("POST", "/builds")) == 6
 
@@ -245,7 +241,7 @@ def test_a_console_that_was_never_there_is_told_soon(monkeypatch: pytest.MonkeyP
     with Client(f"http://127.0.0.1:{port}") as client:
         with pytest.raises(ConnectionFailedError) as caught:
             client.create("builds", body={})
-        assert sum(clock.slept) < 5
+        assert sum(clock.slept) < 10
         assert "may have been started" not in str(caught.value)
         # One that answered before is waited for.
         client._met = True

@@ -6,6 +6,7 @@ use super::{
     facts::Facts,
     failure::Failure,
     log_part::LogPart,
+    pin::{PinButton, day},
     rerun::{CancelDialog, Drafts, RerunActions, RerunDialog},
     server_fns::{BuildDetail, get_build, load_build},
 };
@@ -59,6 +60,7 @@ pub fn href(number: i64, step: Option<u32>) -> String {
 fn Detail(detail: BuildDetail, drafts: Drafts) -> impl IntoView {
     let BuildDetail { build: view, log } = detail;
     let number = view.number;
+    let deleted = view.log_deleted_ms;
     let model = RwSignal::new(log);
     let view = RwSignal::new(view);
     let link = RwSignal::new(Link::Idle);
@@ -91,6 +93,7 @@ fn Detail(detail: BuildDetail, drafts: Drafts) -> impl IntoView {
             {(!status.is_final() && status != BuildStatus::Canceling)
                 .then(|| view! { <ConfirmLink name="cancel">"Cancel"</ConfirmLink> })}
             {status.is_final().then(|| view! { <RerunActions view /> })}
+            <PinButton view />
             {pushed
                 .then(|| {
                     view! {
@@ -132,12 +135,29 @@ fn Detail(detail: BuildDetail, drafts: Drafts) -> impl IntoView {
         <Card>
             <Facts view model />
         </Card>
-        <div class="build-split">
-            <Card title="Steps">
-                <StepTree model href number />
-            </Card>
-            <LogPart number model link view />
-        </div>
+        {match deleted {
+            Some(ms) => {
+                view! {
+                    <Card title="Log" padded=true>
+                        <p>
+                            {format!("The log was deleted on {}, because it was older than the retention rule for logs.", day(ms))}
+                        </p>
+                    </Card>
+                }
+                    .into_any()
+            }
+            None => {
+                view! {
+                    <div class="build-split">
+                        <Card title="Steps">
+                            <StepTree model href number />
+                        </Card>
+                        <LogPart number model link view />
+                    </div>
+                }
+                    .into_any()
+            }
+        }}
         <CancelDialog number drafts />
         <RerunDialog view drafts />
     }

@@ -4,6 +4,7 @@ use prt_types::{
     builds::{BuildSecretView, BuildView},
 };
 
+use super::pin::StoredUntil;
 use crate::components::{
     CopyButton, MetaItem, MetaList, RelativeTime,
     log_view::{ansi, model::LogModel},
@@ -150,6 +151,7 @@ pub fn Facts(view: RwSignal<BuildView>, model: RwSignal<LogModel>) -> impl IntoV
                     None => view! { <span class="muted">{if ended() { "none took 0.1 s" } else { "–" }}</span> }.into_any(),
                 }}
             </MetaItem>
+            <StoredUntil view />
             {args}
             {logins}
             {choices}

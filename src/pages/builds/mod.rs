@@ -13,6 +13,7 @@ mod new;
 mod new_form;
 pub mod option_form;
 mod options;
+mod pin;
 mod rerun;
 mod server_fns;
 mod table;

@@ -138,6 +138,17 @@ pub async fn load_build(number: i64, step: Option<u32>, before: Option<u64>) -> 
         before,
         cap: ROWS,
     };
+    if build.log_deleted_ms.is_some() {
+        let mut log = LogModel::new(view);
+        log.end = Some(prt_types::build_events::BuildEnd {
+            status: build.status,
+            reason: build.reason,
+            message: build.message.clone(),
+            step: build.step.clone(),
+            digest: build.digest.clone(),
+        });
+        return Ok(BuildDetail { build, log });
+    }
     if step.is_none() {
         let failed = |error| app_error(error, &cx);
         let outline = orchestrator.build_outline(&cx, number).await.map_err(failed)?;
@@ -176,6 +187,24 @@ pub async fn load_build(number: i64, step: Option<u32>, before: Option<u64>) -> 
     }
     log.trim();
     Ok(BuildDetail { build, log })
+}
+
+/// Keeps a build and its log for ever, or no longer.
+#[server(prefix = "/_fn", endpoint = "pin_build")]
+pub async fn pin_build(number: i64, #[server(default)] pinned: bool) -> Result<(), AppError> {
+    use crate::server::{draft, extract, problem::app_error};
+
+    let (orchestrator, cx) = extract::context().await?;
+    let result = orchestrator
+        .build_pin(&cx, number, pinned)
+        .await
+        .map_err(|error| app_error(error, &cx));
+    let done = if pinned { "build-pinned" } else { "build-unpinned" };
+    draft::finish("build-pin", &format!("/builds/{number}"), &number, result, |_| {
+        format!("/builds/{number}?done={done}")
+    })
+    .await
+    .map(drop)
 }
 
 /// Workers to build in, and the build folder of the one that is asked for, or of the only one.

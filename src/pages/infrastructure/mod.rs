@@ -4,6 +4,7 @@ pub mod builders;
 pub mod certificates;
 pub mod container_images;
 pub mod registries;
+pub mod retention;
 pub mod secrets;
 pub mod security_contexts;
 pub mod worker_sizes;

@@ -5,7 +5,9 @@ use prt_types::workers::WorkerView;
 use super::server_fns::{WorkerList, list_workers};
 use crate::{
     client::live::{Change, refresh_on_change},
-    components::{ButtonKind, ButtonLink, Cell, Column, Load, PageTitle, RelativeTime, StatusPill, Table, Tone},
+    components::{
+        ButtonKind, ButtonLink, Cell, Column, Load, Note, NoteTone, PageTitle, RelativeTime, StatusPill, Table, Tone,
+    },
 };
 
 /// All workers of the viewer; an admin's list has everybody's.
@@ -47,7 +49,22 @@ fn WorkerTable(list: WorkerList, all: bool) -> impl IntoView {
         columns.push("Owner".into());
     }
     columns.push("Started".into());
+    let unknown = Memo::new(move |_| list.with(|list| list.unknown));
     view! {
+        {move || {
+            let count = match unknown.get() {
+                0 => return None,
+                1 => "a worker that this database does not know.".to_owned(),
+                count => format!("{count} workers that this database does not know."),
+            };
+            Some(
+                view! {
+                    <Note tone=NoteTone::Warn>
+                        {format!("The container engine has {count} ")} <a href="/workers/unknown">"Adopt or remove them"</a>
+                    </Note>
+                },
+            )
+        }}
         <section class="card">
             <Table
                 label="Workers"

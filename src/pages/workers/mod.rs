@@ -14,9 +14,11 @@ mod new;
 mod secrets_field;
 mod server_fns;
 mod size_field;
+mod unknown;
 
 pub use build_config::BuildConfigPage;
 pub use detail::WorkerPage;
 pub use form::{field, refusal};
 pub use list::WorkersPage;
 pub use new::WorkerNewPage;
+pub use unknown::UnknownWorkersPage;

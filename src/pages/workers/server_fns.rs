@@ -25,6 +25,8 @@ pub struct WorkerList {
     pub workers: Vec<WorkerView>,
     /// Other people's workers are among them, or could be.
     pub owners: bool,
+    /// Workers that the engine has and the database does not know; for admins.
+    pub unknown: usize,
 }
 
 /// A worker with its latest builds.
@@ -59,6 +61,7 @@ pub async fn list_workers(all: bool) -> Result<WorkerList, AppError> {
     Ok(WorkerList {
         workers,
         owners: cx.actor_opt().is_some_and(|actor| actor.role == Role::Admin),
+        unknown: orchestrator.unknown_worker_count(&cx),
     })
 }
 

@@ -147,6 +147,48 @@ pub const KEYS: &[Key] = &[
     ),
     key("build_timeout_s", "SECONDS", "7200", "How long a build may take"),
     key(
+        "retention_builds_days",
+        "DAYS",
+        "180",
+        "Days after its end for which a build and its log are stored, unless it is pinned; 0 = for ever",
+    ),
+    key(
+        "retention_builds_count",
+        "NUMBER",
+        "10000",
+        "Builds that are stored at most, the newest; pinned ones do not count; 0 = no limit",
+    ),
+    key(
+        "retention_logs_days",
+        "DAYS",
+        "90",
+        "Days after the end of a build for which its log is stored, unless it is pinned; 0 = as long as the build",
+    ),
+    key(
+        "retention_workers_days",
+        "DAYS",
+        "180",
+        "Days after its end for which the record of a worker is stored, and as long as a build of it is; 0 = for ever",
+    ),
+    key(
+        "retention_events_days",
+        "DAYS",
+        "90",
+        "Days after the end of a worker for which its events are stored; 0 = as long as the worker",
+    ),
+    key(
+        "retention_audit_days",
+        "DAYS",
+        "365",
+        "Days for which entries of the audit log are stored; 0 = for ever",
+    ),
+    key(
+        "retention_tokens_days",
+        "DAYS",
+        "30",
+        "Days for which an API token is listed after it has expired; 0 = for ever",
+    ),
+    key(
         "site_root",
         "FOLDER",
         "",
@@ -198,7 +240,7 @@ mod tests {
             _ = writeln!(page, "| `{}` | {help} | {default} |", key.name);
         }
         page.push_str(
-            "\nOnly in the file: `[registries.\"host:port\"]` with `http = true`, `insecure = true` or `ca_file = \"…\"` says how a registry is \
+            "\nThe keys `retention_…` may also be written without that word in a table `[retention]`.\n\nOnly in the file: `[registries.\"host:port\"]` with `http = true`, `insecure = true` or `ca_file = \"…\"` says how a registry is \
              reached; a listed one may also be at a private address.\n",
         );
         prt_docs::generated::check("configuration", &page);

@@ -6,7 +6,7 @@ mod read;
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches};
-use prt_core::settings::RegistrySettings;
+use prt_core::{retention::RetentionSettings, settings::RegistrySettings};
 use prt_types::{Secret, container_images::PullPolicy};
 
 pub use keys::{KEYS, Key};
@@ -61,6 +61,8 @@ pub struct Config {
     pub ready_timeout_s: u64,
     /// How long a build may take.
     pub build_timeout_s: u64,
+    /// How long things are stored.
+    pub retention: RetentionSettings,
     /// Folder of the web files.
     pub site_root: PathBuf,
     /// The program that is put into containers.
@@ -328,6 +330,25 @@ mod tests {
                 vec!["build_timeout_s", "99999999999999"],
             ),
             (
+                "retention_builds_days = -1",
+                vec![],
+                vec![],
+                vec!["retention_builds_days", "-1", "whole number"],
+            ),
+            (
+                "[retention]\nbuilds_days = \"soon\"",
+                vec![],
+                vec![],
+                vec!["retention_builds_days", "soon"],
+            ),
+            (
+                "[retention]\nbuild_days = 1",
+                vec![],
+                vec![],
+                vec!["retention_build_days", "no such key"],
+            ),
+            ("retention = 7", vec![], vec![], vec!["retention", "[retention]"]),
+            (
                 "ready_timeout_s = 99999999999999",
                 vec![],
                 vec![],
@@ -375,6 +396,27 @@ mod tests {
         ] {
             assert_eq!(config(file, &[], &[]).unwrap().notebook_host, host, "{file}");
         }
+    }
+
+    #[test]
+    fn retention_has_defaults_and_a_table() {
+        assert_eq!(config("", &[], &[]).unwrap().retention, RetentionSettings::default());
+        let read = config(
+            "[retention]\nbuilds_days = 7\nlogs_days = 0\nbuilds_count = 5",
+            &[("PRT_RETENTION_AUDIT_DAYS", "1")],
+            &["--retention-builds-days", "8"],
+        )
+        .unwrap();
+        assert_eq!(
+            read.retention,
+            RetentionSettings {
+                builds_days: Some(8),
+                builds_count: Some(5),
+                logs_days: None,
+                audit_days: Some(1),
+                ..RetentionSettings::default()
+            }
+        );
     }
 
     #[test]

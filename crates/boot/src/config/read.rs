@@ -7,7 +7,10 @@ use std::{
 };
 
 use clap::{ArgMatches, parser::ValueSource};
-use prt_core::{access::PASSWORD_MIN, buildkit::frontend, images::ImageRef, settings::RegistrySettings};
+use prt_core::{
+    access::PASSWORD_MIN, buildkit::frontend, images::ImageRef, retention::RetentionSettings,
+    settings::RegistrySettings,
+};
 use prt_types::{Secret, container_images::PullPolicy};
 use serde::Deserialize;
 
@@ -53,6 +56,7 @@ struct RegistryTable {
 pub(super) fn read(matches: &ArgMatches, env: impl Fn(&str) -> Option<String>) -> Result<Config, ConfigError> {
     let (file_path, mut file) = file(matches)?;
     let registries = registries(&file_path, file.remove("registries"))?;
+    retention_table(&file_path, &mut file)?;
     if let Some(unknown) = file.keys().find(|name| !KEYS.iter().any(|key| key.name == *name)) {
         let known: Vec<&str> = KEYS.iter().map(|key| key.name).collect();
         return Err(ConfigError::Value {
@@ -88,6 +92,8 @@ pub(super) fn read(matches: &ArgMatches, env: impl Fn(&str) -> Option<String>) -
         Ok((!key.default.is_empty()).then(|| found(key.default.to_owned(), "the default".to_owned())))
     };
     let text = |name: &str| Ok::<_, ConfigError>(find(name)?.map(|found| found.text).filter(|text| !text.is_empty()));
+    let limit =
+        |name: &str| Ok::<_, ConfigError>(parse(find(name)?, |found| whole(&found))?.filter(|value| *value > 0));
     let or_empty = |name: &str| Ok::<_, ConfigError>(text(name)?.unwrap_or_default());
 
     let listen = parse(find("listen")?, |found| {
@@ -149,6 +155,15 @@ pub(super) fn read(matches: &ArgMatches, env: impl Fn(&str) -> Option<String>) -
         allowed_frontends: parse(find("allowed_frontends")?, |found| frontends(&found))?.unwrap_or_default(),
         ready_timeout_s: parse(find("ready_timeout_s")?, |found| seconds(&found))?.unwrap_or_default(),
         build_timeout_s: parse(find("build_timeout_s")?, |found| seconds(&found))?.unwrap_or_default(),
+        retention: RetentionSettings {
+            builds_days: limit("retention_builds_days")?,
+            builds_count: limit("retention_builds_count")?,
+            logs_days: limit("retention_logs_days")?,
+            workers_days: limit("retention_workers_days")?,
+            events_days: limit("retention_events_days")?,
+            audit_days: limit("retention_audit_days")?,
+            tokens_days: limit("retention_tokens_days")?,
+        },
         site_root: parse(find("site_root")?, |found| folder(&found))?.unwrap_or_else(default_site_root),
         agent: text("agent")?.map_or_else(|| beside_program("prt-agent"), PathBuf::from),
         log: or_empty("log")?,
@@ -167,6 +182,35 @@ pub(super) fn read(matches: &ArgMatches, env: impl Fn(&str) -> Option<String>) -
         accept_new_database: matches.get_flag(ACCEPT_NEW_DATABASE),
         accept_new_key: matches.get_flag(ACCEPT_NEW_KEY),
     })
+}
+
+/// `[retention] builds_days` is `retention_builds_days`.
+fn retention_table(file_path: &Path, file: &mut toml::Table) -> Result<(), ConfigError> {
+    let Some(value) = file.remove("retention") else {
+        return Ok(());
+    };
+    let toml::Value::Table(table) = value else {
+        return Err(ConfigError::Value {
+            key: "retention".into(),
+            source_name: file_path.display().to_string(),
+            message: "write a table [retention]".into(),
+        });
+    };
+    file.extend(
+        table
+            .into_iter()
+            .map(|(name, value)| (format!("retention_{name}"), value)),
+    );
+    Ok(())
+}
+
+/// A whole number, from 0 to a million.
+fn whole(found: &Found) -> Result<i64, ConfigError> {
+    const MOST: i64 = 1_000_000;
+    match found.text.parse() {
+        Ok(value) if (0..=MOST).contains(&value) => Ok(value),
+        _ => Err(found.wrong(format!("{:?} is no whole number from 0 to {MOST}", found.text))),
+    }
 }
 
 fn parse<T>(

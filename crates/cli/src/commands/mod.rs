@@ -11,6 +11,7 @@ mod image;
 mod login;
 mod logout;
 mod pick_worker;
+mod retention;
 mod run_build;
 mod secret;
 mod security_context;
@@ -66,6 +67,9 @@ pub enum Command {
     /// Look at, cancel and repeat builds
     #[command(subcommand)]
     Builds(builds::Command),
+    /// How long things are stored, and deleting what is older (admins)
+    #[command(subcommand)]
+    Retention(retention::Command),
     /// Print a shell's completion script
     Completions(completions::Args),
 }
@@ -89,6 +93,7 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Build(args) => build::run(*args, &open()?).await,
         Command::BuildContainerImage(args) => build_container_image::run(args, &open()?).await,
         Command::Builds(command) => builds::run(command, &open()?).await,
+        Command::Retention(command) => retention::run(command, &open()?).await,
         Command::Completions(args) => completions::run(args),
     }
 }

@@ -32,9 +32,6 @@ use crate::{
 };
 
 const FRAME: Duration = Duration::from_millis(100);
-/// A console that restarts is back within this.
-const PATIENCE: Duration = Duration::from_secs(90);
-const PAUSE: Duration = Duration::from_secs(1);
 /// How often a folder is read again that changes while it is sent.
 const SCANS: u32 = 3;
 
@@ -84,22 +81,22 @@ async fn send(
     mode: ProgressMode,
     quiet: bool,
 ) -> Result<String> {
-    let mut failing_since = None;
+    let mut patience = session.client.patience();
+    let mut least = usize::MAX;
     loop {
         let sent = async {
             let offered = session.client.context_offer(worker, manifest).await?;
             let contents = contents(&scan.root, manifest, &offered);
+            if contents.len() < least {
+                // It has come further: the connection is not lost.
+                least = contents.len();
+                patience = session.client.patience();
+            }
             fill(session, worker, offered, contents, scan.files(), mode, quiet).await
         };
         match sent.await {
-            // What has come stays there, so trying again is cheap. A console that answers has a reason that time does not mend.
-            Err(CliError::Client(error))
-                if error.is_temporary()
-                    && error.api().is_none()
-                    && failing_since.get_or_insert_with(Instant::now).elapsed() < PATIENCE =>
-            {
-                tokio::time::sleep(PAUSE).await;
-            }
+            // What has come stays there, so trying again is cheap.
+            Err(CliError::Client(error)) if patience.again(&error).await => {}
             other => return other,
         }
     }

@@ -207,6 +207,8 @@ impl Orchestrator {
             steps: 0,
             steps_cached: 0,
             lines: 0,
+            pinned: false,
+            log_deleted_ms: None,
         };
         match tx.build_add(&build).await {
             Ok(()) => {}
@@ -252,10 +254,12 @@ impl Orchestrator {
         for given in &mounts.stored {
             self.secret_used(&mut *tx, cx, given, ("build", &number)).await?;
         }
+        let view = view(build.clone(), None, None, &self.inner.settings.retention);
+        self.idempotency_store(&mut *tx, cx, &view).await?;
         tx.save().await?;
-        self.build_start(build.clone(), Start::Launch { notes, offer });
         self.build_changed(&build);
-        Ok(view(build, None, None))
+        self.build_start(build, Start::Launch { notes, offer });
+        Ok(view)
     }
 
     /// The kept credentials of these names, for what is written behind a name; one that is named twice for the same is taken once.

@@ -72,7 +72,7 @@ impl Orchestrator {
                 build.dockerfile_text.clear();
                 let live = self.inner.builds.get(build.id).map(|run| run.live());
                 let position = self.inner.logs.position_if_open(build.id);
-                view(build, position, live)
+                view(build, position, live, &self.inner.settings.retention)
             })
             .collect())
     }
@@ -91,7 +91,7 @@ impl Orchestrator {
         after: u64,
         limit: usize,
     ) -> Result<Vec<BuildRecord>> {
-        let build = self.build_visible(cx, number).await?;
+        let build = self.build_with_log(cx, number).await?;
         self.build_log_whole(&build).await;
         self.inner
             .logs
@@ -102,14 +102,14 @@ impl Orchestrator {
 
     /// The records of a build's log that are no log lines: how its steps stand.
     pub async fn build_outline(&self, cx: &OpContext, number: i64) -> Result<Vec<BuildRecord>> {
-        let build = self.build_visible(cx, number).await?;
+        let build = self.build_with_log(cx, number).await?;
         self.build_log_whole(&build).await;
         self.inner.logs.outline(build.id).await.map_err(unreadable)
     }
 
     /// Up to `limit` lines of a build's log from line number `line` on.
     pub async fn build_lines(&self, cx: &OpContext, number: i64, line: u64, limit: usize) -> Result<Vec<BuildRecord>> {
-        let build = self.build_visible(cx, number).await?;
+        let build = self.build_with_log(cx, number).await?;
         let limit = limit.clamp(1, RECORDS);
         self.inner
             .logs
@@ -125,14 +125,14 @@ impl Orchestrator {
         number: i64,
         after: u64,
     ) -> Result<BoxStream<'static, Vec<BuildRecord>>> {
-        let build = self.build_visible(cx, number).await?;
+        let build = self.build_with_log(cx, number).await?;
         self.build_log_repair(&build).await;
         Ok(self.inner.logs.follow(build.id, after))
     }
 
     /// The whole log so far as plain text.
     pub async fn build_log(&self, cx: &OpContext, number: i64) -> Result<BoxStream<'static, io::Result<Bytes>>> {
-        let build = self.build_visible(cx, number).await?;
+        let build = self.build_with_log(cx, number).await?;
         self.build_log_whole(&build).await;
         let last = self.inner.logs.position(build.id).await.map_err(unreadable)?.last_seq;
         let start = (self.inner.logs.clone(), PlainLog::new(), 0);
@@ -144,13 +144,29 @@ impl Orchestrator {
     }
 
     pub(super) async fn build_view(&self, build: Build) -> Result<BuildView> {
-        let position = self.inner.logs.position(build.id).await.map_err(unreadable)?;
+        let position = match build.log_deleted_ms {
+            Some(_) => None,
+            None => Some(self.inner.logs.position(build.id).await.map_err(unreadable)?),
+        };
         let live = self.inner.builds.get(build.id).map(|run| run.live());
-        Ok(view(build, Some(position), live))
+        Ok(view(build, position, live, &self.inner.settings.retention))
+    }
+
+    /// The build of that number, if the asker may see it and its log was not deleted.
+    async fn build_with_log(&self, cx: &OpContext, number: i64) -> Result<Build> {
+        let build = self.build_visible(cx, number).await?;
+        if build.log_deleted_ms.is_none() {
+            return Ok(build);
+        }
+        let why = match self.inner.settings.retention.logs_days {
+            Some(days) => format!("logs are stored for {days} days after the end of a build"),
+            None => "it was older than its retention rule".to_owned(),
+        };
+        Err(Error::Gone(format!("The log of build #{number} was deleted: {why}.")))
     }
 
     /// The build of that number, if the asker may see it.
-    pub(super) async fn build_visible(&self, cx: &OpContext, number: i64) -> Result<Build> {
+    pub(crate) async fn build_visible(&self, cx: &OpContext, number: i64) -> Result<Build> {
         let actor = cx.any_actor()?;
         let unseen = || Error::not_found("build", format!("#{number}"));
         let build = self.read().await?.build_by_number(number).await?.ok_or_else(unseen)?;

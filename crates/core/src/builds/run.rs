@@ -185,7 +185,7 @@ impl Orchestrator {
     }
 
     /// Tells open pages that a build looks different now.
-    pub(super) fn build_changed(&self, build: &Build) {
+    pub(crate) fn build_changed(&self, build: &Build) {
         self.changed(Some(&build.owner), Change::Build { number: build.number });
     }
 

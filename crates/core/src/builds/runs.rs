@@ -102,7 +102,7 @@ impl BuildRuns {
     }
 
     /// Resolves when following is given up.
-    pub(super) fn detached(&self) -> CancellationToken {
+    pub(crate) fn detached(&self) -> CancellationToken {
         self.detached.clone()
     }
 

@@ -2,12 +2,18 @@
 
 use prt_types::builds::BuildView;
 
-use crate::{logs::Position, store::Build};
+use crate::{logs::Position, retention::RetentionSettings, store::Build};
 
 use super::runs::Live;
 
 /// The view of a row. `position` and `live` are what is newer than the row.
-pub(super) fn view(build: Build, position: Option<Position>, live: Option<Live>) -> BuildView {
+pub(super) fn view(
+    build: Build,
+    position: Option<Position>,
+    live: Option<Live>,
+    retention: &RetentionSettings,
+) -> BuildView {
+    let (expires_ms, log_expires_ms) = (retention.build_until_ms(&build), retention.log_until_ms(&build));
     let (steps, steps_cached) = match live {
         Some(live) if !build.status.is_final() => (live.steps, live.steps_cached),
         _ => (build.steps, build.steps_cached),
@@ -52,6 +58,10 @@ pub(super) fn view(build: Build, position: Option<Position>, live: Option<Live>)
         steps,
         steps_cached,
         last_seq,
+        pinned: build.pinned,
+        expires_ms,
+        log_expires_ms: log_expires_ms.filter(|_| build.log_deleted_ms.is_none()),
+        log_deleted_ms: build.log_deleted_ms,
     }
 }
 

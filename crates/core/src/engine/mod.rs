@@ -161,6 +161,35 @@ impl ObservedWorker {
     }
 }
 
+/// A container with what only the engine knows of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundContainer {
+    /// What `observe` says; its `image` is a name where the engine has one for it.
+    pub seen: ObservedContainer,
+    /// The rights that it runs with.
+    pub security: SecuritySettings,
+}
+
+/// A worker as its labels and containers describe it, for one that has no row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundWorker {
+    /// Whose objects these are.
+    pub worker_id: WorkerId,
+    /// `Worker-12`, as labelled; empty without a label.
+    pub name: String,
+    /// Login name of the owner, as labelled; empty without a label.
+    pub owner: String,
+    /// Its containers; none if only volumes are left.
+    pub containers: Vec<FoundContainer>,
+}
+
+impl FoundWorker {
+    /// One container.
+    pub fn container(&self, role: ContainerRole) -> Option<&FoundContainer> {
+        self.containers.iter().find(|container| container.seen.role == role)
+    }
+}
+
 /// Something the engine says happened to a worker's container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EngineEvent {
@@ -282,6 +311,9 @@ pub trait Engine: Send + Sync + 'static {
 
     /// What the engine has of a worker; `None` = nothing.
     async fn observe(&self, worker: WorkerId) -> EngineResult<Option<ObservedWorker>>;
+
+    /// What the engine has of a worker, described by labels and containers alone; `None` = nothing.
+    async fn found(&self, worker: WorkerId) -> EngineResult<Option<FoundWorker>>;
 
     /// Ids of all workers of this installation that the engine has anything of: containers or volumes.
     async fn list(&self) -> EngineResult<Vec<WorkerId>>;

@@ -186,6 +186,31 @@ impl LogStore {
         .await
     }
 
+    /// How large each log is on the disk.
+    pub async fn sizes(&self) -> io::Result<HashMap<BuildId, i64>> {
+        let root = self.inner.root.clone();
+        blocking(move || {
+            let mut sizes = HashMap::new();
+            let folders = match fs::read_dir(root) {
+                Ok(folders) => folders,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(sizes),
+                Err(error) => return Err(error),
+            };
+            for folder in folders {
+                let folder = folder?;
+                let Some(id) = folder.file_name().to_str().and_then(|name| name.parse().ok()) else {
+                    continue;
+                };
+                // One that is deleted meanwhile counts as empty.
+                let files = fs::read_dir(folder.path()).into_iter().flatten().flatten();
+                let size = files.filter_map(|file| Some(file.metadata().ok()?.len())).sum::<u64>();
+                sizes.insert(id, size as i64);
+            }
+            Ok(sizes)
+        })
+        .await
+    }
+
     /// Removes a log.
     pub async fn remove(&self, build: BuildId) -> io::Result<()> {
         let dir = self.dir(build);

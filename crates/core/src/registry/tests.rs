@@ -77,6 +77,7 @@ fn client(registries: &[(&str, RegistrySettings)]) -> RegistryClient {
         extra_hosts: vec!["inside.example.com:10.255.255.1".into()],
         allowed_frontends: vec![],
         agent: bytes::Bytes::new(),
+        retention: crate::retention::RetentionSettings::default(),
         ready_timeout: Duration::from_secs(1),
         build_timeout: Duration::from_secs(1),
     };

@@ -14,8 +14,8 @@ pub struct IdempotencyKey {
     pub key_hash: String,
     /// Sealed SHA-256 of the request.
     pub request_sealed: Vec<u8>,
-    /// HTTP status of the answer; none while the first request is worked on.
-    pub status: Option<i64>,
+    /// HTTP status of the answer.
+    pub status: i64,
     /// The answer.
     pub body: String,
     /// Creation.
@@ -25,14 +25,10 @@ pub struct IdempotencyKey {
 /// Requests that may be sent again.
 #[async_trait]
 pub trait IdempotencyRepository {
-    /// Adds one; whether the key was free.
-    async fn idempotency_add(&mut self, key: &IdempotencyKey) -> StoreResult<bool>;
-    /// By user and key.
+    /// Adds one, or replaces what an earlier request left under the key.
+    async fn idempotency_put(&mut self, key: &IdempotencyKey) -> StoreResult<()>;
+    /// By user and key. One without an answer, from a console that stored the key before it worked on the request, counts as none.
     async fn idempotency(&mut self, user: UserId, key_hash: &str) -> StoreResult<Option<IdempotencyKey>>;
-    /// Keeps the answer.
-    async fn idempotency_answer(&mut self, user: UserId, key_hash: &str, status: i64, body: &str) -> StoreResult<()>;
-    /// Frees the key.
-    async fn idempotency_remove(&mut self, user: UserId, key_hash: &str) -> StoreResult<()>;
     /// Removes those from before.
     async fn idempotency_sweep(&mut self, before_ms: i64) -> StoreResult<()>;
 }

@@ -9,6 +9,7 @@
 
 mod idempotency;
 mod model;
+mod retention;
 
 use std::collections::HashMap;
 
@@ -28,6 +29,7 @@ pub use model::{
     NamedSecret, NotebookLogin, NotebookLoginKind, OwnSecurityContext, PlannedContainer, RegistryCredential,
     SessionRow, User, Worker, WorkerBuildConfig, WorkerBundle, WorkerFilter, WorkerSize,
 };
+pub use retention::{BuildsDue, RetentionRepository};
 
 /// A failed database call.
 #[derive(Debug, thiserror::Error)]
@@ -123,6 +125,7 @@ pub trait Repository:
     + AuditRepository
     + SettingRepository
     + IdempotencyRepository
+    + RetentionRepository
     + Send
 {
     /// Makes the changes count.
@@ -306,6 +309,10 @@ pub trait SecurityContextRepository {
 pub trait WorkerRepository {
     /// The next worker's number: 1, 2, 3 …; no number is given twice, whatever was removed.
     async fn worker_next_number(&mut self) -> StoreResult<i64>;
+    /// Sees to it that no number up to this one is given from now on.
+    async fn worker_number_reserve(&mut self, number: i64) -> StoreResult<()>;
+    /// The highest number that this database has given; 0 = none yet.
+    async fn worker_last_number(&mut self) -> StoreResult<i64>;
     /// Adds one.
     async fn worker_add(&mut self, worker: &Worker) -> StoreResult<()>;
     /// Replaces one.
@@ -377,7 +384,7 @@ pub trait BuildRepository {
     async fn build_active(&mut self, worker: WorkerId) -> StoreResult<Option<Build>>;
 }
 
-/// The audit log: rows are only added.
+/// The audit log: rows are only added, and deleted when they are old.
 #[async_trait]
 pub trait AuditRepository {
     /// Adds one.

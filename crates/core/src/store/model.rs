@@ -501,6 +501,10 @@ pub struct Build {
     pub steps_cached: i64,
     /// Log lines; written at the end.
     pub lines: i64,
+    /// Kept for ever; changed by `build_pin` alone.
+    pub pinned: bool,
+    /// When its log was deleted; changed by `build_log_deleted` alone.
+    pub log_deleted_ms: Option<i64>,
 }
 
 /// Which builds.

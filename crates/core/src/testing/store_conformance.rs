@@ -9,6 +9,7 @@ mod builds;
 mod certificates;
 mod infrastructure;
 mod named_secrets;
+mod retention;
 mod samples;
 mod transactions;
 mod workers;
@@ -77,6 +78,7 @@ where
     transactions::a_canceled_waiter_harms_nobody(&stories).await;
     transactions::rows_survive_reopening(&stories).await;
     transactions::idempotency_keys(&stories).await;
+    retention::retention(&stories).await;
     transactions::settings(&stories).await;
     transactions::audit(&stories).await;
     transactions::text(&stories).await;

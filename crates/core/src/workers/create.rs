@@ -168,6 +168,7 @@ impl Orchestrator {
         };
         let pull_policy = self.pull_policy(&config.image_config, &rule);
         let view = self.worker_view(&mut *tx, worker.clone()).await?;
+        self.idempotency_store(&mut *tx, cx, &view).await?;
         tx.save().await?;
         metrics::counter!("prt_workers_created_total").increment(1);
         self.changed(Some(&worker.owner), Change::Worker { name: worker.name() });

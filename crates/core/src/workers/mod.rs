@@ -13,6 +13,7 @@
 //! | `plan.rs` | the containers as the engine gets them |
 //! | `watch.rs` | engine events, repair at start and on a timer |
 //! | `terminate.rs` | the end |
+//! | `unknown.rs` | workers that the engine has and the database does not know: adopted or removed by an admin |
 //! | `build_config.rs` | the configuration of a worker's build service: what is asked for, and what is shown |
 //! | `build_config_apply.rs` | the same in the builder: waiting, trying, putting in place |
 //! | `reach.rs` | logs of a running worker, and commands in it |
@@ -37,6 +38,7 @@ mod pull;
 mod reach;
 mod startup;
 mod terminate;
+mod unknown;
 mod uploads;
 mod watch;
 
@@ -88,8 +90,8 @@ pub(crate) struct WorkerTasks {
     /// Held while something is made or removed of a worker in the engine: a call that is given up half-way goes on there.
     engine: Mutex<HashMap<WorkerId, Arc<tokio::sync::Mutex<()>>>>,
     uploads: Mutex<HashMap<WorkerId, Arc<uploads::Turns>>>,
-    /// Found in the engine, without a row, running; said once.
-    strangers: Mutex<HashSet<WorkerId>>,
+    /// Found in the engine without a row, at the last look.
+    unknown: Mutex<HashSet<WorkerId>>,
     /// When workers failed, while that is just now.
     failed: Mutex<HashMap<WorkerId, Instant>>,
 }
@@ -128,9 +130,8 @@ impl WorkerTasks {
         failed.get(&id).is_some_and(|at| at.elapsed() < JUST_NOW)
     }
 
-    /// Whether this is the first time that the worker was found without a row.
-    fn stranger(&self, id: WorkerId) -> bool {
-        self.strangers.lock().unwrap_or_else(PoisonError::into_inner).insert(id)
+    fn unknown(&self) -> std::sync::MutexGuard<'_, HashSet<WorkerId>> {
+        self.unknown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn insert(&self, id: WorkerId, task: AbortHandle) {

@@ -486,13 +486,15 @@ impl Orchestrator {
         recorded("a failed worker is not recorded", fail).await;
     }
 
-    /// A new token for a worker that never got the first one, whose value is known to nobody any more.
-    async fn own_token_again(&self, worker: &Worker) -> Result<Option<Secret>> {
+    /// A new token for a worker that never got the first one, whose value is known to nobody any more, or whose row is lost.
+    async fn own_token_again(&self, worker: &Worker, lost: bool) -> Result<Option<Secret>> {
         if self.inner.settings.worker_url.is_none() {
             return Ok(None);
         }
-        let facts = self.facts(worker).await;
-        if facts.is_none_or(|facts| facts.memory_files.iter().any(|name| name == TOKEN)) {
+        let Some(facts) = self.facts(worker).await else {
+            return Ok(None);
+        };
+        if !lost && facts.memory_files.iter().any(|name| name == TOKEN) {
             return Ok(None);
         }
         let mut tx = self.write().await?;
@@ -503,8 +505,8 @@ impl Orchestrator {
         Ok(Some(created.value))
     }
 
-    /// Goes on waiting for a worker that another console had started.
-    pub(super) fn worker_provision_resume(&self, worker: Worker) {
+    /// Goes on waiting for a worker that another console had started. `lost`: the row of its token is lost.
+    pub(super) fn worker_provision_resume(&self, worker: Worker, lost: bool) {
         let this = self.clone();
         let id = worker.id;
         let span = tracing::info_span!(parent: None, "worker start", worker.name = worker.name());
@@ -512,7 +514,7 @@ impl Orchestrator {
             // The former console may have ended between the start and this; who waits for a token in there gets it now.
             let begun = async {
                 this.give_secrets_again(&worker).await?;
-                let own = this.own_token_again(&worker).await?;
+                let own = this.own_token_again(&worker, lost).await?;
                 this.give_tokens(&worker, own.as_ref()).await;
                 this.wait_until_ready(&worker, true).await
             };

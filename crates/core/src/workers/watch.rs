@@ -11,7 +11,7 @@ use prt_types::{
 
 use crate::{
     Orchestrator,
-    engine::{EngineEvent, ObservedContainer},
+    engine::EngineEvent,
     error::Result,
     store::{Worker, WorkerFilter},
 };
@@ -149,16 +149,12 @@ impl Orchestrator {
             })
             .await?;
         let known: HashSet<WorkerId> = rows.iter().map(|worker| worker.id).collect();
+        let mut unknown = HashSet::new();
         for id in in_engine.into_iter().filter(|id| !known.contains(id)) {
-            if self.worker_is_stranger(id).await? {
-                if self.inner.workers.stranger(id) {
-                    tracing::error!(
-                        worker.id = %id,
-                        instance = self.inner.settings.instance,
-                        "the engine has a worker of this instance that the database does not know; it is left alone. Is this the right \
-                         database? If it is, remove the containers and volumes with this worker id yourself"
-                    );
-                }
+            // A row comes before its containers and stays until they are gone, so one without a row belongs to another database, and
+            // an admin decides about it.
+            if self.worker_by_id(id).await?.is_none() {
+                unknown.insert(id);
                 continue;
             }
             tracing::info!(worker.id = %id, "removing containers and volumes that belong to no worker");
@@ -166,6 +162,7 @@ impl Orchestrator {
                 tracing::error!(worker.id = %id, %error, "containers and volumes that belong to no worker stay");
             }
         }
+        self.unknown_workers_note(unknown).await?;
         for worker in rows {
             match self.worker_repair(&worker, left.contains(&worker.id)).await {
                 Ok(()) => _ = left.remove(&worker.id),
@@ -177,26 +174,6 @@ impl Orchestrator {
             }
         }
         Ok(())
-    }
-
-    /// Whether what the engine has is of a worker that another database knows. A row comes before its containers and stays when the
-    /// worker ends, so of a worker that ever was ours we have the row; a crash can leave only pieces that do not run.
-    async fn worker_is_stranger(&self, id: WorkerId) -> Result<bool> {
-        let mut tx = self.read().await?;
-        if tx.worker(id).await?.is_some() {
-            return Ok(false);
-        }
-        let any = WorkerFilter {
-            limit: 1,
-            ..WorkerFilter::default()
-        };
-        let new_database = tx.workers(&any).await?.is_empty();
-        drop(tx);
-        let running = self.inner.engine.observe(id).await?.is_some_and(|seen| {
-            let runs = |container: &ObservedContainer| container.state == ContainerState::Running;
-            seen.containers.iter().any(runs)
-        });
-        Ok(new_database || running)
     }
 
     /// `left`: a former console was starting it and nobody follows it yet.
@@ -213,7 +190,7 @@ impl Orchestrator {
                     })
                 });
                 if started {
-                    self.worker_provision_resume(worker.clone());
+                    self.worker_provision_resume(worker.clone(), false);
                     return Ok(());
                 }
                 // The pull's credentials lived in the former console's memory only.

@@ -13,6 +13,7 @@ use prt_core::{
     OpContext, Orchestrator, Settings,
     crypto::Sealer,
     logs::LogStore,
+    retention::RetentionSettings,
     store::Store,
     testing::{memory_engine::MemoryEngine, test_clock::TestClock},
 };
@@ -40,7 +41,7 @@ pub struct Bed {
     pub clock: Arc<TestClock>,
     pub o: Orchestrator,
     pub cx: OpContext,
-    store: Arc<dyn Store>,
+    store: Arc<AnyStore>,
     folder: TempDir,
     /// Virtual time stands still while a blocking task runs: the database works on threads of its own, and a clock that ran ahead
     /// whenever nothing else is to be done would end the waits for it.
@@ -56,7 +57,7 @@ impl Bed {
         let url = format!("sqlite://{}/test.db", folder.path().display());
         let store = AnyStore::connect(&url).await.unwrap();
         store.migrate().await.unwrap();
-        let store: Arc<dyn Store> = Arc::new(store);
+        let store = Arc::new(store);
         let engine = MemoryEngine::default();
         let clock = Arc::new(TestClock::default());
         let o = orchestrator(&store, &engine, &clock, &folder);
@@ -86,6 +87,23 @@ impl Bed {
         self.moving(former.shutdown()).await;
         drop(former);
         between(self);
+        self.o = orchestrator(&self.store, &self.engine, &self.clock, &self.folder);
+        self.o.start().await.unwrap();
+    }
+
+    /// A copy of the database as it is now.
+    pub async fn backup(&self) -> std::path::PathBuf {
+        let file = self.folder.path().join("backup.db");
+        self.store.copy_into(&file).await.unwrap();
+        file
+    }
+
+    /// Another process takes over with an older database.
+    pub async fn restore(&mut self, backup: &std::path::Path) {
+        let former = self.o.clone();
+        self.moving(former.shutdown()).await;
+        let url = format!("sqlite://{}", backup.display());
+        self.store = Arc::new(AnyStore::connect(&url).await.unwrap());
         self.o = orchestrator(&self.store, &self.engine, &self.clock, &self.folder);
         self.o.start().await.unwrap();
     }
@@ -216,6 +234,11 @@ impl Bed {
         now
     }
 
+    /// The store, for rows that no operation makes so old.
+    pub fn store(&self) -> Arc<AnyStore> {
+        Arc::clone(&self.store)
+    }
+
     /// The file with the first records of a build's log.
     pub fn segment(&self, build: &BuildView) -> std::path::PathBuf {
         let name = format!("build-logs/{}/segment-000001.ndjson", build.id);
@@ -254,7 +277,7 @@ pub fn notices(records: &[BuildRecord]) -> Vec<String> {
 }
 
 fn orchestrator(
-    store: &Arc<dyn Store>,
+    store: &Arc<AnyStore>,
     engine: &MemoryEngine,
     clock: &Arc<TestClock>,
     folder: &TempDir,
@@ -276,9 +299,10 @@ fn orchestrator(
         ready_timeout: READY_TIMEOUT,
         build_timeout: BUILD_TIMEOUT,
         agent: bytes::Bytes::new(),
+        retention: RetentionSettings::default(),
     };
     Orchestrator::new(
-        Arc::clone(store),
+        Arc::clone(store) as Arc<dyn Store>,
         Arc::new(engine.clone()),
         settings,
         Arc::clone(clock) as prt_core::clock::SharedClock,

@@ -2,4 +2,6 @@
 
 mod bed;
 mod builds;
+mod retention;
+mod unknown_workers;
 mod workers;

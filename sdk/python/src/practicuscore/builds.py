@@ -70,6 +70,14 @@ class Build:
     steps: int
     steps_cached: int
     lines: int
+    pinned: bool
+    """Whether the build and its log are kept for ever."""
+    expiry_time: datetime | None
+    """When the record of the build may be deleted; ``None`` = never, or it has not ended."""
+    log_expiry_time: datetime | None
+    """The same for its log."""
+    log_deletion_time: datetime | None
+    """When its log was deleted; then :meth:`logs` raises :class:`GoneError`."""
     _client: Client = field(repr=False, compare=False)
 
     @classmethod
@@ -92,6 +100,10 @@ class Build:
             steps=read.number(values, "steps"),
             steps_cached=read.number(values, "steps_cached"),
             lines=read.number(values, "lines"),
+            pinned=values.get("pinned") is True,
+            expiry_time=read.moment(values, "expires_ms"),
+            log_expiry_time=read.moment(values, "log_expires_ms"),
+            log_deletion_time=read.moment(values, "log_deleted_ms"),
             _client=client,
         )
 
@@ -107,6 +119,11 @@ class Build:
     def cancel(self) -> Build:
         """Asks for its end; it has ended when its log says so."""
         answer = self._client.post("builds", str(self.number), "cancel", repeatable=True)
+        return Build.from_json(self._client, as_object(answer))
+
+    def pin(self, pinned: bool = True) -> Build:
+        """Keeps it and its log for ever; with ``False``, as long as the retention rules say again."""
+        answer = self._client.put_json("builds", str(self.number), "pin", body={"pinned": pinned})
         return Build.from_json(self._client, as_object(answer))
 
     def rerun(

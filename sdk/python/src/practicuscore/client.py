@@ -19,7 +19,6 @@ from ._text import visible
 from ._version import __version__
 from .errors import (
     ApiError,
-    ConflictError,
     ConnectionFailedError,
     ProtocolError,
     PrtError,
@@ -36,7 +35,7 @@ CALL_TIMEOUT = 60.0
 PATIENT_TIMEOUT = 600.0
 """How long a call may take in which the console asks registries or removes containers."""
 _CONNECT_TIMEOUT = 10.0
-_PAUSES = (0.2, 0.5, 1.0, 2.0)
+_PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0)
 """Before each further try of a call that may be repeated."""
 _LONG_PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 10.0, 10.0, 15.0, 15.0, 15.0)
 """The same for uploads and starts: a console that is restarted, also on another machine, is back within these."""
@@ -147,7 +146,7 @@ class Client:
             try:
                 return self._json(self._once("POST", path, json_body=body, headers=headers, timeout=PATIENT_TIMEOUT))
             except PrtError as error:
-                if not (is_temporary(error) or (made and _is_under_way(error))):
+                if not is_temporary(error):
                     raise
                 made = made or _may_have_made(error)
                 if (made and not self._knows_keys(patience)) or not patience.again(error):
@@ -338,11 +337,6 @@ def _may_have_made(error: PrtError) -> bool:
     if isinstance(error, ConnectionFailedError):
         return error.sent
     return isinstance(error, ProtocolError)
-
-
-def _is_under_way(error: PrtError) -> bool:
-    """Whether the console has begun with an earlier try of the same request and not answered it yet."""
-    return isinstance(error, ConflictError) and "idempotency key" in error.text and "used for another" not in error.text
 
 
 def as_object(value: Any) -> dict[str, Any]:

@@ -89,6 +89,12 @@ class NotSupportedError(NotFoundError):
     """The console has no such endpoint: it is older than this package."""
 
 
+class GoneError(NotFoundError):
+    """It was deleted because it was older than its retention rule, such as the log of an old build."""
+
+    code = "gone"
+
+
 class AlreadyExistsError(ApiError):
     """The name is taken."""
 
@@ -162,6 +168,7 @@ _BY_CODE: dict[str, type[ApiError]] = {
         UnauthenticatedError,
         ForbiddenError,
         NotFoundError,
+        GoneError,
         AlreadyExistsError,
         ConflictError,
         UnavailableError,

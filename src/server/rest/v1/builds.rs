@@ -4,7 +4,10 @@ use std::num::NonZeroU32;
 
 use axum::{Json, extract::State, http::StatusCode};
 use prt_core::{Orchestrator, builds::BuildQuery};
-use prt_types::builds::{BuildRequest, BuildStatus, BuildView, RerunRequest};
+use prt_types::{
+    builds::{BuildRequest, BuildStatus, BuildView, RerunRequest},
+    retention::PinRequest,
+};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -23,6 +26,7 @@ pub fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(get))
         .routes(routes!(cancel))
         .routes(routes!(rerun))
+        .routes(routes!(pin))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -105,4 +109,15 @@ async fn rerun(
         StatusCode::CREATED,
         answer(orchestrator.build_rerun(&cx, number, request).await, &cx)?,
     ))
+}
+
+/// Keeps a build and its log for ever, or as long as the retention rules say again.
+#[utoipa::path(put, path = "/builds/{number}/pin", operation_id = "build_pin", tag = "builds", params(("number" = i64, Path)), request_body = PinRequest, responses((status = OK, description = "The build as it is now", body = BuildView)))]
+async fn pin(
+    State(orchestrator): State<Orchestrator>,
+    Cx(cx): Cx,
+    Path(number): Path<i64>,
+    Body(request): Body<PinRequest>,
+) -> Answer<BuildView> {
+    answer(orchestrator.build_pin(&cx, number, request.pinned).await, &cx)
 }

@@ -12,8 +12,10 @@ mod contexts;
 mod named_secrets;
 mod notebooks;
 mod registry_credentials;
+mod retention;
 mod security_contexts;
 mod server;
+mod unknown_workers;
 mod worker_files;
 mod worker_sizes;
 mod workers;
@@ -48,8 +50,10 @@ pub fn router() -> OpenApiRouter<AppState> {
             .merge(named_secrets::router())
             .merge(notebooks::router())
             .merge(registry_credentials::router())
+            .merge(retention::router())
             .merge(security_contexts::router())
             .merge(server::router())
+            .merge(unknown_workers::router())
             .merge(worker_files::router())
             .merge(worker_sizes::router())
             .merge(workers::router()),

@@ -3,6 +3,7 @@
 mod cancel;
 mod list;
 pub mod logs;
+mod pin;
 mod rerun;
 mod show;
 
@@ -23,6 +24,10 @@ pub enum Command {
     Cancel(cancel::Args),
     /// Run a build's inputs again
     Rerun(rerun::Args),
+    /// Keep a build and its log for ever
+    Pin(pin::Args),
+    /// Delete a pinned build and its log when they are old, like others
+    Unpin(pin::Args),
 }
 
 pub async fn run(command: Command, session: &Session) -> Result<()> {
@@ -32,6 +37,8 @@ pub async fn run(command: Command, session: &Session) -> Result<()> {
         Command::Logs(args) => logs::run(args, session).await,
         Command::Cancel(args) => cancel::run(args, session).await,
         Command::Rerun(args) => rerun::run(args, session).await,
+        Command::Pin(args) => pin::run(&args, true, session).await,
+        Command::Unpin(args) => pin::run(&args, false, session).await,
     }
 }
 

@@ -74,6 +74,10 @@ fn describe(build: &BuildView) -> String {
             Some(format!("{} ({} cached)", build.steps, build.steps_cached)),
         ),
         ("lines", Some(build.lines.to_string())),
+        ("pinned", build.pinned.then(|| "yes".into())),
+        ("stored until", build.expires_ms.map(date)),
+        ("log until", build.log_expires_ms.map(date)),
+        ("log deleted", build.log_deleted_ms.map(date)),
     ])
 }
 

@@ -9,6 +9,7 @@ mod logs;
 mod notebook;
 mod show;
 mod terminate;
+mod unknown;
 
 use clap::Subcommand;
 
@@ -36,6 +37,9 @@ pub enum Command {
     Notebook(notebook::Args),
     /// End workers and remove what belongs to them
     Terminate(terminate::Args),
+    /// Workers that the engine has and the database does not know, e.g. after an older backup was restored (admins)
+    #[command(subcommand)]
+    Unknown(unknown::Command),
 }
 
 pub async fn run(command: Command, session: &Session) -> Result<()> {
@@ -49,5 +53,6 @@ pub async fn run(command: Command, session: &Session) -> Result<()> {
         Command::Cache(args) => cache::run(&args, session).await,
         Command::Notebook(args) => notebook::run(args, session).await,
         Command::Terminate(args) => terminate::run(args, session).await,
+        Command::Unknown(command) => unknown::run(command, session).await,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     BUILDER, Bed, FileInContainer, HOLD, PRIMARY, Seccomp, SecuritySettings, Tmpfs, WorkerId, WorkerPlan,
-    default_security, mount, shell,
+    default_security, mount, new_id, shell,
 };
 
 /// A line of `/proc/self/status`.
@@ -22,7 +22,16 @@ pub(super) async fn restricted_rights(bed: &Bed) {
         mask_proc: false,
         ..default_security()
     };
+    let (limits, security) = (primary.limits, primary.security.clone());
     let worker = bed.start(&bed.plan(primary)).await;
+    // What a console without a row needs to know.
+    let found = bed.engine.found(worker).await.unwrap().expect("the engine has it");
+    assert_eq!((found.name.as_str(), found.owner.as_str()), ("Worker-1", "conformance"));
+    let container = found.container(PRIMARY).expect("its container");
+    assert_eq!((found.containers.len(), container.seen.limits), (1, limits));
+    assert_eq!(container.security, security);
+    assert!(!container.seen.image.is_empty());
+    assert_eq!(bed.engine.found(WorkerId(new_id())).await.unwrap(), None);
     assert_eq!(bed.sh(worker, PRIMARY, "id -u; id -g").await, "1000\n1000");
     assert_eq!(status(bed, worker, "NoNewPrivs").await, "1");
     assert_eq!(status(bed, worker, "Seccomp").await, "0");

@@ -7,13 +7,14 @@ use prt_types::{
 };
 
 use super::{MemoryEngine, Worker};
-use crate::engine::{ObservedContainer, ObservedWorker, WorkerPlan};
+use crate::engine::{FoundContainer, FoundWorker, ObservedContainer, ObservedWorker, SecuritySettings, WorkerPlan};
 
 #[derive(Clone)]
 pub(super) struct Container {
     pub role: ContainerRole,
     pub image: String,
     pub limits: Limits,
+    pub security: SecuritySettings,
     pub state: ContainerState,
     pub paused: bool,
     pub exit_code: Option<i64>,
@@ -37,6 +38,7 @@ pub(super) fn planned(plan: &WorkerPlan) -> Vec<Container> {
                 role,
                 image: container.image.clone(),
                 limits: container.limits,
+                security: container.security.clone(),
                 state: ContainerState::Running,
                 paused: false,
                 exit_code: None,
@@ -60,6 +62,20 @@ pub(super) fn observed(worker_id: WorkerId, worker: &Worker) -> ObservedWorker {
     });
     ObservedWorker {
         worker_id,
+        containers: containers.collect(),
+    }
+}
+
+pub(super) fn found(worker_id: WorkerId, worker: &Worker) -> FoundWorker {
+    let seen = observed(worker_id, worker).containers.into_iter();
+    let containers = seen.zip(&worker.containers).map(|(seen, container)| FoundContainer {
+        seen,
+        security: container.security.clone(),
+    });
+    FoundWorker {
+        worker_id,
+        name: worker.name.clone(),
+        owner: worker.owner.clone(),
         containers: containers.collect(),
     }
 }

@@ -36,11 +36,11 @@ use tokio_stream::wrappers::BroadcastStream;
 
 use self::{
     builds::Builds,
-    containers::{Container, observed},
+    containers::{Container, found, observed},
 };
 use crate::engine::{
     Duplex, Engine, EngineError, EngineErrorKind, EngineEvent, EngineImage, EngineInfo, EngineResult, ExecHandle,
-    ExecOutput, ExecSpec, ObservedWorker, OnProgress, RegistryLogin, SecuritySettings, WorkerPlan,
+    ExecOutput, ExecSpec, FoundWorker, ObservedWorker, OnProgress, RegistryLogin, SecuritySettings, WorkerPlan,
 };
 
 /// A silent engine is given up after so long, as by the adapters.
@@ -102,6 +102,8 @@ struct State {
 
 #[derive(Default)]
 struct Worker {
+    name: String,
+    owner: String,
     containers: Vec<Container>,
     builds: Builds,
 }
@@ -296,7 +298,10 @@ impl Engine for MemoryEngine {
                 ..container
             });
             let started = started.collect();
-            state.workers.entry(plan.worker_id).or_default().containers = started;
+            let worker = state.workers.entry(plan.worker_id).or_default();
+            worker.containers = started;
+            worker.name.clone_from(&plan.worker_name);
+            worker.owner.clone_from(&plan.owner);
         });
         for role in roles {
             self.tell(plan.worker_id, role, "create", None);
@@ -308,6 +313,11 @@ impl Engine for MemoryEngine {
     async fn observe(&self, worker: WorkerId) -> EngineResult<Option<ObservedWorker>> {
         self.reach().await?;
         Ok(self.read(|state| Some(observed(worker, state.workers.get(&worker)?))))
+    }
+
+    async fn found(&self, worker: WorkerId) -> EngineResult<Option<FoundWorker>> {
+        self.reach().await?;
+        Ok(self.read(|state| Some(found(worker, state.workers.get(&worker)?))))
     }
 
     async fn list(&self) -> EngineResult<Vec<WorkerId>> {

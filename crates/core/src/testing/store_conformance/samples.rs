@@ -260,6 +260,8 @@ pub(super) fn build(worker: &Worker, owner: &User, number: i64) -> Build {
         steps: 3,
         steps_cached: 1,
         lines: 1_000_000_000_000,
+        pinned: false,
+        log_deleted_ms: None,
     }
 }
 

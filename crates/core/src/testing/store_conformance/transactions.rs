@@ -318,26 +318,36 @@ pub(super) async fn idempotency_keys(stories: &Stories) {
         user_id: user.id,
         key_hash: "ab".into(),
         request_sealed: vec![0, 255],
-        status: None,
-        body: String::new(),
+        status: 201,
+        body: "{}".into(),
         created_ms: 10,
     };
     let mut repo = write(&store).await;
-    assert!(repo.idempotency_add(&key).await.unwrap());
-    assert!(!repo.idempotency_add(&key).await.unwrap());
+    repo.idempotency_put(&key).await.unwrap();
+    drop(repo);
+    let mut repo = write(&store).await;
+    assert_eq!(
+        repo.idempotency(user.id, "ab").await.unwrap(),
+        None,
+        "it belongs to its transaction"
+    );
+    repo.idempotency_put(&key).await.unwrap();
     repo.save().await.unwrap();
     let mut repo = write(&store).await;
     assert_eq!(repo.idempotency(user.id, "ab").await.unwrap(), Some(key.clone()));
     assert_eq!(repo.idempotency(user.id, "cd").await.unwrap(), None);
-    repo.idempotency_answer(user.id, "ab", 201, "{}").await.unwrap();
-    let answered = repo.idempotency(user.id, "ab").await.unwrap().unwrap();
-    assert_eq!((answered.status, answered.body.as_str()), (Some(201), "{}"));
     repo.idempotency_sweep(10).await.unwrap();
     assert!(repo.idempotency(user.id, "ab").await.unwrap().is_some());
-    repo.idempotency_sweep(11).await.unwrap();
-    assert_eq!(repo.idempotency(user.id, "ab").await.unwrap(), None);
-    assert!(repo.idempotency_add(&key).await.unwrap());
-    repo.idempotency_remove(user.id, "ab").await.unwrap();
+    let later = IdempotencyKey {
+        request_sealed: vec![7],
+        body: "[]".into(),
+        created_ms: 20,
+        ..key
+    };
+    repo.idempotency_put(&later).await.unwrap();
+    repo.idempotency_sweep(20).await.unwrap();
+    assert_eq!(repo.idempotency(user.id, "ab").await.unwrap(), Some(later));
+    repo.idempotency_sweep(21).await.unwrap();
     assert_eq!(repo.idempotency(user.id, "ab").await.unwrap(), None);
     repo.save().await.unwrap();
 }

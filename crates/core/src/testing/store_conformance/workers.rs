@@ -199,6 +199,13 @@ pub(super) async fn numbers_under_concurrency(stories: &Stories) {
     );
     assert_eq!(given.len(), 80);
     assert_eq!(workers.last(), Some(&80), "and none left out");
+    // A number that another database has given.
+    let mut repo = write(&store).await;
+    assert_eq!(repo.worker_last_number().await.unwrap(), 80);
+    repo.worker_number_reserve(90).await.unwrap();
+    repo.worker_number_reserve(85).await.unwrap();
+    assert_eq!(repo.worker_last_number().await.unwrap(), 90);
+    assert_eq!(repo.worker_next_number().await.unwrap(), 91);
 }
 
 pub(super) async fn build_configs(stories: &Stories) {
