@@ -46,10 +46,10 @@ impl RetentionKind {
         match self {
             Self::Builds => "Builds",
             Self::BuildLogs => "Build logs",
-            Self::Workers => "Terminated workers",
+            Self::Workers => "Workers",
             Self::WorkerEvents => "Worker events",
             Self::Audit => "Audit log",
-            Self::Tokens => "Expired API tokens",
+            Self::Tokens => "API tokens",
             Self::Sessions => "Sessions",
             Self::NotebookLogins => "Notebook logins",
             Self::IdempotencyKeys => "Idempotency keys",

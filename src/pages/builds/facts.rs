@@ -16,7 +16,12 @@ use crate::components::{
 #[component]
 pub fn Facts(view: RwSignal<BuildView>, model: RwSignal<LogModel>) -> impl IntoView {
     let now = use_now();
+    // Without its log, only the record says how many there were.
+    let no_log = view.with_untracked(|view| view.log_deleted_ms.is_some());
     let steps = Memo::new(move |_| {
+        if no_log {
+            return view.with(|view| format!("{}, {} cached", view.steps, view.steps_cached));
+        }
         let (done, cached, all) = model.with(LogModel::counts);
         match all {
             0 => "none yet".to_owned(),
@@ -136,7 +141,7 @@ pub fn Facts(view: RwSignal<BuildView>, model: RwSignal<LogModel>) -> impl IntoV
                 <RelativeTime ms=Signal::derive(move || view.with(|view| view.started_ms.unwrap_or(view.created_ms))) />
             </MetaItem>
             <MetaItem label="Steps">{steps}</MetaItem>
-            <MetaItem label="Slowest step" attr:class="meta-wide">
+            {(!no_log).then(|| view! { <MetaItem label="Slowest step" attr:class="meta-wide">
                 {move || match slowest.get() {
                     Some((name, took)) => {
                         let title = name.clone();
@@ -150,7 +155,7 @@ pub fn Facts(view: RwSignal<BuildView>, model: RwSignal<LogModel>) -> impl IntoV
                     }
                     None => view! { <span class="muted">{if ended() { "none took 0.1 s" } else { "–" }}</span> }.into_any(),
                 }}
-            </MetaItem>
+            </MetaItem> })}
             <StoredUntil view />
             {args}
             {logins}

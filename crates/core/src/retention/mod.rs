@@ -88,17 +88,17 @@ impl RetentionSettings {
 
     /// When the record of a build may go; unset = never, or it is not known yet.
     pub(crate) fn build_until_ms(&self, build: &Build) -> Option<i64> {
-        self.until_ms(build, self.builds_days)
+        Self::until_ms(build, self.builds_days)
     }
 
     /// The same for its log.
     pub(crate) fn log_until_ms(&self, build: &Build) -> Option<i64> {
-        let own = self.until_ms(build, self.logs_days);
+        let own = Self::until_ms(build, self.logs_days);
         let with_record = self.build_until_ms(build);
         own.into_iter().chain(with_record).min()
     }
 
-    fn until_ms(&self, build: &Build, days: Option<i64>) -> Option<i64> {
+    fn until_ms(build: &Build, days: Option<i64>) -> Option<i64> {
         let ended = build.ended_ms.filter(|_| build.status.is_final() && !build.pinned)?;
         days.map(|days| ended + days * DAY_MS)
     }

@@ -72,7 +72,7 @@ fn Rules(view: RetentionView) -> impl IntoView {
             }
         })
     };
-    let columns: Vec<Column> = vec!["Kind".into(), "Deleted".into(), "Stored".into(), "Would go now".into()];
+    let columns: Vec<Column> = vec!["Kind".into(), "Rule".into(), "Stored".into(), "Would go now".into()];
     let rows = view.rules.into_iter().map(|rule| view! { <Row rule /> }).collect_view();
     view! {
         <PageTitle title="Retention" crumbs=vec![Crumb::text("Infrastructure")] actions=move || actions />
@@ -102,7 +102,7 @@ fn Row(rule: RetentionRule) -> impl IntoView {
             <Cell>
                 <strong>{kind.name()}</strong>
             </Cell>
-            <Cell label="Deleted">{rule}</Cell>
+            <Cell label="Rule">{rule}</Cell>
             <Cell label="Stored">{amount(kind, stored)}</Cell>
             <Cell label="Would go now">{amount(kind, due)}</Cell>
         </tr>
@@ -112,20 +112,18 @@ fn Row(rule: RetentionRule) -> impl IntoView {
 #[component]
 fn LastRun(run: RetentionRun) -> impl IntoView {
     let words = match run.deleted.as_slice() {
-        [] => "The last run deleted nothing".to_owned(),
+        [] => "nothing".to_owned(),
         deleted => {
             let kinds: Vec<String> = deleted
                 .iter()
                 .map(|one| format!("{}: {}", one.kind.name(), one.amount.count))
                 .collect();
-            format!("The last run deleted: {}", kinds.join(", "))
+            kinds.join(", ")
         }
     };
     view! {
         <Note>
-            {words} " " <span class="muted">
-                <RelativeTime ms=run.at_ms />
-            </span>
+            "The last run, " <RelativeTime ms=run.at_ms /> ", deleted: " {words}
         </Note>
     }
 }

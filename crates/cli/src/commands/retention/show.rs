@@ -9,7 +9,7 @@ pub async fn run(session: &Session) -> Result<()> {
     let view = session.client.retention().await?;
     session.out.show(&view, |view| {
         let rows: Vec<Vec<String>> = view.rules.iter().map(row).collect();
-        table(&["KIND", "STORED", "WOULD GO NOW", "DELETED"], &rows)
+        table(&["KIND", "STORED", "WOULD GO NOW", "RULE"], &rows)
     })
 }
 
