@@ -516,7 +516,9 @@ mod tests {
                 }
             };
             for secret in secrets.iter().filter(|secret| secret.len() >= SHORTEST) {
-                forms(secret).iter().for_each(|form| hide(form));
+                for form in forms(secret) {
+                    hide(&form);
+                }
                 if secret.contains('\n') {
                     let lines = secret.lines().map(str::trim).filter(|line| line.len() >= SHORTEST_LINE);
                     lines.flat_map(forms).for_each(|form| hide(&form));
