@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures the goals of speed and size against the bare tools, prints them, and writes target/bench.json:  scripts/bench.sh [PART...]
-#   parts: build latency viewers config longlog worker notebook store idle wasm (default: all)
+#   parts: build context latency viewers config longlog worker notebook store idle memory wasm (default: all)
 #   PRT_PROFILE=debug      measures the debug build, to work on the measuring itself; its figures say nothing
 #   PRT_BENCH_LINES        lines of the long log (1000000)
 # Exits with 0 when everything was measured, whatever goals are met, and with 1 when something could not be.

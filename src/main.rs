@@ -10,6 +10,10 @@ use prt_boot::{
 };
 use prt_console::server::{openapi, rest, serve};
 
+/// Gives memory back that a build's log took for a while (`docs/decisions/0013-memory-is-given-back.md`).
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn command() -> Command {
     let file = |help: &'static str| {
         Arg::new("file")

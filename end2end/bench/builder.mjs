@@ -52,9 +52,10 @@ const LOGIN = '/dev/shm/bench-bare';
 const CAPTURE = `
 set -eu
 for spool in /tmp/prt-builds/*; do :; done
-read -r pid <"$spool/command"
+read -r pid _ <"$spool/command"
 mkdir -p ${BARE} && cp -r "$spool/dockerfile" ${BARE}/captured
-for outer in /dev/shm/prt-login."\${spool##*/}".*; do chmod 700 "$outer"; done
+outer=/dev/shm/prt-login."\${spool##*/}"
+chmod 700 "$outer"
 rm -rf ${LOGIN} && cp -r "$outer"/* ${LOGIN}
 for context in ${Object.keys(contexts('')).join(' ')}; do
   cp -r ${BARE}/captured ${BARE}/$context && cp /build/$context/Dockerfile ${BARE}/$context/Dockerfile
@@ -80,8 +81,8 @@ export class Builder {
     const worker = await this.console.workerStart({ worker_size: 'Medium-restricted', image_config: { builder: true } });
     this.worker = worker.name;
     this.container = `prt-${worker.instance_id}-builder`;
-    const base = `${environment.registry()}/practicusai/practicus-minimal:${environment.version()}`;
-    for (const [context, files] of Object.entries(contexts(base))) {
+    this.base = `${environment.registry()}/practicusai/practicus-minimal:${environment.version()}`;
+    for (const [context, files] of Object.entries(contexts(this.base))) {
       for (const [name, text] of Object.entries(files)) await this.console.file(this.worker, `${context}/${name}`, text);
     }
     // The first build pulls the base image. The second one prints until its command is known.
@@ -134,8 +135,37 @@ export class Builder {
     return took;
   }
 
-  /** The console's command without the console; milliseconds. */
+  /** The same with nobody who looks on: only the end is waited for. */
+  async buildUnseen(context, args) {
+    const begin = performance.now();
+    const { number } = await this.create(context, args);
+    await this.console.ended(number);
+    const took = performance.now() - begin;
+    await this.settle();
+    this.number = number;
+    return took;
+  }
+
+  /** The command without the console; milliseconds. */
   async bare(context, args = {}, onStderr) {
+    const begin = performance.now();
+    await docker(['exec', '-e', `DOCKER_CONFIG=${LOGIN}`, this.container, ...this.#command(context, args)], { onStderr });
+    const took = performance.now() - begin;
+    await this.settle();
+    return took;
+  }
+
+  /** The same with its progress in a file in the builder. */
+  async bareToFile(context, args = {}) {
+    const words = ['sh', '-c', `exec "$@" 2>${BARE}/progress`, 'sh', ...this.#command(context, args)];
+    const begin = performance.now();
+    await docker(['exec', '-e', `DOCKER_CONFIG=${LOGIN}`, this.container, ...words]);
+    const took = performance.now() - begin;
+    await this.settle();
+    return took;
+  }
+
+  #command(context, args) {
     const argv = this.argv
       .map((word) => word.replace(`${this.spool}/dockerfile`, `${BARE}/${context}`).replace(this.spool, BARE))
       .map((word) => word.replace(/^context=.*$/, `context=/build/${context}`));
@@ -143,11 +173,21 @@ export class Builder {
     const without = argv.filter((word, at) => !word.startsWith('build-arg:') && !argv[at + 1]?.startsWith('build-arg:'));
     const options = Object.entries(args).sort().flatMap(([name, value]) => ['--opt', `build-arg:${name}=${value}`]);
     without.splice(without.indexOf('--output'), 0, ...options);
-    const begin = performance.now();
-    await docker(['exec', '-e', `DOCKER_CONFIG=${LOGIN}`, this.container, ...without], { onStderr });
-    const took = performance.now() - begin;
-    await this.settle();
-    return took;
+    return without;
+  }
+
+  /** Waits until nothing of the builds before takes time: the file of a long log is written into the builder after the end. */
+  async quiet() {
+    const ticks = () => readFileSync(`/proc/${this.console.pid}/stat`, 'utf8').split(') ').pop().split(' ').slice(11, 13).reduce((sum, part) => sum + Number(part), 0);
+    const end = Date.now() + 120_000;
+    for (let before = ticks(); ; ) {
+      await pause(1000);
+      const now = ticks();
+      // A hundredth of a second of work in a second.
+      if (now - before <= 1) return;
+      if (Date.now() > end) throw new Error('the console still works after two minutes');
+      before = now;
+    }
   }
 
   /** A value that no build has had. */

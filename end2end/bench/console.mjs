@@ -69,8 +69,18 @@ export class Console {
 
   #log = () => readFileSync(join(this.folder, 'console.log'), 'utf8').split('\n').slice(-20).join('\n');
 
+  get token() {
+    return this.#token;
+  }
+
   get pid() {
     return this.child.pid;
+  }
+
+  /** Megabytes of it that are in memory. */
+  residentMB() {
+    const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${this.pid}/status`, 'utf8'));
+    return (Number(kilobytes) * 1024) / 1e6;
   }
 
   async stop() {
@@ -131,6 +141,16 @@ export class Console {
       if (Date.now() > end) throw new Error(`${name} is not gone after a minute`);
       await pause(50);
     }
+  }
+
+  /** Waits for the end of a build that has to succeed, and gets none of its records. */
+  async ended(number) {
+    // No record has such a number: the stream only ends.
+    const answer = await fetch(`${this.url}/api/v1/builds/${number}/events?after=${Number.MAX_SAFE_INTEGER}`, { headers: this.headers() });
+    if (!answer.ok) throw new Error(`the events of build #${number}: ${answer.status}`);
+    await answer.text();
+    const { status, message } = await this.get(`/builds/${number}`);
+    if (status !== 'Succeeded') throw new Error(`build #${number}: ${status}, ${message}`);
   }
 
   /** The records of a build as they come, to its end; `each` gets them, and ends it early by returning true. */

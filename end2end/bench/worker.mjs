@@ -4,10 +4,10 @@ import { randomBytes } from 'node:crypto';
 import { pause } from './console.mjs';
 import { engine, sweep } from './engine.mjs';
 import { figure } from './report.mjs';
-import { interleave, paired } from './stats.mjs';
+import { interleave, paired, quantile } from './stats.mjs';
 
 const PORT = 8888;
-const PAIRS = 9;
+const PAIRS = 21;
 
 export async function worker(console) {
   // Swept by the tests' pattern too, should this be killed.
@@ -23,6 +23,14 @@ export async function worker(console) {
     );
     const { value, reference, ...rest } = paired(pairs);
     figure({ name: 'worker start', value: value / 1000, unit: 's', reference: reference / 1000, ...rest, goal: { ratio: 1.05 } });
+    // Of both sides apart: each start takes so differently long that differences of pairs say nothing about the slow ones.
+    for (const [part, name, goal] of [
+      [0.5, 'p50', undefined],
+      [0.95, 'p95', { most: 100 }],
+    ]) {
+      const [through, bare] = [0, 1].map((side) => quantile(pairs.map((pair) => pair[side]), part));
+      figure({ name: `worker start: what the console adds, ${name}`, value: through - bare, unit: 'ms', goal });
+    }
   } finally {
     await sweep(instance);
     await console.workerEnd(sample.name);

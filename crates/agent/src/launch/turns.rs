@@ -23,6 +23,11 @@ use crate::private::write_whole;
 /// Pulled images that are remembered.
 const MOST_PINS: usize = 100;
 
+/// How much is read at a time where there may be much.
+const READ: usize = 256 * 1024;
+/// How lines of progress begin that name no step.
+const OUTPUT: [&[u8]; 2] = [b"{\"logs\":", b"{\"statuses\":"];
+
 /// A credential for pulls: the first whose beginning fits a reference counts.
 struct Puller {
     begin: String,
@@ -135,12 +140,16 @@ fn remember_bases_but(runner: &Runner<'_>, pulled: &[String]) {
     };
     let pullers = pullers(runner);
     let mut pins = pins(runner);
-    for line in BufReader::new(progress).lines().map_while(Result::ok) {
-        // Most lines are output of steps.
-        if !line.contains("FROM ") || !line.contains("\"vertexes\"") {
+    let (mut from, mut line) = (BufReader::with_capacity(READ, progress), vec![]);
+    while {
+        line.clear();
+        from.read_until(b'\n', &mut line).is_ok_and(|count| count > 0)
+    } {
+        // Most of it is output of steps, and there may be very much of that.
+        if OUTPUT.iter().any(|begin| line.starts_with(begin)) {
             continue;
         }
-        for name in step_names(&line) {
+        for name in step_names(&String::from_utf8_lossy(&line)) {
             let Some((image, digest)) = base(&name) else { continue };
             if pulled.iter().any(|known| known == image) {
                 continue;

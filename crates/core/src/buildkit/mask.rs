@@ -7,9 +7,10 @@
 
 use std::{borrow::Cow, collections::HashSet, ops::Range};
 
+use aho_corasick::{AhoCorasick, MatchKind};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use memchr::memchr;
 use prt_types::Secret;
-use regex::bytes::{Regex, RegexBuilder};
 
 /// What stands in a secret's place.
 const STARS: &[u8] = b"***";
@@ -21,17 +22,13 @@ const PIECE: usize = 8;
 const SHORTEST_LINE: usize = 8;
 /// A longer secret has line ends, so that it is found by its lines.
 const LONGEST_WHOLE: usize = 16 * 1024;
-/// For the one fast pass: all lines of the secrets of a build.
-const REGEX_LIMIT: usize = 256 * 1024 * 1024;
 /// How many bytes of colour codes within a secret are allowed for when a long line is cut.
 const ESCAPES: usize = 4096;
 
 /// Finds and replaces secrets.
 #[derive(Clone, Debug, Default)]
 pub struct Masker {
-    patterns: Vec<Vec<u8>>,
-    /// Whether any pattern is there at all: one fast pass over text that most often has none.
-    any: Option<Regex>,
+    search: Option<Search>,
     pieces: Pieces,
     longest: usize,
 }
@@ -62,25 +59,19 @@ impl Masker {
         }
         patterns.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         patterns.dedup();
-        let alternatives: Vec<String> = patterns
-            .iter()
-            .map(|pattern| regex::escape(&String::from_utf8_lossy(pattern)))
-            .collect();
-        let any = (!patterns.is_empty())
-            .then(|| {
-                RegexBuilder::new(&alternatives.join("|"))
-                    .size_limit(REGEX_LIMIT)
-                    .build()
-                    .ok()
-            })
-            .flatten();
         let longest = patterns.first().map_or(0, Vec::len).max(longest_base64);
         Self {
-            patterns,
-            any,
+            search: (!patterns.is_empty()).then(|| Search::new(patterns)),
             pieces,
             longest,
         }
+    }
+
+    /// A quick look over much text: `false` means that no part of it, however it is cut, has anything to mask.
+    pub fn may_mask(&self, text: &[u8]) -> bool {
+        let Some(search) = &self.search else { return false };
+        // What a part shows depends on where in an escape sequence it begins.
+        memchr(ESC, text).is_some() || search.any(text) || self.pieces.find(text).next().is_some()
     }
 
     /// The text with `***` in place of each secret.
@@ -114,10 +105,10 @@ impl Masker {
 
     /// How much more than a piece has to be in sight before the piece can be cut off without cutting through a secret.
     pub fn margin(&self) -> usize {
-        if self.patterns.is_empty() {
-            0
-        } else {
+        if self.search.is_some() {
             self.longest + ESCAPES
+        } else {
+            0
         }
     }
 
@@ -136,26 +127,17 @@ impl Masker {
 
     /// Where secrets are, joined where they overlap.
     fn find(&self, text: &[u8]) -> Vec<Range<usize>> {
-        if self.patterns.is_empty() {
-            return vec![];
-        }
+        let Some(search) = &self.search else { return vec![] };
         let visible = Visible::of(text);
         let mut found: Vec<Range<usize>> = self
             .pieces
             .find(&visible.text)
             .map(|at| visible.place(at)..visible.place(at + PIECE - 1) + 1)
             .collect();
-        // Without the fast pass the slow one decides alone.
-        let any = self.any.as_ref().is_none_or(|any| any.is_match(&visible.text));
-        for pattern in self.patterns.iter().filter(|_| any) {
-            found.extend(
-                visible
-                    .text
-                    .windows(pattern.len())
-                    .enumerate()
-                    .filter(|(_, window)| window == pattern)
-                    .map(|(at, _)| visible.place(at)..visible.place(at + pattern.len() - 1) + 1),
-            );
+        if search.any(&visible.text) {
+            search.each(&visible.text, |range| {
+                found.push(visible.place(range.start)..visible.place(range.end - 1) + 1);
+            });
         }
         found.sort_by_key(|range| range.start);
         let mut joined: Vec<Range<usize>> = vec![];
@@ -169,6 +151,42 @@ impl Masker {
     }
 }
 
+/// Finds the secrets that are looked for as they are, all of them in one pass.
+#[derive(Clone, Debug)]
+struct Search {
+    /// Whether there is any at all: most text has none, and this one leaps over what cannot be one.
+    first: Option<AhoCorasick>,
+    /// Each of them, also where they overlap.
+    all: Option<AhoCorasick>,
+    /// For the case that there are too many of them for the two.
+    patterns: Vec<Vec<u8>>,
+}
+
+impl Search {
+    fn new(patterns: Vec<Vec<u8>>) -> Self {
+        let automaton = |kind| AhoCorasick::builder().match_kind(kind).build(&patterns).ok();
+        let (first, all) = (automaton(MatchKind::LeftmostFirst), automaton(MatchKind::Standard));
+        let patterns = if all.is_some() { vec![] } else { patterns };
+        Self { first, all, patterns }
+    }
+
+    fn any(&self, text: &[u8]) -> bool {
+        self.first.as_ref().is_none_or(|first| first.is_match(text))
+    }
+
+    fn each(&self, text: &[u8], mut found: impl FnMut(Range<usize>)) {
+        if let Some(all) = &self.all {
+            all.find_overlapping_iter(text).for_each(|one| found(one.range()));
+        }
+        for pattern in &self.patterns {
+            let windows = text.windows(pattern.len()).enumerate();
+            windows
+                .filter(|(_, window)| window == pattern)
+                .for_each(|(at, _)| found(at..at + pattern.len()));
+        }
+    }
+}
+
 /// Text without its escape sequences, with the place of each byte in the original.
 struct Visible<'a> {
     text: Cow<'a, [u8]>,
@@ -177,7 +195,7 @@ struct Visible<'a> {
 
 impl<'a> Visible<'a> {
     fn of(original: &'a [u8]) -> Self {
-        if !original.contains(&ESC) {
+        if memchr(ESC, original).is_none() {
             return Self {
                 text: Cow::Borrowed(original),
                 places: vec![],
@@ -208,7 +226,7 @@ const ESC: u8 = 0x1b;
 fn escapes(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
     let mut from = 0;
     std::iter::from_fn(move || {
-        let start = from + text[from..].iter().position(|byte| *byte == ESC)?;
+        let start = from + memchr(ESC, &text[from..])?;
         let body = &text[start + 1..];
         let len = match body.first() {
             None => 0,
@@ -267,8 +285,9 @@ impl Pieces {
         if self.hashes.is_empty() {
             self.hashes = vec![0; 1 << 10];
         }
-        for piece in digits.windows(PIECE) {
-            let piece = piece.iter().fold(0, |piece, digit| next(piece, *digit));
+        for window in digits.windows(PIECE) {
+            let Some(window) = window.first_chunk() else { continue };
+            let piece = u64::from_be_bytes(*window);
             let (word, bit) = hash(piece);
             self.hashes[word] |= bit;
             self.all.insert(piece);
@@ -277,20 +296,42 @@ impl Pieces {
 
     /// Where pieces begin.
     fn find<'a>(&'a self, text: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
-        let mut piece = 0;
         let text = if self.all.is_empty() { &[] } else { text };
-        text.iter().enumerate().filter_map(move |(at, byte)| {
-            piece = next(piece, *byte);
-            let (word, bit) = hash(piece);
-            let known = self.hashes[word] & bit != 0 && self.all.contains(&piece);
-            (known && at + 1 >= PIECE).then(|| at + 1 - PIECE)
+        // Where a piece may begin, and how many bytes from there on are known to be digits.
+        let (mut at, mut digits) = (0, 0);
+        std::iter::from_fn(move || {
+            while let Some(window) = text[at..].first_chunk::<PIECE>() {
+                // No piece goes over a byte that is no digit: in most text the next eight can be left out at once.
+                if let Some(other) = window[digits..].iter().rposition(|byte| !is_digit(*byte)) {
+                    at += digits + other + 1;
+                    digits = 0;
+                    continue;
+                }
+                let piece = u64::from_be_bytes(*window);
+                let (word, bit) = hash(piece);
+                at += 1;
+                digits = PIECE - 1;
+                if self.hashes[word] & bit != 0 && self.all.contains(&piece) {
+                    return Some(at - 1);
+                }
+            }
+            None
         })
     }
 }
 
-/// The last [`PIECE`] bytes.
-fn next(piece: u64, byte: u8) -> u64 {
-    piece << 8 | u64::from(byte)
+/// Whether a byte can be a digit of base64.
+fn is_digit(byte: u8) -> bool {
+    const DIGITS: [bool; 256] = {
+        let mut digits = [false; 256];
+        let mut byte = 0;
+        while byte < 256 {
+            digits[byte] = (byte as u8).is_ascii_alphanumeric() || byte == b'+' as usize || byte == b'/' as usize;
+            byte += 1;
+        }
+        digits
+    };
+    DIGITS[usize::from(byte)]
 }
 
 /// A place among 65,536 bits.
@@ -447,6 +488,59 @@ mod tests {
             // What is no secret stays as it is.
             let plain = "0123456789 \u{1b}[31mZZZ\u{1b}[0m";
             prop_assert_eq!(Masker::new(&secret_values).mask(plain), plain);
+        }
+
+        #[test]
+        fn the_passes_find_what_each_comparison_finds(
+            secrets in prop::collection::vec("[a-c/+ \n]{3,14}", 0..4),
+            parts in prop::collection::vec((0..8_usize, 0..3_usize, "[a-c/+ \n]{0,4}"), 0..10),
+        ) {
+            let mut text = String::new();
+            for (which, form, filler) in parts {
+                if let Some(secret) = secrets.get(which) {
+                    text += &match form {
+                        0 => secret.clone(),
+                        1 => STANDARD.encode(format!("{filler}{secret}")),
+                        _ => json_escaped(secret),
+                    };
+                }
+                text += &filler;
+            }
+            let text = text.as_bytes();
+            let mut hidden = vec![false; text.len()];
+            let mut hide = |pattern: &[u8]| {
+                for at in 0..(text.len() + 1).saturating_sub(pattern.len()) {
+                    if text[at..].starts_with(pattern) {
+                        hidden[at..at + pattern.len()].fill(true);
+                    }
+                }
+            };
+            for secret in secrets.iter().filter(|secret| secret.len() >= SHORTEST) {
+                for form in forms(secret) {
+                    hide(&form);
+                }
+                if secret.contains('\n') {
+                    let lines = secret.lines().map(str::trim).filter(|line| line.len() >= SHORTEST_LINE);
+                    lines.flat_map(forms).for_each(|form| hide(&form));
+                }
+                for offset in 0..3 {
+                    base64_core(secret.as_bytes(), offset).windows(PIECE).for_each(&mut hide);
+                }
+            }
+            let values: Vec<Secret> = secrets.iter().map(|secret| Secret::new(secret.clone())).collect();
+            let masker = Masker::new(&values);
+            let mut found = vec![false; text.len()];
+            for range in masker.find(text) {
+                found[range].fill(true);
+            }
+            prop_assert_eq!(&found, &hidden);
+            prop_assert_eq!(masker.may_mask(text), hidden.contains(&true));
+            // The same for each part: what may be left out as a whole has nothing in any of its lines.
+            if !masker.may_mask(text) {
+                for line in text.split(|byte| *byte == b'\n') {
+                    prop_assert!(masker.find(line).is_empty());
+                }
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ mod wire;
 
 use std::collections::HashMap;
 
+use memchr::memchr;
 use prt_types::build_events::{BuildEvent, LogLine, Progress, Step, StepState};
 
 use self::{
@@ -21,6 +22,8 @@ use super::mask::Masker;
 
 /// A line of progress longer than this is no progress; it is left out.
 const LONGEST_OBJECT: usize = 64 * 1024 * 1024;
+/// Room for a line that is kept for the next one. BuildKit tells about a megabyte of output at a time.
+const KEPT_ROOM: usize = 4 * 1024 * 1024;
 /// Text after a failure beyond this is left out.
 const LONGEST_ERROR: usize = 64 * 1024;
 /// A transfer is told again only after so many milliseconds of its own time.
@@ -75,7 +78,7 @@ impl Decoder {
 
     /// Takes the next bytes.
     pub fn push(&mut self, mut bytes: &[u8], out: &mut Events) {
-        while let Some(at) = bytes.iter().position(|byte| *byte == b'\n') {
+        while let Some(at) = memchr(b'\n', bytes) {
             let (line, rest) = (&bytes[..at], &bytes[at + 1..]);
             if self.skipping {
                 self.skipping = false;
@@ -83,8 +86,12 @@ impl Decoder {
                 self.object(line, out);
             } else {
                 self.keep(line);
-                let whole = std::mem::take(&mut self.partial);
+                let mut whole = std::mem::take(&mut self.partial);
                 self.object(&whole, out);
+                if whole.capacity() <= KEPT_ROOM {
+                    whole.clear();
+                    self.partial = whole;
+                }
             }
             bytes = rest;
         }

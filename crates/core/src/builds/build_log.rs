@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::{FutureExt as _, StreamExt as _};
+use futures::{FutureExt as _, StreamExt as _, stream};
 use prt_agent_protocol::{Reply, Request};
 use prt_types::plain::PlainLog;
 
@@ -16,6 +16,9 @@ use crate::{
 
 /// A short build gets its file when it is done; until then the builder has better things to do.
 const WAIT: Duration = Duration::from_secs(1);
+/// How much of the file is written in a second while the build runs. What a build prints faster than that comes at its end: it is carried
+/// back into the builder by the same processors.
+const BYTES_A_SECOND: f64 = 256.0 * 1024.0;
 
 impl Orchestrator {
     /// Writes the log to the build folder from its beginning, along with the build, in a task of its own.
@@ -34,21 +37,26 @@ impl Orchestrator {
         });
     }
 
+    /// Waits for so long, or until the build has ended.
+    async fn build_log_pause(&self, build: &Build, pause: Duration) {
+        // Nothing comes after this number but the end.
+        let mut end = self.inner.logs.follow(build.id, u64::MAX);
+        _ = tokio::time::timeout(pause, end.next()).await;
+    }
+
     async fn build_log_file(&self, build: &Build) -> Result<()> {
-        let ended = self.inner.logs.follow(build.id, 0).for_each(async |_| {});
-        // Either way it is time to begin.
-        _ = tokio::time::timeout(WAIT, ended).await;
-        let text = self
-            .inner
-            .logs
-            .follow(build.id, 0)
-            .scan(PlainLog::new(), |plain, records| {
-                let mut text = String::new();
-                for record in &records {
-                    plain.render(record, &mut text);
-                }
-                std::future::ready(Some(Bytes::from(text)))
-            });
+        self.build_log_pause(build, WAIT).await;
+        let records = self.inner.logs.follow(build.id, 0);
+        let start = (self.clone(), build.clone(), records, PlainLog::new(), Duration::ZERO);
+        let text = stream::unfold(start, |(o, build, mut records, mut plain, pause)| async move {
+            o.build_log_pause(&build, pause).await;
+            let mut text = String::new();
+            for record in &records.next().await? {
+                plain.render(record, &mut text);
+            }
+            let pause = Duration::from_secs_f64(text.len() as f64 / BYTES_A_SECOND);
+            Some((Bytes::from(text), (o, build, records, plain, pause)))
+        });
         let Some(worker) = self.read().await?.worker(build.worker_id).await? else {
             return Ok(());
         };

@@ -126,6 +126,7 @@ impl Follower<'_> {
         let mut events = vec![];
         self.decoder.finish(&mut events);
         self.keep(events).await;
+        self.written().await;
         let totals = Totals {
             counts: self.counts(),
             lines: self.decoder.line_count() as i64,

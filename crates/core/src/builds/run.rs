@@ -121,9 +121,12 @@ pub(super) struct Follower<'a> {
     /// Unset where the log or the credentials cannot be used: then the build is only brought to its end.
     writer: Option<LogWriter>,
     skip: Decoded,
-    last_lines: HashMap<u32, VecDeque<String>>,
+    last_lines: LastLines,
     pages_told: Option<Instant>,
 }
+
+/// What each step printed last.
+type LastLines = HashMap<u32, VecDeque<String>>;
 
 /// Takes the build out of the list of those that are followed, also after a panic.
 struct Leave<'a>(&'a Orchestrator, &'a Build);
@@ -272,7 +275,7 @@ impl<'a> Follower<'a> {
             secrets: vec![],
             writer: None,
             skip: Decoded::default(),
-            last_lines: HashMap::new(),
+            last_lines: LastLines::new(),
             pages_told: None,
         }
     }
@@ -460,27 +463,10 @@ impl<'a> Follower<'a> {
 
     /// Takes decoded events over: leaves out what a former console kept, notes what is needed later, writes the rest to the log.
     pub(super) async fn keep(&mut self, events: Events) {
-        let mut steps_changed = false;
-        let mut fresh = Vec::with_capacity(events.len());
-        for (at_ms, event) in events {
-            match &event {
-                BuildEvent::Log(line) => {
-                    let lines = self.last_lines.entry(line.step).or_default();
-                    if lines.len() == LAST_LINES {
-                        lines.pop_front();
-                    }
-                    lines.push_back(line.text.chars().take(LAST_LINE_CHARS).collect());
-                }
-                BuildEvent::Step(_) => steps_changed = true,
-                BuildEvent::Progress(_)
-                | BuildEvent::Warning { .. }
-                | BuildEvent::Notice { .. }
-                | BuildEvent::End(_) => {}
-            }
-            if self.is_new(&event) {
-                fresh.push((at_ms, event));
-            }
-        }
+        let steps_changed = events.iter().any(|(_, event)| matches!(event, BuildEvent::Step(_)));
+        note_last_lines(&mut self.last_lines, &events);
+        let mut fresh = events;
+        fresh.retain(|(_, event)| self.is_new(event));
         if steps_changed {
             self.run.set_live(self.counts());
         }
@@ -489,7 +475,7 @@ impl<'a> Follower<'a> {
             .filter(|(_, event)| matches!(event, BuildEvent::Log(_)))
             .count();
         metrics::counter!("prt_build_log_lines_total").increment(lines as u64);
-        self.append(fresh).await;
+        self.append_behind(fresh).await;
         let due = self.pages_told.is_none_or(|told| told.elapsed() >= TELL_EVERY);
         if steps_changed && due {
             self.pages_told = Some(Instant::now());
@@ -546,14 +532,87 @@ impl<'a> Follower<'a> {
         let Some(writer) = self.writer.as_mut().filter(|_| !events.is_empty()) else {
             return;
         };
-        let mut result = writer.append(events).await;
+        let result = writer.append(events).await.map(drop);
+        self.until_written(result).await;
+    }
+
+    /// The same for many, while the next ones are read and decoded.
+    async fn append_behind(&mut self, events: Events) {
+        let Some(writer) = self.writer.as_mut().filter(|_| !events.is_empty()) else {
+            return;
+        };
+        let result = writer.append_behind(events).await;
+        self.until_written(result).await;
+    }
+
+    /// Waits until all that was given to the log is written.
+    pub(super) async fn written(&mut self) {
+        if let Some(writer) = self.writer.as_mut() {
+            let result = writer.written().await;
+            self.until_written(result).await;
+        }
+    }
+
+    async fn until_written(&mut self, mut result: std::io::Result<()>) {
         while let Err(error) = result {
             tracing::error!(build.number = self.build.number, %error, "a build's log cannot be written");
             if self.told.borrow().stop.is_some() || Instant::now() >= self.deadline {
                 return;
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
-            result = writer.append(vec![]).await;
+            let Some(writer) = self.writer.as_mut() else { return };
+            result = writer.append(vec![]).await.map(drop);
+        }
+    }
+}
+
+/// Takes over the last lines of each step. Most of many lines are not among them, and are not looked at.
+fn note_last_lines(last: &mut LastLines, events: &Events) {
+    let mut taken: HashMap<u32, Vec<String>> = HashMap::new();
+    for (_, event) in events.iter().rev() {
+        if let BuildEvent::Log(line) = event {
+            let lines = taken.entry(line.step).or_default();
+            if lines.len() < LAST_LINES {
+                lines.push(line.text.chars().take(LAST_LINE_CHARS).collect());
+            }
+        }
+    }
+    for (step, lines) in taken {
+        let kept = last.entry(step).or_default();
+        let spare = (kept.len() + lines.len()).saturating_sub(LAST_LINES);
+        kept.drain(..spare);
+        kept.extend(lines.into_iter().rev());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use prt_types::build_events::LogLine;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_last_lines_of_each_step_are_kept(batches in prop::collection::vec(prop::collection::vec(0..3_u32, 0..60), 0..6)) {
+            let mut last = LastLines::new();
+            let mut all: HashMap<u32, Vec<String>> = HashMap::new();
+            let mut line = 0;
+            for steps in batches {
+                let mut events = vec![(0, BuildEvent::Notice { text: "word".into() })];
+                for step in steps {
+                    line += 1;
+                    let text = format!("line {line} {}", "é".repeat(LAST_LINE_CHARS));
+                    all.entry(step).or_default().push(text.chars().take(LAST_LINE_CHARS).collect());
+                    events.push((0, BuildEvent::Log(LogLine { line, step, stream: 1, text })));
+                }
+                note_last_lines(&mut last, &events);
+            }
+            prop_assert_eq!(last.len(), all.len());
+            for (step, lines) in all {
+                let wanted = &lines[lines.len().saturating_sub(LAST_LINES)..];
+                prop_assert_eq!(Vec::from(last[&step].clone()), wanted);
+            }
         }
     }
 }

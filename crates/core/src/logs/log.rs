@@ -102,6 +102,8 @@ impl Log {
         end: (u64, u64),
         position: Position,
     ) {
+        // Let go of outside of the lock.
+        let mut old = vec![];
         {
             let mut state = self.state();
             state.index.extend_from_slice(entries);
@@ -114,9 +116,10 @@ impl Log {
                 bytes,
             });
             while state.tail.len() > 1 && (state.tail_records > TAIL_RECORDS || state.tail_bytes > TAIL_BYTES) {
-                if let Some(old) = state.tail.pop_front() {
-                    state.tail_records -= old.records.len();
-                    state.tail_bytes -= old.bytes;
+                if let Some(batch) = state.tail.pop_front() {
+                    state.tail_records -= batch.records.len();
+                    state.tail_bytes -= batch.bytes;
+                    old.push(batch);
                 }
             }
         }

@@ -76,8 +76,7 @@ fn scan(log: &Log, last_seq: u64) -> io::Result<Vec<BuildRecord>> {
 fn keep(path: &Path, records: &[BuildRecord]) -> io::Result<()> {
     let mut bytes = vec![];
     for record in records {
-        serde_json::to_writer(&mut bytes, record).map_err(io::Error::from)?;
-        bytes.push(b'\n');
+        segment::write(&mut bytes, record)?;
     }
     let new = path.with_extension("new");
     let mut file = File::create(&new)?;

@@ -147,6 +147,29 @@ pub(super) fn recover(dir: &Path, lengths: &[u64], entries: &mut Vec<Entry>) -> 
     Ok(end)
 }
 
+/// Appends the line of a record. Almost all records are log lines, so these do not go through what `serde` makes of nested types.
+pub(super) fn write(out: &mut Vec<u8>, record: &BuildRecord) -> io::Result<()> {
+    if let BuildEvent::Log(line) = &record.event {
+        out.extend_from_slice(br#"{"seq":"#);
+        serde_json::to_writer(&mut *out, &record.seq)?;
+        out.extend_from_slice(br#","at_ms":"#);
+        serde_json::to_writer(&mut *out, &record.at_ms)?;
+        out.extend_from_slice(br#","type":"log","line":"#);
+        serde_json::to_writer(&mut *out, &line.line)?;
+        out.extend_from_slice(br#","step":"#);
+        serde_json::to_writer(&mut *out, &line.step)?;
+        out.extend_from_slice(br#","stream":"#);
+        serde_json::to_writer(&mut *out, &line.stream)?;
+        out.extend_from_slice(br#","text":"#);
+        serde_json::to_writer(&mut *out, &line.text)?;
+        out.push(b'}');
+    } else {
+        serde_json::to_writer(&mut *out, record)?;
+    }
+    out.push(b'\n');
+    Ok(())
+}
+
 /// The record of a line, if it is one.
 pub(super) fn record(line: &[u8]) -> Option<BuildRecord> {
     line.ends_with(b"\n")

@@ -437,3 +437,56 @@ proptest! {
         outcome?;
     }
 }
+
+proptest! {
+    #[test]
+    fn a_line_is_written_as_serde_writes_it(
+        seq in any::<u64>(),
+        at_ms in any::<i64>(),
+        line in any::<u64>(),
+        step in any::<u32>(),
+        stream in any::<u8>(),
+        text in any::<String>(),
+    ) {
+        let event = BuildEvent::Log(LogLine { line, step, stream, text });
+        let record = BuildRecord { seq, at_ms, event };
+        let mut written = vec![];
+        segment::write(&mut written, &record).unwrap();
+        let mut wanted = serde_json::to_vec(&record).unwrap();
+        wanted.push(b'\n');
+        prop_assert_eq!(&written, &wanted);
+        prop_assert_eq!(segment::record(&written), Some(record));
+    }
+}
+
+#[tokio::test]
+async fn a_batch_behind_another_keeps_the_order() {
+    let (_dir, store, id) = store();
+    let mut writer = store.writer(id).await.unwrap();
+    for n in 0..50 {
+        let batch = lines(n * 20 + 1..=n * 20 + 20);
+        if n % 7 == 0 {
+            writer.append(batch).await.unwrap();
+        } else {
+            writer.append_behind(batch).await.unwrap();
+        }
+    }
+    writer.written().await.unwrap();
+    assert_eq!(writer.position().last_line, 1000);
+    writer.append_behind(vec![end()]).await.unwrap();
+    writer.written().await.unwrap();
+    assert!(writer.position().ended);
+    let reopened = LogStore::new(store.inner.root.clone());
+    for store in [store, reopened] {
+        let read = store.read(id, 0, 2000).await.unwrap();
+        assert_eq!(seqs(&read), (1..=1001).collect::<Vec<_>>());
+        let texts = read.iter().filter_map(|record| match &record.event {
+            BuildEvent::Log(line) => Some(line.text.clone()),
+            _ => None,
+        });
+        assert_eq!(
+            texts.collect::<Vec<_>>(),
+            (1..=1000).map(|n| format!("line {n}")).collect::<Vec<_>>()
+        );
+    }
+}

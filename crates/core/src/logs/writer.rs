@@ -5,6 +5,7 @@ use std::{
     io,
     os::unix::fs::FileExt as _,
     sync::{Arc, Mutex, PoisonError, atomic::Ordering},
+    thread::{self, JoinHandle},
 };
 
 use prt_types::build_events::{BuildEvent, BuildRecord};
@@ -19,6 +20,9 @@ use super::{
 pub(crate) const CUT_NOTICE: &str =
     "The log has reached its greatest length; what follows is left out. The build goes on.";
 
+/// So much at most waits in memory for its way to the disk while there is nothing else on it: what a build's end has to wait for.
+const SETTLE_BYTES: u64 = 4 * 1024 * 1024;
+
 /// A file that says that the log was cut.
 const CUT_MARK: &str = "cut";
 
@@ -26,6 +30,8 @@ const CUT_MARK: &str = "cut";
 pub struct LogWriter {
     log: Arc<Log>,
     files: Arc<Mutex<Files>>,
+    /// A batch that is being written while the caller makes the next one.
+    behind: Option<tokio::task::JoinHandle<io::Result<Position>>>,
 }
 
 struct Files {
@@ -40,6 +46,10 @@ struct Files {
     position: Position,
     /// Number of the record that the last index entry points to.
     indexed: u64,
+    /// What is on its way to the disk.
+    settling: Option<JoinHandle<io::Result<()>>>,
+    /// Where in the segment that ends.
+    settled_to: u64,
     /// What an error kept from being written.
     unwritten: Vec<(i64, BuildEvent)>,
 }
@@ -71,6 +81,7 @@ impl LogWriter {
             Ok(files) => Ok(Self {
                 log,
                 files: Arc::new(Mutex::new(files)),
+                behind: None,
             }),
             Err(error) => {
                 log.writing.store(false, Ordering::Release);
@@ -84,6 +95,27 @@ impl LogWriter {
     /// Dropping the future does not undo or tear the batch. What an error kept from being written comes first in the next call;
     /// an empty batch only tries that again.
     pub async fn append(&mut self, events: Vec<(i64, BuildEvent)>) -> io::Result<Position> {
+        // What an error kept of it comes with this one.
+        _ = self.written().await;
+        self.spawn(events).await.map_err(io::Error::other)?
+    }
+
+    /// The same without waiting: what came of it is told by the next call, or by [`LogWriter::written`]. One batch at most is under way.
+    pub async fn append_behind(&mut self, events: Vec<(i64, BuildEvent)>) -> io::Result<()> {
+        let before = self.written().await;
+        self.behind = Some(self.spawn(events));
+        before
+    }
+
+    /// Waits for the batch that is under way.
+    pub async fn written(&mut self) -> io::Result<()> {
+        match self.behind.take() {
+            Some(behind) => behind.await.map_err(io::Error::other)?.map(drop),
+            None => Ok(()),
+        }
+    }
+
+    fn spawn(&self, events: Vec<(i64, BuildEvent)>) -> tokio::task::JoinHandle<io::Result<Position>> {
         let (log, files) = (Arc::clone(&self.log), Arc::clone(&self.files));
         tokio::task::spawn_blocking(move || {
             files
@@ -91,8 +123,6 @@ impl LogWriter {
                 .unwrap_or_else(PoisonError::into_inner)
                 .append(&log, events)
         })
-        .await
-        .map_err(io::Error::other)?
     }
 
     /// Where the log is.
@@ -130,6 +160,8 @@ impl Files {
             cut: log.dir.join(CUT_MARK).exists(),
             position,
             indexed: entries.last().map_or(0, |entry| entry.seq),
+            settling: None,
+            settled_to: offset,
             unwritten: vec![],
         })
     }
@@ -182,8 +214,7 @@ impl Files {
                 BuildEvent::Notice { text } => cut |= text == CUT_NOTICE,
                 BuildEvent::Step(_) | BuildEvent::Progress(_) | BuildEvent::Warning { .. } => {}
             }
-            serde_json::to_writer(&mut bytes, &record).map_err(io::Error::from)?;
-            bytes.push(b'\n');
+            segment::write(&mut bytes, &record)?;
             records.push(record);
         }
         if records.is_empty() {
@@ -218,18 +249,42 @@ impl Files {
 }
 
 impl Files {
-    /// At the build's end all of the log goes to the disk; a full segment is closed.
+    /// At the build's end all of the log goes to the disk; a full segment is closed, and goes there while the next one is filled.
     fn settle(&mut self, log: &Log) -> io::Result<()> {
         if self.position.ended {
+            let settled = self.settled();
             self.segment.sync_all()?;
             self.index.sync_all()?;
+            settled
         } else if self.offset >= segment::SEGMENT_BYTES {
-            self.segment.sync_data()?;
-            self.segment = open_segment(log, self.number + 1)?;
+            let next = open_segment(log, self.number + 1)?;
+            let full = std::mem::replace(&mut self.segment, next);
             self.number += 1;
-            self.offset = 0;
+            (self.offset, self.settled_to) = (0, 0);
+            // A disk that cannot keep up is waited for here: one segment at most is under way.
+            let settled = self.settled();
+            self.settling = Some(thread::spawn(move || full.sync_data()));
+            settled
+        } else if self.offset >= self.settled_to + SETTLE_BYTES
+            && self.settling.as_ref().is_none_or(JoinHandle::is_finished)
+        {
+            let settled = self.settled();
+            let segment = self.segment.try_clone()?;
+            self.settled_to = self.offset;
+            self.settling = Some(thread::spawn(move || segment.sync_data()));
+            settled
+        } else {
+            Ok(())
         }
-        Ok(())
+    }
+
+    fn settled(&mut self) -> io::Result<()> {
+        let Some(settling) = self.settling.take() else {
+            return Ok(());
+        };
+        settling
+            .join()
+            .unwrap_or_else(|_| Err(io::Error::other("bringing it to the disk panicked")))
     }
 }
 

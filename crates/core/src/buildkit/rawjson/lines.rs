@@ -1,5 +1,9 @@
 //! Cuts what a step prints into lines.
 
+use std::ops::Range;
+
+use memchr::{memchr, memchr_iter, memrchr};
+
 use crate::buildkit::mask::Masker;
 
 /// Longer lines are cut into pieces of at most this.
@@ -14,10 +18,32 @@ pub(super) struct Lines {
 impl Lines {
     /// Takes the next bytes; `line` gets each line that is complete now.
     pub(super) fn push(&mut self, mut bytes: &[u8], mask: &Masker, mut line: impl FnMut(String)) {
-        while let Some(at) = bytes.iter().position(|byte| *byte == b'\n') {
+        if !self.partial.is_empty()
+            && let Some(at) = memchr(b'\n', bytes)
+        {
             self.partial.extend_from_slice(&bytes[..at]);
             self.finish_line(mask, &mut line);
             bytes = &bytes[at + 1..];
+        }
+        if let Some(last) = memrchr(b'\n', bytes) {
+            let whole = &bytes[..=last];
+            // One look at all of them: most often none has anything to mask.
+            let text = (!mask.may_mask(whole))
+                .then(|| std::str::from_utf8(whole).ok())
+                .flatten();
+            let mut start = 0;
+            for end in memchr_iter(b'\n', whole) {
+                let one = last_state(whole, start..end);
+                match text {
+                    Some(text) if one.len() <= PIECE => line(text[one].to_owned()),
+                    _ => {
+                        self.partial.extend_from_slice(&whole[one]);
+                        self.finish_line(mask, &mut line);
+                    }
+                }
+                start = end + 1;
+            }
+            bytes = &bytes[last + 1..];
         }
         self.partial.extend_from_slice(bytes);
         self.drop_overwritten();
@@ -42,12 +68,15 @@ impl Lines {
     }
 
     /// A progress bar goes back with `\r` and writes over itself: what counts is the last state. A `\r` at the end may be followed by
-    /// the line end and is kept.
+    /// the line end and is kept; several there are as one.
     fn drop_overwritten(&mut self) {
-        let Some((_, before)) = self.partial.split_last() else {
-            return;
-        };
-        if let Some(at) = before.iter().rposition(|byte| *byte == b'\r') {
+        let seen = self
+            .partial
+            .iter()
+            .rposition(|byte| *byte != b'\r')
+            .map_or(0, |at| at + 1);
+        self.partial.truncate(seen + 1);
+        if let Some(at) = memrchr(b'\r', &self.partial[..seen]) {
             self.partial.drain(..=at);
         }
     }
@@ -71,12 +100,24 @@ impl Lines {
     }
 }
 
+/// Where of a whole line is what is seen of it in the end.
+fn last_state(bytes: &[u8], mut line: Range<usize>) -> Range<usize> {
+    while line.end > line.start && bytes[line.end - 1] == b'\r' {
+        line.end -= 1;
+    }
+    if let Some(at) = memrchr(b'\r', &bytes[line.clone()]) {
+        line.start += at + 1;
+    }
+    line
+}
+
 fn text(bytes: &[u8], mask: &Masker) -> String {
     String::from_utf8_lossy(&mask.mask_bytes(bytes)).into_owned()
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use prt_types::Secret;
 
     use super::*;
@@ -98,6 +139,10 @@ mod tests {
         assert_eq!(
             lines(&[b"10%\r20%\r", b"100%\r", b"\nnext\r\n"], &none),
             ["100%", "next"]
+        );
+        assert_eq!(
+            lines(&[b"text\r\r", b"\n10%\r20%\r\r", b"\r\n\r\r", b"\n"], &none),
+            ["text", "20%", ""]
         );
         assert_eq!(lines(&[b"bad \xff\xfe byte"], &none), ["bad \u{fffd}\u{fffd} byte"]);
         assert_eq!(lines(&[], &none), Vec::<String>::new());
@@ -128,5 +173,43 @@ mod tests {
             kept.push(b"\r99%", &Masker::default(), drop);
         }
         assert!(kept.partial.len() < 2 * PIECE);
+    }
+
+    /// Line by line, each masked by itself.
+    fn simple(all: &[u8], mask: &Masker) -> Vec<String> {
+        let mut out: Vec<&[u8]> = all.split(|byte| *byte == b'\n').collect();
+        if out.last().is_some_and(|last| last.is_empty()) {
+            out.pop();
+        }
+        out.into_iter()
+            .map(|line| {
+                let text = String::from_utf8_lossy(line).into_owned();
+                let seen = text.trim_end_matches('\r').rsplit('\r').next().unwrap_or_default();
+                mask.mask(seen).into_owned()
+            })
+            .collect()
+    }
+
+    proptest! {
+        #[test]
+        fn lines_are_those_of_the_simple_way(
+            parts in prop::collection::vec(
+                prop::sample::select(vec![
+                    "\n", "\n", "\r\n", "\r", "a", "some words ", "hunter2", "hunt", "er2", "aHVudGVyMg", "Zzpod", "W50ZXIy", "é",
+                    "\u{1b}[31m", "\u{1b}[", "\u{1b}]8;;", "correct horse", "aHVudGVyMiwgYSBsb25nIHNlY3JldA==",
+                ]),
+                0..60,
+            ),
+            cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..8),
+        ) {
+            let mask = Masker::new(&["hunter2", "correct horse\nbattery staple", "hunter2, a long secret"].map(Secret::from));
+            let all = parts.concat().into_bytes();
+            let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(all.len() + 1)).chain([0, all.len()]).collect();
+            cuts.sort_unstable();
+            let chunks: Vec<&[u8]> = cuts.windows(2).map(|pair| &all[pair[0]..pair[1]]).collect();
+            // Without a line end, a last `\r` is not known to be the end of the line until more comes.
+            prop_assume!(!all.ends_with(b"\r"));
+            prop_assert_eq!(lines(&chunks, &mask), simple(&all, &mask));
+        }
     }
 }

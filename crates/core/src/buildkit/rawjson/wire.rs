@@ -131,8 +131,20 @@ pub(super) struct Ms(pub i64);
 
 impl<'de> Deserialize<'de> for Ms {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'de, str>::deserialize(deserializer)?;
-        let time = OffsetDateTime::parse(&text, &Rfc3339).map_err(serde::de::Error::custom)?;
-        Ok(Self((time.unix_timestamp_nanos() / 1_000_000) as i64))
+        // A string of its own for each would cost more than the rest.
+        struct Text;
+        impl serde::de::Visitor<'_> for Text {
+            type Value = Ms;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a time in the form of RFC 3339")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Ms, E> {
+                let time = OffsetDateTime::parse(text, &Rfc3339).map_err(E::custom)?;
+                Ok(Ms((time.unix_timestamp_nanos() / 1_000_000) as i64))
+            }
+        }
+        deserializer.deserialize_str(Text)
     }
 }
