@@ -340,7 +340,7 @@ async fn an_unsuitable_image_is_told_within_seconds() {
         (
             LocalImage::new(None, r#"["sh", "-c", "echo no config >&2; exit 3"]"#),
             WorkerReason::Exited,
-            "ended with exit code 3. It printed last: no config. Perhaps because the image has no user 1000",
+            "ended with exit code 3. It printed last: no config. Possible cause: the security context Default runs the image as user 1000",
         ),
         (
             LocalImage::new(Some(FOREIGN), r#"["/bin/sh"]"#),
@@ -356,7 +356,7 @@ async fn an_unsuitable_image_is_told_within_seconds() {
         (
             LocalImage::with_file(WORKER_IMAGE, "/etc/passwd", "root:x:0:0:root:/root:/bin/bash\n"),
             WorkerReason::Exited,
-            "the image has no user 1000, as which the security context Default runs it",
+            "the security context Default runs the image as user 1000, which does not exist in it",
         ),
         (
             LocalImage::with_instruction(WORKER_IMAGE, r#"CMD ["sh", "-c", "echo full >&2; exit 4"]"#),
@@ -367,7 +367,7 @@ async fn an_unsuitable_image_is_told_within_seconds() {
         (
             LocalImage::new(None, r#"["sh", "-c", "exit 139"]"#),
             WorkerReason::Exited,
-            "ended with exit code 139 (SIGSEGV). It printed nothing. Perhaps because the image has no user 1000",
+            "ended with exit code 139 (SIGSEGV). It printed nothing. Possible cause: the security context Default runs the image as user 1000",
         ),
         // Killed, so it is not for want of a user.
         (
@@ -459,7 +459,7 @@ async fn a_startup_script_is_run_by_its_first_line_and_its_failure_is_told() {
     let script = "#!/bin/sh\necho hello from startup\ncat /no/such/file\nexit 3\n";
     let worker = console.worker(&console.admin, &started(script)).await;
     assert_eq!(worker.reason, Some(WorkerReason::StartupFailed), "{}", worker.message);
-    for words in ["exit code 3", "hello from startup / cat: /no/such/file: No such file"] {
+    for words in ["exit code 3", "cat: /no/such/file: No such file"] {
         assert!(worker.message.contains(words), "{words}: {}", worker.message);
     }
     let told = worker
@@ -474,6 +474,18 @@ async fn a_startup_script_is_run_by_its_first_line_and_its_failure_is_told() {
         .await;
     let words = "The startup script needs /usr/bin/fish, which the image does not have.";
     assert!(worker.message.contains(words), "{}", worker.message);
+
+    // One that was to start the notebook.
+    console.allow_all().await;
+    let image = LocalImage::new(None, r#"["sleep", "600"]"#);
+    let config = WorkerConfig {
+        startup_script: Some("pip install jupyterlab\n".into()),
+        ..image.worker()
+    };
+    let worker = fails(&console, &config, WorkerReason::StartupFailed).await;
+    for words in ["exit code 127", "pip: not found", "there is no Jupyter in it"] {
+        assert!(worker.message.contains(words), "{words}: {}", worker.message);
+    }
 }
 
 /// An image without a shell: one static program that answers as a notebook does.
@@ -497,6 +509,11 @@ async fn an_image_without_a_shell_starts_and_says_what_it_cannot_do() {
     assert_eq!(worker.reason, Some(WorkerReason::StartupFailed), "{}", worker.message);
     let words = "The startup script needs /bin/sh, which the image does not have.";
     assert!(worker.message.contains(words), "{}", worker.message);
+    assert!(
+        worker.events.iter().any(|event| event.kind == "NoShell"),
+        "{:?}",
+        worker.events
+    );
     let file = console
         .admin
         .worker_put_file(&worker.name, "a.txt", "content".into())

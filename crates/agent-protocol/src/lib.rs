@@ -106,7 +106,7 @@ pub enum Request {
         replace: bool,
     },
     /// Writes files into a folder in memory, readable for the container's user only: tokens and secrets. Each is there whole or not at all,
-    /// in this order. Answered by [`Reply::Done`].
+    /// in this order. Answered by [`Reply::Facts`].
     MemoryFiles {
         /// The folder.
         folder: String,
@@ -130,7 +130,7 @@ pub enum Request {
         wait_ms: u64,
     },
     /// Tries a configuration of BuildKit beside the one in use, then puts it in place and restarts BuildKit. On failure the previous one is
-    /// in place again. Goes on when nobody listens. Answered by [`Reply::Buildkitd`].
+    /// in place again. Continues after the console disconnects. Answered by [`Reply::Buildkitd`].
     BuildkitdChange {
         /// Text of buildkitd.toml.
         text: String,

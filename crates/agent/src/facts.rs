@@ -2,7 +2,10 @@
 
 use std::{fs, io::Read as _, path::Path};
 
-use prt_agent_protocol::{Facts, StartupEnd, main_process::STARTUP_END};
+use prt_agent_protocol::{
+    Facts, StartupEnd,
+    main_process::{PRIMARY, STARTUP_END},
+};
 
 use crate::builder::host::path_of;
 
@@ -82,7 +85,9 @@ fn runs(proc: &Path) -> bool {
             let file = fs::File::open(process.path().join("cmdline"));
             _ = file.and_then(|file| file.take(COMMAND_LIMIT).read_to_end(&mut command));
             let command = String::from_utf8_lossy(&command);
-            command.contains(JUPYTER) || command.contains("\0--script\0")
+            let mut words = command.split('\0');
+            let script = words.nth(1) == Some(PRIMARY) && words.any(|word| word == "--script");
+            script || command.contains(JUPYTER)
         })
 }
 

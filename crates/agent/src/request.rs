@@ -110,7 +110,9 @@ fn answer(request: Request, input: &mut (dyn Read + Send)) -> Result<Answer, Sto
         Request::FolderUnpack { folder, path, replace } => {
             confined::to(&[&folder], || files::unpack(&folder, &path, replace, contents)).map(done)
         }
-        Request::MemoryFiles { folder, files } => memory::write(&folder, &files).map(done),
+        Request::MemoryFiles { folder, files } => {
+            memory::write(&folder, &files).map(|()| Reply::Facts(facts::facts(&folder)).into())
+        }
         Request::Facts { folder } => Ok(Reply::Facts(facts::facts(&folder)).into()),
         Request::Figures { folders } => Ok(Reply::Figures(figures::figures(folders)).into()),
         Request::BuildkitReady { wait_ms } => builder::ready(Duration::from_millis(wait_ms)).map(done),

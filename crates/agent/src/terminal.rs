@@ -9,6 +9,7 @@ use std::{
     },
     process::{Command, ExitStatus, Stdio},
     thread,
+    time::Duration,
 };
 
 use prt_agent_protocol::{
@@ -23,6 +24,9 @@ use rustix::{
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
     termios::{Winsize, tcsetwinsize},
 };
+
+/// How long a command has to end after the hang-up.
+const HANG_UP: Duration = Duration::from_secs(2);
 
 /// Opens a terminal between standard input and output.
 pub fn terminal() -> i64 {
@@ -88,6 +92,9 @@ fn run(open: &Open, input: impl Read + Send + 'static, output: &mut dyn Write) -
             eprintln!("The input of the terminal is broken: {error}.");
         }
         _ = kill_process(leader, Signal::HUP);
+        // The end of this process closes the terminal for a command that does not heed that.
+        thread::sleep(HANG_UP);
+        std::process::exit(128 + 1);
     });
     let mut screen = File::from(near);
     let mut part = [0; 16 * 1024];

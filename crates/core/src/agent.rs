@@ -158,6 +158,8 @@ async fn exchange(
         .and_then(|reply| serde_json::from_slice(&reply).ok())
     {
         Some(reply) => Ok((reply, output.to_vec())),
+        // The word of its JSON library for a request that it does not know.
+        None if words.contains("unknown variant") => Err(older_console()),
         None => Err(Error::Unavailable {
             message: format!(
                 "The agent in the {} container ended with exit code {} and without an answer. {words}",
@@ -173,7 +175,7 @@ async fn exchange(
 /// The error of a reply that belongs to another request.
 pub fn unexpected() -> Error {
     Error::Unavailable {
-        message: "The agent in the worker gave an answer that does not belong to the question.".into(),
+        message: "The agent in the worker sent an unexpected answer.".into(),
         hint: Some("Start another worker.".into()),
         source: None,
     }
@@ -187,14 +189,19 @@ fn parts(bytes: &Bytes) -> Vec<Bytes> {
         .collect()
 }
 
-/// Workers of an older console have no agent.
-fn no_agent(error: EngineError) -> Error {
+/// Workers of an older console may have no agent.
+pub fn no_agent(error: EngineError) -> Error {
     match error.kind {
-        EngineErrorKind::CannotStart => Error::Conflict {
-            message: "The worker was started by an older console and has no agent.".into(),
-            hint: Some("Start another worker.".into()),
-        },
+        EngineErrorKind::CannotStart => older_console(),
         _ => error.into(),
+    }
+}
+
+/// What this console wants of a container, the agent of an older one cannot do.
+pub fn older_console() -> Error {
+    Error::Conflict {
+        message: "The worker was started by an older console, whose agent cannot do this.".into(),
+        hint: Some("Start another worker.".into()),
     }
 }
 

@@ -1,11 +1,12 @@
 //! What a builder does not have: files, folders, host names.
 
 use std::{
-    fs::File,
     process::{Child, Command, Stdio},
     thread::sleep,
     time::{Duration, Instant},
 };
+
+use rustix::fs::{Access, access};
 
 /// Looks names up as the image's own library does, whichever that is.
 const TOOL: &str = "getent";
@@ -17,8 +18,11 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// Those of the names that are not there.
 pub fn missing(files: Vec<String>, hosts: Vec<String>) -> Vec<String> {
-    // A slash at the end asks for a folder, also for the kernel.
-    let mut missing: Vec<String> = files.into_iter().filter(|file| File::open(file).is_err()).collect();
+    // Not opened: a named pipe would be waited for. A slash at the end asks for a folder, also for the kernel.
+    let mut missing: Vec<String> = files
+        .into_iter()
+        .filter(|file| access(file.as_str(), Access::READ_OK).is_err())
+        .collect();
     let begun = Instant::now();
     let asked = hosts.into_iter().filter_map(|host| {
         let mut tool = Command::new(TOOL);

@@ -7,7 +7,7 @@
 //! | `buildkitd.toml` | the configuration in use |
 //! | `command` | BuildKit's command, as JSON |
 //! | `process` | the running BuildKit: number and start time |
-//! | `changing` | the process that changes the configuration |
+//! | `changing` | locked by the process that changes the configuration |
 //! | `down` | BuildKit does not start any more |
 
 mod change;
@@ -15,9 +15,11 @@ pub mod host;
 mod lookup;
 
 use std::{
-    env, fs, io,
+    env,
+    fs::{self, File, TryLockError},
+    io,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -27,7 +29,6 @@ pub use lookup::missing;
 
 use crate::{
     private::{private_file, write_whole},
-    process::Process,
     store::{Result, StoreError},
 };
 
@@ -35,6 +36,14 @@ const FOLDER: &str = "/tmp/prt-buildkitd";
 const BUILDCTL: &str = "buildctl";
 /// Between two questions to BuildKit.
 const ASK_EVERY: Duration = Duration::from_millis(20);
+/// Between two looks whether a program has ended.
+const CHILD_EVERY: Duration = Duration::from_millis(2);
+/// A program that asks BuildKit has ended by then.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// A change takes less, whatever fails.
+const LONGEST_CHANGE: Duration = Duration::from_mins(2);
+/// Tries to get a lock that others look at.
+const LOOKS: u32 = 5;
 
 /// BuildKit of a builder.
 pub struct Service {
@@ -87,49 +96,37 @@ impl Service {
     }
 }
 
-/// The right to change the configuration. It ends with the process that has it.
+/// The right to change the configuration: a lock, which ends with the process that holds it.
 pub struct Changing {
-    file: PathBuf,
+    _lock: File,
 }
 
 impl Changing {
     fn begin(service: &Service) -> io::Result<Option<Self>> {
-        let file = service.folder.join("changing");
-        // Two that begin in the same moment: the link is made by one of them only.
-        let own = service.folder.join(format!("changing.{}", std::process::id()));
-        let Some(process) = Process::of(std::process::id()) else {
-            return Ok(None);
-        };
-        process.write(&own)?;
-        let mut taken = fs::hard_link(&own, &file);
-        if taken.is_err() && !Self::by_somebody(service) {
-            _ = fs::remove_file(&file);
-            taken = fs::hard_link(&own, &file);
+        let lock = private_file(&service.folder.join("changing"))?;
+        // Who only looks holds it for a moment.
+        for _ in 0..LOOKS {
+            match lock.try_lock() {
+                Ok(()) => return Ok(Some(Self { _lock: lock })),
+                Err(TryLockError::WouldBlock) => sleep(ASK_EVERY),
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
         }
-        _ = fs::remove_file(&own);
-        match taken {
-            Ok(()) => Ok(Some(Self { file })),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
-            Err(error) => Err(error),
-        }
+        Ok(None)
     }
 
     /// Whether a process changes the configuration now.
     pub fn by_somebody(service: &Service) -> bool {
-        Process::read(&service.folder.join("changing")).is_some_and(Process::runs)
-    }
-}
-
-impl Drop for Changing {
-    fn drop(&mut self) {
-        _ = fs::remove_file(&self.file);
+        File::open(service.folder.join("changing"))
+            .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 }
 
 /// The configuration in use, once nobody is changing it; `None` = the main process is not the agent.
 pub fn configuration() -> Result<Option<String>> {
     let service = Service::of_container();
-    while Changing::by_somebody(&service) {
+    let begun = Instant::now();
+    while Changing::by_somebody(&service) && begun.elapsed() < LONGEST_CHANGE {
         sleep(ASK_EVERY);
     }
     match fs::read_to_string(service.configuration()) {
@@ -167,5 +164,18 @@ fn answers(options: &[&str]) -> io::Result<bool> {
     let mut command = Command::new(BUILDCTL);
     command.args(options).args(["debug", "workers"]);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    Ok(command.status()?.success())
+    Ok(end_within(&mut command.spawn()?, ANSWER_WITHIN)?.success())
+}
+
+/// Waits for the end of a process, and kills it when the time is over.
+fn end_within(child: &mut Child, limit: Duration) -> io::Result<ExitStatus> {
+    let begun = Instant::now();
+    while begun.elapsed() < limit {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        sleep(CHILD_EVERY);
+    }
+    child.kill()?;
+    child.wait()
 }

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     fs::{self, File},
-    io::{self, Write},
+    io::{self, Read as _, Write},
     os::unix::fs::{FileTypeExt as _, MetadataExt as _},
     path::{Path, PathBuf},
 };
@@ -20,9 +20,11 @@ pub fn pack(source: &Path, folder: &Path, size: u64) -> io::Result<()> {
         )
     })?;
     fs::create_dir_all(folder).map_err(at(folder))?;
+    let own = fs::metadata(folder).map_err(at(folder))?;
     let mut archive = Archive {
         tar: Builder::new(Parts::new(folder, size)),
         names: HashMap::new(),
+        own: (own.dev(), own.ino()),
     };
     archive.tar.follow_symlinks(false);
     match source.file_name() {
@@ -37,6 +39,8 @@ struct Archive {
     tar: Builder<Parts>,
     /// Files with several names that were packed, by device and inode.
     names: HashMap<(u64, u64), PathBuf>,
+    /// Device and inode of the folder with the parts.
+    own: (u64, u64),
 }
 
 impl Archive {
@@ -56,10 +60,14 @@ impl Archive {
         let meta = fs::symlink_metadata(from).map_err(at(from))?;
         let kind = meta.file_type();
         if kind.is_dir() {
+            // The parts themselves.
+            if (meta.dev(), meta.ino()) == self.own {
+                return Ok(());
+            }
             self.tar.append_dir(name, from).map_err(at(from))?;
             return self.below(from, name);
         }
-        // Its receiver tells about those that it does not take.
+        // No archive has them.
         if kind.is_socket() {
             return Ok(());
         }
@@ -74,10 +82,28 @@ impl Archive {
             header.set_size(0);
             return self.tar.append_link(&mut header, name, first).map_err(at(from));
         }
-        self.tar.append_path_with_name(from, name).map_err(at(from))?;
-        if kind.is_file() {
-            self.names.insert(inode, name.to_owned());
+        if kind.is_symlink() {
+            return self.tar.append_path_with_name(from, name).map_err(at(from));
         }
+        let mut header = Header::new_gnu();
+        header.set_metadata(&meta);
+        if !kind.is_file() {
+            // Pipes and devices: their receiver names them.
+            header.set_size(0);
+            return self.tar.append_data(&mut header, name, io::empty()).map_err(at(from));
+        }
+        // The header has the size that the file had. Another one would shift all that follows.
+        let mut content = File::open(from).map_err(at(from))?.take(meta.len());
+        self.tar
+            .append_data(&mut header, name, &mut content)
+            .map_err(at(from))?;
+        if content.limit() > 0 {
+            return Err(io::Error::other(format!(
+                "{} changed while it was packed",
+                from.display()
+            )));
+        }
+        self.names.insert(inode, name.to_owned());
         Ok(())
     }
 }
@@ -148,13 +174,16 @@ mod tests {
     #[test]
     fn the_parts_together_are_the_archive() {
         let root = tempfile::tempdir().unwrap();
-        let (from, parts) = (root.path().join("from"), root.path().join("parts"));
+        let from = root.path().join("from");
         fs::create_dir_all(from.join("sub/empty")).unwrap();
         let content: Vec<u8> = (0..100_000_u32).map(|n| (n % 251) as u8).collect();
         fs::write(from.join("sub/a"), &content).unwrap();
         fs::hard_link(from.join("sub/a"), from.join("z")).unwrap();
         symlink("sub/a", from.join("link")).unwrap();
         let socket = std::os::unix::net::UnixListener::bind(from.join("socket")).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, from.join("pipe"), rustix::fs::Mode::RUSR).unwrap();
+        // The parts may lie in what is packed.
+        let parts = from.join("parts");
         pack(&from, &parts, 4096).unwrap();
         drop(socket);
         let count = fs::read_dir(&parts).unwrap().count() as u64;
@@ -174,10 +203,18 @@ mod tests {
         assert!(named.contains(&("sub/a", EntryType::Regular)), "{named:?}");
         assert!(named.contains(&("z", EntryType::Link)), "{named:?}");
         assert!(named.contains(&("link", EntryType::Symlink)), "{named:?}");
+        assert!(named.contains(&("pipe", EntryType::Fifo)), "{named:?}");
+        assert!(!named.iter().any(|(name, _)| name.starts_with("parts")), "{named:?}");
         assert!(named.iter().any(|(name, _)| name.starts_with("sub/empty")), "{named:?}");
-        let to = root.path().join("to");
-        tar::Archive::new(&*all).unpack(&to).unwrap();
-        assert_eq!(fs::read(to.join("z")).unwrap(), content);
+        let mut archive = tar::Archive::new(&*all);
+        let read = archive.entries().unwrap().find_map(|entry| {
+            let mut entry = entry.unwrap();
+            let mut bytes = vec![];
+            let wanted = entry.path().unwrap() == Path::new("sub/a");
+            wanted.then(|| entry.read_to_end(&mut bytes).unwrap())?;
+            Some(bytes)
+        });
+        assert_eq!(read, Some(content));
     }
 
     #[test]

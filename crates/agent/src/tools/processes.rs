@@ -80,6 +80,7 @@ fn line(process: &Path, id: u32, uptime: f64, memory: f64) -> Option<String> {
 
 /// Ends processes. Of several, one may have ended meanwhile, or with its parent: that is what was asked for.
 pub fn kill(ids: &[&str]) -> io::Result<()> {
+    let mut failed = None;
     for id in ids {
         let invalid = || io::Error::other(format!("{id} is no process id above 1"));
         let pid = id
@@ -92,10 +93,11 @@ pub fn kill(ids: &[&str]) -> io::Result<()> {
             Ok(()) => {}
             Err(Errno::SRCH) if ids.len() > 1 => {}
             Err(Errno::SRCH) => return Err(io::Error::other(format!("there is no process {id}"))),
-            Err(error) => return Err(io::Error::other(format!("process {id} cannot be ended: {error}"))),
+            // The others end all the same.
+            Err(error) => failed = Some(format!("process {id} cannot be ended: {error}")),
         }
     }
-    Ok(())
+    failed.map_or(Ok(()), |words| Err(io::Error::other(words)))
 }
 
 /// To standard output, where the asker reads it.

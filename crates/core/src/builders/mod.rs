@@ -27,6 +27,8 @@ use crate::{
 pub(crate) use checks::explain;
 
 const STATE: &str = "/home/user/.local/share/buildkit";
+/// The name of a probe's container, where workers have theirs.
+pub(crate) const PROBE: &str = "preflight";
 /// A probe whose console died ends after this.
 const LIFE_S: &str = "120";
 
@@ -88,6 +90,7 @@ impl Orchestrator {
             .ensure_image(&reference, PullPolicy::IfNotPresent, None, Arc::new(|_| ()))
             .await?;
         let plan = probe_plan(&image, agent::file(&self.inner.settings, AGENT));
+        self.inner.workers.probes().insert(plan.worker_id);
         let checks = match engine.start_worker(&plan).await {
             Ok(()) => {
                 let agent = Agent::of_probe();
@@ -100,7 +103,10 @@ impl Orchestrator {
             }
             Err(error) => Err(error.into()),
         };
-        engine.stop(plan.worker_id).await?;
+        let stopped = engine.stop(plan.worker_id).await;
+        // If it could not be removed now, the next comparison of rows and engine does it.
+        self.inner.workers.probes().remove(&plan.worker_id);
+        stopped?;
         let checks = checks?;
         Ok(Preflight {
             ok: checks.iter().all(|check| check.state <= CheckState::Warning),
@@ -118,7 +124,7 @@ fn probe_plan(image: &EngineImage, agent: FileInContainer) -> WorkerPlan {
     let owner = (WORKER_UID, WORKER_UID);
     WorkerPlan {
         worker_id: WorkerId(new_id()),
-        worker_name: "preflight".into(),
+        worker_name: PROBE.into(),
         owner: String::new(),
         primary: ContainerPlan {
             image: image.id.clone(),

@@ -131,7 +131,9 @@ impl RetentionSettings {
 /// What runs share.
 #[derive(Debug, Default)]
 pub(crate) struct RetentionState {
-    /// One run at a time, and how the last one ended.
+    /// One run at a time.
+    running: Mutex<()>,
+    /// How the last one ended.
     last: Mutex<Option<RetentionRun>>,
 }
 
@@ -265,7 +267,7 @@ impl Orchestrator {
 
     /// One run. What it deleted is in the audit log, unless that is nothing.
     async fn retention_delete(&self, cx: &OpContext) -> Result<RetentionRun> {
-        let mut last = self.inner.retention.last.lock().await;
+        let _alone = self.inner.retention.running.lock().await;
         let now = self.now_ms();
         let logs = self.log_sizes().await?;
         let mut expected = HashMap::new();
@@ -308,7 +310,7 @@ impl Orchestrator {
             dry_run: false,
             deleted,
         };
-        *last = Some(run.clone());
+        *self.inner.retention.last.lock().await = Some(run.clone());
         Ok(run)
     }
 
@@ -319,14 +321,59 @@ impl Orchestrator {
         counts: &mut HashMap<RetentionKind, i64>,
         log_bytes: &mut i64,
     ) -> Result<()> {
-        let settings = &self.inner.settings.retention;
+        self.logs_left(sizes).await?;
+        let mut first = None;
         for kind in RetentionKind::ALL {
-            let before = settings.before_ms(kind, now);
+            let done = self.retention_delete_kind(kind, now, sizes, counts, log_bytes).await;
+            // The other kinds do not depend on it.
+            if let Err(error) = done {
+                first.get_or_insert(error);
+            }
+        }
+        first.map_or(Ok(()), Err)
+    }
+
+    /// Removes logs that an earlier run had noted as deleted before it was cut off.
+    async fn logs_left(&self, sizes: &HashMap<BuildId, i64>) -> Result<()> {
+        for id in sizes.keys() {
+            let row = self.read().await?.build(*id).await?;
+            // Without a row it may belong to a database that is restored again.
+            if row.is_some_and(|build| build.log_deleted_ms.is_some()) {
+                self.log_remove(*id).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn log_remove(&self, id: BuildId) -> bool {
+        let removed = self.inner.logs.remove(id).await;
+        if let Err(error) = &removed {
+            tracing::error!(build.id = %id, %error, "the log of a build cannot be deleted; the next run tries again");
+        }
+        removed.is_ok()
+    }
+
+    async fn retention_delete_kind(
+        &self,
+        kind: RetentionKind,
+        now: i64,
+        sizes: &HashMap<BuildId, i64>,
+        counts: &mut HashMap<RetentionKind, i64>,
+        log_bytes: &mut i64,
+    ) -> Result<()> {
+        let before = self.inner.settings.retention.before_ms(kind, now);
+        {
             loop {
                 let found = match (kind, before) {
                     (RetentionKind::Builds, _) => {
-                        let ids = self.read().await?.builds_due(self.builds_due(now), BATCH).await?;
+                        let mut ids = self.read().await?.builds_due(self.builds_due(now), BATCH).await?;
                         self.logs_delete(&ids, now, sizes, counts, log_bytes).await?;
+                        // Also those of an earlier run that was cut off. A record stays as long as its log.
+                        let mut removed = vec![];
+                        for id in ids {
+                            removed.extend(self.log_remove(id).await.then_some(id));
+                        }
+                        ids = removed;
                         let mut tx = self.write().await?;
                         let deleted = tx.builds_delete(&ids).await?;
                         tx.save().await?;
@@ -378,9 +425,9 @@ impl Orchestrator {
         }
         tx.save().await?;
         for id in noted {
-            let removed = self.inner.logs.remove(id).await;
-            removed.map_err(|error| Error::internal(format!("deleting the log of build {id}"), error))?;
-            if let Some(size) = sizes.get(&id) {
+            if self.log_remove(id).await
+                && let Some(size) = sizes.get(&id)
+            {
                 *counts.entry(RetentionKind::BuildLogs).or_default() += 1;
                 *bytes += size;
             }

@@ -311,6 +311,11 @@ impl Orchestrator {
                 let message = "The builder is not running, so files, folders and host names were not checked.";
                 return Ok(vec![notice(message.into())]);
             }
+            // A check that learns nothing does not refuse.
+            Err(Error::Conflict { message, .. }) => {
+                let message = format!("Files, folders and host names were not checked. {message}");
+                return Ok(vec![notice(message)]);
+            }
             Err(error) => return Err(error),
         };
         let file = |named: &NamedFile| {

@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::{
     Orchestrator,
     agent::{self, Agent},
-    error::Result,
+    error::{Error, Result},
     op_context::OpContext,
     orchestrator::Change,
     store::{BuildServiceConfig, Worker},
@@ -54,7 +54,7 @@ impl Orchestrator {
                     error = &error as &dyn std::error::Error,
                     "a build service's configuration is not changed"
                 );
-                let message = format!("{error} The build service goes on with its former configuration.");
+                let message = format!("{error} The build service keeps its previous configuration.");
                 _ = this.build_config_end(&worker, Err(Undone::Unsaid(message))).await;
             }
         });
@@ -75,7 +75,8 @@ impl Orchestrator {
             Ok(Reply::Buildkitd(change)) => outcome(change, wanted.config_content.as_deref()),
             Ok(Reply::Refused(refusal)) => Err(Undone::Unsaid(refusal.message)),
             Ok(_) => return Err(agent::unexpected()),
-            // The change goes on in the builder when nobody listens: what is in place at its end says what became of it.
+            Err(Error::Conflict { message, .. }) => Err(Undone::Unsaid(format!("{message} Start another worker."))),
+            // The change continues in the builder: what is in place at its end says what became of it.
             Err(error) => match self.build_config_in_place(worker).await {
                 Ok(Some(text)) if text == wanted.text => Ok(()),
                 Ok(_) | Err(_) => {

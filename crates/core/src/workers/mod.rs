@@ -92,6 +92,8 @@ pub(crate) struct WorkerTasks {
     uploads: Mutex<HashMap<WorkerId, Arc<uploads::Turns>>>,
     /// Found in the engine without a row, at the last look.
     unknown: Mutex<HashSet<WorkerId>>,
+    /// Containers in which the host is being checked. They have no row.
+    probes: Mutex<HashSet<WorkerId>>,
     /// When workers failed, while that is just now.
     failed: Mutex<HashMap<WorkerId, Instant>>,
 }
@@ -128,6 +130,11 @@ impl WorkerTasks {
     fn has_just_failed(&self, id: WorkerId) -> bool {
         let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         failed.get(&id).is_some_and(|at| at.elapsed() < JUST_NOW)
+    }
+
+    /// Host checks that are running.
+    pub(crate) fn probes(&self) -> std::sync::MutexGuard<'_, HashSet<WorkerId>> {
+        self.probes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn unknown(&self) -> std::sync::MutexGuard<'_, HashSet<WorkerId>> {

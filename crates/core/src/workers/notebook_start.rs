@@ -18,6 +18,7 @@ use crate::{
     Orchestrator,
     agent::{self, Agent},
     engine::{EngineErrorKind, ObservedContainer},
+    error::Result,
     security_contexts::WORKER_UID,
     store::Worker,
 };
@@ -103,13 +104,17 @@ impl Orchestrator {
 
     /// What the agent in the primary container finds; `None` = it cannot be asked now.
     pub(super) async fn facts(&self, worker: &Worker) -> Option<Facts> {
+        self.ask_facts(worker).await.ok()
+    }
+
+    pub(super) async fn ask_facts(&self, worker: &Worker) -> Result<Facts> {
         let agent = Agent::of_primary(&worker.rights);
         let request = Request::Facts {
             folder: RUN_FOLDER.into(),
         };
-        match agent::ask(&*self.inner.engine, worker.id, &agent, &request, None).await {
-            Ok(Reply::Facts(facts)) => Some(facts),
-            Ok(_) | Err(_) => None,
+        match agent::ask(&*self.inner.engine, worker.id, &agent, &request, None).await? {
+            Reply::Facts(facts) => Ok(facts),
+            _ => Err(agent::unexpected()),
         }
     }
 
@@ -191,7 +196,7 @@ fn no_user(uid: u32, security_context: &str) -> String {
         "Make a user with this number and a home in it, or ask an admin for a size with another security context."
     };
     format!(
-        "Perhaps because the image has no user {uid}, as which the security context {security_context} runs it. {what_to_do}"
+        "Possible cause: the security context {security_context} runs the image as user {uid}, which does not exist in it. {what_to_do}"
     )
 }
 
@@ -228,7 +233,7 @@ mod tests {
     fn who_lacks_a_user_is_sent_where_there_is_one() {
         assert!(no_user(WORKER_UID, "Default").contains("practicus-minimal"));
         let other = no_user(2000, "hardened");
-        assert!(other.contains("no user 2000, as which the security context hardened runs it"));
+        assert!(other.contains("the security context hardened runs the image as user 2000"));
         assert!(
             !other.contains("practicus-minimal"),
             "it has only the one user: {other}"

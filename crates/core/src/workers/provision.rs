@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use prt_agent_protocol::{MemoryFile, RefusalKind, Reply, Request};
+use prt_agent_protocol::{Facts, MemoryFile, RefusalKind, Reply, Request};
 use prt_types::{
     Secret,
     certificates::BUNDLE_PATH,
@@ -36,7 +36,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(75);
 /// How long the agent waits for BuildKit before the builder itself is looked at.
 const BUILDKIT_WITHIN: Duration = Duration::from_secs(1);
 /// Between two tries of what an engine that is away has kept from being done.
-const ENGINE_AWAY: Duration = Duration::from_secs(1);
+pub(super) const ENGINE_AWAY: Duration = Duration::from_secs(1);
 /// So long after a command in a worker was cut off the engine knows that the worker has ended, on a busy machine, too.
 const END_KNOWN: Duration = Duration::from_secs(5);
 
@@ -211,7 +211,7 @@ impl Orchestrator {
 
     /// Writes files into the primary container's memory. An engine that is away says nothing about the container: they are written again
     /// once it answers.
-    async fn memory_files(&self, worker: &Worker, files: Vec<MemoryFile>) -> Result<()> {
+    async fn memory_files(&self, worker: &Worker, files: Vec<MemoryFile>) -> Result<Facts> {
         let request = Request::MemoryFiles {
             folder: RUN_FOLDER.into(),
             files,
@@ -219,7 +219,7 @@ impl Orchestrator {
         let agent = Agent::of_primary(&worker.rights);
         loop {
             match agent::ask(&*self.inner.engine, worker.id, &agent, &request, None).await {
-                Ok(Reply::Done) => return Ok(()),
+                Ok(Reply::Facts(facts)) => return Ok(facts),
                 Ok(Reply::Refused(refusal)) => return Err(agent::refused(refusal, "secrets")),
                 Ok(_) => return Err(agent::unexpected()),
                 Err(error) if error.is_unreachable() => tokio::time::sleep(ENGINE_AWAY).await,
@@ -250,11 +250,21 @@ impl Orchestrator {
     async fn give_tokens(&self, worker: &Worker, own: Option<&Secret>) {
         let mut files = vec![memory_file(NOTEBOOK_TOKEN, self.notebook_token(worker))];
         files.extend(own.map(|own| memory_file(TOKEN, own.clone())));
-        // A notebook without it may answer all the same, and the container's end is told elsewhere.
-        if let Err(error) = self.memory_files(worker, files).await {
-            let message = format!("prtcli and the notebook in the worker have no token: {error}");
-            self.worker_event(worker, "console", "NoToken", &message).await;
-        }
+        let (kind, message) = match self.memory_files(worker, files).await {
+            Ok(facts) if facts.shell => return,
+            Ok(_) => (
+                "NoShell",
+                "The image has no /bin/sh. The worker starts, but terminals, commands for a shell and startup scripts without a first line \
+                 that names a program do not work in it."
+                    .to_owned(),
+            ),
+            // A notebook without it may answer all the same, and the container's end is told elsewhere.
+            Err(error) => (
+                "NoToken",
+                format!("prtcli and the notebook in the worker have no token: {error}"),
+            ),
+        };
+        self.worker_event(worker, "console", kind, &message).await;
     }
 
     /// The configuration that a builder begins with, and the certificates that it names.
@@ -284,7 +294,9 @@ impl Orchestrator {
         let mut all = std::pin::pin!(all);
         loop {
             if let Ok(answered) = tokio::time::timeout(limit, &mut all).await {
-                answered?;
+                if let Err(failure) = answered {
+                    return Err(self.with_startup(worker, script, failure).await);
+                }
                 break;
             }
             // Without the engine nobody can tell whether the worker answers: the time begins again.
@@ -295,7 +307,8 @@ impl Orchestrator {
             if worker.builder && self.notebook_answers(worker).await {
                 return Err(builder_start::silent(limit.as_secs()));
             }
-            return Err(notebook_start::silent(limit.as_secs()));
+            let silent = notebook_start::silent(limit.as_secs());
+            return Err(self.with_startup(worker, script, silent).await);
         }
         let failed_script = if script {
             self.failed_startup(worker).await

@@ -17,6 +17,8 @@ use crate::{
     store::Worker,
 };
 
+/// The agent's exit code for a command that it does not know.
+const UNKNOWN_COMMAND: i64 = 2;
 /// Most output of a command that is kept, each of stdout and stderr.
 const EXEC_OUTPUT: usize = 1024 * 1024;
 /// Most of a container's log that one call returns.
@@ -74,14 +76,16 @@ impl Orchestrator {
             agent::in_primary(&worker.rights).clone_into(&mut command[0]);
         }
         let spec = ExecSpec::new(command);
-        let done = exec_collect(
-            &*self.inner.engine,
-            worker.id,
-            ContainerRole::Primary,
-            spec,
-            EXEC_OUTPUT,
-        )
-        .await?;
+        let engine = &*self.inner.engine;
+        let done = exec_collect(engine, worker.id, ContainerRole::Primary, spec, EXEC_OUTPUT).await;
+        let done = match done {
+            Err(error) if program == tools::NAME => return Err(agent::no_agent(error)),
+            // The agent of an older console has no tools.
+            Ok(done) if program == tools::NAME && done.exit_code == UNKNOWN_COMMAND => {
+                return Err(agent::older_console());
+            }
+            other => other?,
+        };
         Ok(ExecResult {
             exit_code: done.exit_code,
             stdout: String::from_utf8_lossy(&done.stdout).into_owned(),

@@ -1,8 +1,12 @@
 //! What became of a worker's startup script.
 
 use prt_agent_protocol::main_process::STARTUP_FAILED;
-use prt_types::{exit_code::exit_code_words, workers::ContainerRole};
+use prt_types::{
+    exit_code::exit_code_words,
+    workers::{ContainerRole, WorkerReason},
+};
 
+use super::provision::{ENGINE_AWAY, Failure};
 use crate::{Orchestrator, store::Worker};
 
 /// The end of the container's log in which the script's last lines are looked for.
@@ -12,9 +16,36 @@ const LINES: usize = 5;
 const CHARS: usize = 200;
 
 impl Orchestrator {
-    /// How the startup script failed, for people; `None` = it did not, or there is none.
+    /// How the startup script of a worker that is ready failed, for people; `None` = it did not, or there is none.
     pub(super) async fn failed_startup(&self, worker: &Worker) -> Option<String> {
-        let end = self.facts(worker).await?.startup.filter(|end| end.exit_code != 0)?;
+        let failed = self.startup_words(worker).await?;
+        Some(format!(
+            "The worker is ready, but {failed} Correct the script and start another worker, or run the missing steps in this one."
+        ))
+    }
+
+    /// A worker without a notebook may lack it because its startup script failed.
+    pub(super) async fn with_startup(&self, worker: &Worker, script: bool, mut failure: Failure) -> Failure {
+        if script
+            && failure.reason == WorkerReason::NoJupyter
+            && let Some(failed) = self.startup_words(worker).await
+        {
+            failure.reason = WorkerReason::StartupFailed;
+            failure.message = format!("No notebook answers, and {failed} {}", failure.message);
+        }
+        failure
+    }
+
+    async fn startup_words(&self, worker: &Worker) -> Option<String> {
+        let facts = loop {
+            match self.ask_facts(worker).await {
+                Ok(facts) => break facts,
+                // Nothing is known yet.
+                Err(error) if error.is_unreachable() => tokio::time::sleep(ENGINE_AWAY).await,
+                Err(_) => return None,
+            }
+        };
+        let end = facts.startup.filter(|end| end.exit_code != 0)?;
         let log = self.inner.engine.logs(worker.id, ContainerRole::Primary, LOG).await;
         let words = last_lines(&String::from_utf8_lossy(&log.unwrap_or_default()));
         Some(describe(end.exit_code, end.error.as_deref(), &words))
@@ -22,16 +53,13 @@ impl Orchestrator {
 }
 
 fn describe(exit_code: i32, error: Option<&str>, words: &str) -> String {
-    let failed = format!(
-        "The worker is ready, but its startup script failed with {}.",
-        exit_code_words(exit_code.into())
-    );
+    let failed = format!("its startup script failed with {}.", exit_code_words(exit_code.into()));
     let told = match (error, words) {
         (Some(error), _) => format!(" {error}"),
         (None, "") => " It printed nothing.".to_owned(),
         (None, words) => format!(" It printed last: {words}."),
     };
-    format!("{failed}{told} Correct the script and start another worker, or run the missing steps in this one.")
+    format!("{failed}{told}")
 }
 
 /// The last lines before the agent's own word that the script has ended.

@@ -1,5 +1,5 @@
-//! Workers that the engine has and the database does not know: an older backup was restored, or the database was lost. Nothing is done
-//! about them by itself; an admin adopts or removes each.
+//! Workers that the engine has and the database does not know: an older backup was restored, or the database was lost. The console does
+//! not change them; an admin adopts or removes each.
 
 use std::collections::HashSet;
 
@@ -15,6 +15,7 @@ use serde_json::json;
 use super::number_of;
 use crate::{
     Orchestrator,
+    builders::PROBE,
     engine::FoundWorker,
     error::{Error, Result},
     op_context::OpContext,
@@ -48,7 +49,7 @@ impl Orchestrator {
         let live: HashSet<WorkerId> = tx.workers(&live).await?.iter().map(|worker| worker.id).collect();
         let mut unknown = vec![];
         for id in ids.into_iter().filter(|id| !live.contains(id)) {
-            if tx.worker(id).await?.is_none() {
+            if tx.worker(id).await?.is_none() && !self.is_probe(id).await? {
                 unknown.push(id);
             }
         }
@@ -167,9 +168,18 @@ impl Orchestrator {
         Ok(())
     }
 
+    /// Whether this is a check of the host, running or left by a console that was cut off.
+    pub(super) async fn is_probe(&self, id: WorkerId) -> Result<bool> {
+        if self.inner.workers.probes().contains(&id) {
+            return Ok(true);
+        }
+        let found = self.inner.engine.found(id).await?;
+        Ok(found.is_some_and(|found| found.name == PROBE && found.owner.is_empty()))
+    }
+
     async fn unknown_worker(&self, id: WorkerId) -> Result<FoundWorker> {
         let missing = || Error::not_found("unknown worker", id);
-        if self.read().await?.worker(id).await?.is_some() {
+        if self.read().await?.worker(id).await?.is_some() || self.is_probe(id).await? {
             return Err(missing());
         }
         self.inner.engine.found(id).await?.ok_or_else(missing)

@@ -152,8 +152,11 @@ impl Orchestrator {
         let mut unknown = HashSet::new();
         for id in in_engine.into_iter().filter(|id| !known.contains(id)) {
             // A row comes before its containers and stays until they are gone, so one without a row belongs to another database, and
-            // an admin decides about it.
-            if self.worker_by_id(id).await?.is_none() {
+            // an admin decides about it. Only a check of the host has none; what one left that was cut off goes.
+            if self.inner.workers.probes().contains(&id) {
+                continue;
+            }
+            if self.worker_by_id(id).await?.is_none() && !self.is_probe(id).await? {
                 unknown.insert(id);
                 continue;
             }

@@ -30,8 +30,9 @@ impl MemoryEngine {
             return printed("", "not a request", Ok(1));
         };
         let reply = match request {
-            Request::Facts { .. } => self.read(|state| {
+            Request::Facts { .. } | Request::MemoryFiles { .. } => self.read(|state| {
                 Reply::Facts(Facts {
+                    shell: true,
                     jupyter: !state.no_jupyter,
                     startup: state.startup.clone().or(Some(StartupEnd {
                         exit_code: 0,
