@@ -130,9 +130,10 @@ mod tests {
     #[test]
     fn what_changed_just_now_and_what_has_no_inode_is_not_remembered() {
         let mut known = KnownHashes::default();
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let made = file.as_file().metadata().unwrap().modified().unwrap();
         let fresh = Identity {
-            ctime: (now.as_secs() as i64, 0),
+            ctime: (made.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs() as i64, 0),
             ..OLD
         };
         let none = Identity { ino: 0, ..OLD };
