@@ -71,12 +71,7 @@ async fn journey(console: &Console) {
         .filter(|record| matches!(record.event, BuildEvent::End(_)))
         .count();
     assert_eq!(ends, 1);
-    let log = text(alice.build_log(build.number).await.unwrap()).await;
-    let in_folder = eventually("build.log is complete", || async {
-        let file = alice.worker_file(&worker.name, "build.log").await.ok()?;
-        (file == log.as_bytes()).then_some(file)
-    })
-    .await;
+    let in_folder = console.build_log_file(&alice, &worker.name, build.number).await;
     assert!(!in_folder.is_empty());
 
     // The result runs, once its image is granted.
@@ -112,16 +107,6 @@ async fn journey(console: &Console) {
         "Hello from the custom container image!built for the seed\n"
     );
     remove_image(&build.reference);
-}
-
-async fn text(
-    mut stream: futures::stream::BoxStream<'static, Result<bytes::Bytes, prt_client::ClientError>>,
-) -> String {
-    let mut all = Vec::new();
-    while let Some(part) = stream.next().await {
-        all.extend_from_slice(&part.unwrap());
-    }
-    String::from_utf8(all).unwrap()
 }
 
 #[tokio::test]

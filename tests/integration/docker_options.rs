@@ -17,10 +17,6 @@ async fn ended(console: &Console, client: &Client, request: &BuildRequest) -> Bu
     console.build_end(client, build.number).await
 }
 
-async fn log(client: &Client, worker: &str) -> String {
-    String::from_utf8(client.worker_file(worker, "build.log").await.unwrap().to_vec()).unwrap()
-}
-
 /// A manifest as the registry has it.
 async fn manifest(repository: &str, tag: &str) -> Value {
     let registry = registry();
@@ -76,7 +72,7 @@ async fn a_build_is_told_what_docker_build_would_be() {
         BuildStatus::Succeeded,
         "{}: {}",
         build.message,
-        log(&alice, &worker.name).await
+        console.build_log_file(&alice, &worker.name, build.number).await
     );
     assert_eq!(
         (build.dockerfile_text.as_str(), build.options.target.as_str()),
@@ -167,7 +163,7 @@ async fn a_secret_mount_is_read_by_its_step_and_found_nowhere() {
     };
     let since = docker(&["info", "-f", "{{.SystemTime}}"]);
     let build = ended(&console, &alice, &request).await;
-    let text = log(&alice, &worker.name).await;
+    let text = console.build_log_file(&alice, &worker.name, build.number).await;
     assert_eq!(build.status, BuildStatus::Succeeded, "{}: {text}", build.message);
     assert!(text.contains(&format!("{} /run/secrets/.npmrc", value.len())), "{text}");
     let until = docker(&["info", "-f", "{{.SystemTime}}"]);

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use futures::StreamExt as _;
 use prt_client::Client;
 use prt_types::{
     Secret,
@@ -307,6 +308,21 @@ impl Console {
             build.status.is_final().then_some(build)
         })
         .await
+    }
+
+    /// The file `build.log` of a build that has ended; it is complete a moment after that.
+    pub async fn build_log_file(&self, client: &Client, worker: &str, number: i64) -> String {
+        let mut parts = client.build_log(number).await.expect("the log can be read");
+        let mut log = vec![];
+        while let Some(part) = parts.next().await {
+            log.extend_from_slice(&part.expect("the whole log"));
+        }
+        let file = eventually("build.log is complete", || async {
+            let file = client.worker_file(worker, "build.log").await.ok()?;
+            (file == log).then_some(file)
+        })
+        .await;
+        String::from_utf8(file.to_vec()).expect("text")
     }
 
     /// The request for `name:tag` in a registry, with its login.
