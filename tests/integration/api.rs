@@ -508,7 +508,7 @@ async fn traces_reach_a_collector() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, collector).await });
-    let console = Console::start_with(&[("PRT_OTLP_ENDPOINT", &endpoint)]).await;
+    let console = Console::start_with(&[("PRT_OTLP_ENDPOINT", &endpoint), ("PRT_DATABASE_URL", "")]).await;
     let name = "GET /api/v1/workers/{name}";
     assert!(console.admin.worker("Worker-404").await.is_err());
     let seen = async {

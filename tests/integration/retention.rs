@@ -35,7 +35,11 @@ fn counts(run: &RetentionRun) -> Vec<(RetentionKind, i64)> {
 
 #[tokio::test]
 async fn old_builds_and_logs_go_and_pinned_ones_stay() {
-    let env = [("PRT_RETENTION_LOGS_DAYS", "30"), ("PRT_RETENTION_BUILDS_DAYS", "300")];
+    let env = [
+        ("PRT_DATABASE_URL", ""),
+        ("PRT_RETENTION_LOGS_DAYS", "30"),
+        ("PRT_RETENTION_BUILDS_DAYS", "300"),
+    ];
     let console = Console::start_with(&env).await;
     let admin = console.admin.clone();
     let worker = console.worker(&admin, &builder_worker("Small")).await;

@@ -16,7 +16,8 @@ use crate::helpers::{
 #[tokio::test]
 async fn a_worker_of_after_the_backup_is_adopted_and_another_removed() {
     // Workers get API tokens where they can reach the console; this one's is used from here.
-    let mut console = Console::start_with(&[("PRT_WORKER_URL", "http://console.invalid")]).await;
+    let mut console =
+        Console::start_with(&[("PRT_DATABASE_URL", ""), ("PRT_WORKER_URL", "http://console.invalid")]).await;
     console.user("alice", &[]).await;
     // A database that never had a worker is refused beside an engine that has some.
     let first = console.admin.worker_create(&plain_worker("X-Small")).await.unwrap();
