@@ -1,6 +1,6 @@
 //! Processes. With the time of its start a process number cannot be taken for that of a later process.
 
-use std::{fs, io, path::Path};
+use std::{fs, io, os::unix::process::ExitStatusExt as _, path::Path, process::ExitStatus};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -11,6 +11,13 @@ pub struct Process {
     pid: u32,
     /// In the kernel's ticks.
     started: u64,
+}
+
+/// Exit code of a process that has ended, as a shell gives it: 128 and the signal's number after a signal.
+pub fn exit_code(status: ExitStatus) -> i32 {
+    status
+        .code()
+        .unwrap_or_else(|| 128 + status.signal().unwrap_or_default())
 }
 
 /// The session that a process is in.

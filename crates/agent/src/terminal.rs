@@ -5,7 +5,7 @@ use std::{
     io::{self, Read, Write},
     os::{
         fd::{AsFd as _, OwnedFd},
-        unix::process::{CommandExt as _, ExitStatusExt as _},
+        unix::process::CommandExt as _,
     },
     process::{Command, ExitStatus, Stdio},
     thread,
@@ -25,6 +25,8 @@ use rustix::{
     termios::{Winsize, tcsetwinsize},
 };
 
+use crate::process::exit_code;
+
 /// How long a command has to end after the hang-up.
 const HANG_UP: Duration = Duration::from_secs(2);
 
@@ -38,11 +40,7 @@ pub fn terminal() -> i64 {
     };
     let ran = open.and_then(|open| run(&open, input, &mut io::stdout()));
     match ran {
-        Ok(status) => status
-            .code()
-            .or_else(|| Some(128 + status.signal()?))
-            .unwrap_or(1)
-            .into(),
+        Ok(status) => exit_code(status).into(),
         Err(error) => {
             eprintln!("The terminal cannot be opened: {error}.");
             NOT_FOUND.into()

@@ -2,11 +2,12 @@
 
 use std::{
     process::{Child, Command, Stdio},
-    thread::sleep,
     time::{Duration, Instant},
 };
 
 use rustix::fs::{Access, access};
+
+use super::end_within;
 
 /// Looks names up as the image's own library does, whichever that is.
 const TOOL: &str = "getent";
@@ -14,7 +15,6 @@ const TOOL: &str = "getent";
 const NOT_FOUND: i32 = 2;
 /// No answer in time, or no tool, says nothing.
 const WITHIN: Duration = Duration::from_secs(5);
-const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// Those of the names that are not there.
 pub fn missing(files: Vec<String>, hosts: Vec<String>) -> Vec<String> {
@@ -41,17 +41,8 @@ pub fn missing(files: Vec<String>, hosts: Vec<String>) -> Vec<String> {
 }
 
 fn is_unknown(mut tool: Child, begun: Instant) -> bool {
-    loop {
-        match tool.try_wait() {
-            Ok(Some(status)) => return status.code() == Some(NOT_FOUND),
-            Ok(None) if begun.elapsed() < WITHIN => sleep(LOOK_EVERY),
-            Ok(None) | Err(_) => {
-                _ = tool.kill();
-                _ = tool.wait();
-                return false;
-            }
-        }
-    }
+    let left = WITHIN.saturating_sub(begun.elapsed());
+    end_within(&mut tool, left).is_ok_and(|status| status.code() == Some(NOT_FOUND))
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 use std::{
     fs::{self, File},
     io::{self, Write as _},
-    os::unix::process::ExitStatusExt as _,
     path::Path,
     process::{Child, ChildStderr, Command, Stdio},
 };
@@ -18,7 +17,7 @@ use super::{
 };
 use crate::{
     private::write_whole,
-    process::Process,
+    process::{Process, exit_code},
     store::{Staged, Store, folder},
 };
 
@@ -225,10 +224,7 @@ impl Running {
 
     /// Its exit code, as a shell tells it.
     pub fn code(mut self) -> io::Result<i32> {
-        let status = self.0.wait()?;
-        Ok(status
-            .code()
-            .unwrap_or_else(|| 128 + status.signal().unwrap_or_default()))
+        Ok(exit_code(self.0.wait()?))
     }
 }
 

@@ -23,7 +23,7 @@ use super::{Arguments, cannot_run, certificates};
 use crate::{
     builder::{Changing, Service},
     private::{make_folder, write_whole},
-    process::Process,
+    process::{Process, exit_code},
 };
 
 /// Between the end of BuildKit and its next start during a change.
@@ -132,10 +132,7 @@ fn end_of(wanted: Pid) -> i32 {
     loop {
         match wait(WaitOptions::empty()) {
             Ok(Some((pid, status))) if pid == wanted => {
-                let status = ExitStatus::from_raw(status.as_raw());
-                if let Some(code) = status.code().or_else(|| Some(128 + status.signal()?)) {
-                    return code;
-                }
+                return exit_code(ExitStatus::from_raw(status.as_raw()));
             }
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(_) => return 1,

@@ -3,9 +3,8 @@
 use std::{
     fs,
     io::{self, Read as _},
-    os::unix::process::ExitStatusExt as _,
     path::Path,
-    process::{Command, ExitStatus},
+    process::Command,
     thread::sleep,
     time::Duration,
 };
@@ -17,7 +16,7 @@ use prt_agent_protocol::{
 use rustix::io::Errno;
 
 use super::{Arguments, become_command, cannot_run};
-use crate::private::write_whole;
+use crate::{private::write_whole, process::exit_code};
 
 /// Between two looks for the environment, which comes within milliseconds.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -76,7 +75,7 @@ fn run_script(script: &str, environment: &[(String, String)]) -> StartupEnd {
     };
     match status {
         Ok(status) => StartupEnd {
-            exit_code: code_of(status),
+            exit_code: exit_code(status),
             error: None,
         },
         Err(error) => {
@@ -96,10 +95,6 @@ fn run_script(script: &str, environment: &[(String, String)]) -> StartupEnd {
 
 fn is(error: &io::Error, errno: Errno) -> bool {
     Errno::from_io_error(error) == Some(errno)
-}
-
-fn code_of(status: ExitStatus) -> i32 {
-    status.code().or_else(|| Some(128 + status.signal()?)).unwrap_or(1)
 }
 
 /// What the first line names.

@@ -11,7 +11,6 @@
 use std::{
     fs::{self, File},
     io::{self, Read as _, Seek as _, SeekFrom},
-    os::unix::process::ExitStatusExt as _,
     path::Path,
     process::{Command, Stdio},
     thread::sleep,
@@ -19,7 +18,10 @@ use std::{
 };
 
 use super::{at, processes::print};
-use crate::{private::write_whole, process::Process};
+use crate::{
+    private::write_whole,
+    process::{Process, exit_code},
+};
 
 /// Bytes of output that are shown.
 const TAIL: i64 = 64 * 1024;
@@ -59,7 +61,7 @@ pub fn watch(task: &Path) -> io::Result<()> {
         .stderr(output.try_clone()?)
         .status();
     let code = match ran {
-        Ok(status) => status.code().or_else(|| Some(128 + status.signal()?)).unwrap_or(1),
+        Ok(status) => exit_code(status),
         Err(error) => {
             use io::Write as _;
             writeln!(&output, "{program}: {error}")?;
